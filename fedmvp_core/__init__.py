@@ -1,0 +1,1 @@
+"""The science: frozen CLIP, prompting modules, objectives, methods, data and metrics."""
