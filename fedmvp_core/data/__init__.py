@@ -1,0 +1,1 @@
+"""Data sets, splits, partitions, settings and shards."""

@@ -1,0 +1,54 @@
+"""Picture files to pixels, as open_clip's preprocessing does, but kept as uint8 and un-normalised."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from fedmvp_core.errors import DataError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+def load_picture(path: Path, size: int) -> Tensor:
+    """Decode a file: shorter side to `size` (bicubic), centre crop, transparency on white.
+
+    Returns: (3, size, size) uint8.
+    Raises:
+        DataError: the file is missing, or is no picture.
+    """
+    try:
+        with Image.open(path) as opened:
+            picture = _on_white(opened)
+    except FileNotFoundError as error:
+        raise DataError(f"picture '{path}' does not exist") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"'{path}' cannot be read as a picture: {error}") from error
+    return to_tensor(resize_and_crop(picture, size))
+
+
+def _on_white(opened: Image.Image) -> Image.Image:
+    if opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info:
+        layer = opened.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return opened.convert("RGB")
+
+
+def resize_and_crop(picture: Image.Image, size: int) -> Image.Image:
+    """Scale the shorter side to `size` and cut the centre square."""
+    width, height = picture.size
+    if (width, height) == (size, size):
+        return picture
+    scale = size / min(width, height)
+    wide, high = max(size, round(width * scale)), max(size, round(height * scale))
+    picture = picture.resize((wide, high), Image.Resampling.BICUBIC)
+    left, top = (wide - size) // 2, (high - size) // 2
+    return picture.crop((left, top, left + size, top + size))
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """(height, width) RGB picture -> (3, height, width) uint8."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()

@@ -1,0 +1,44 @@
+"""Files that are either whole or absent, and where the cache lives."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+def cache_directory(configured: str) -> Path:
+    """The configured folder, else $XDG_CACHE_HOME/fedmvp or ~/.cache/fedmvp."""
+    if configured:
+        return Path(configured).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "fedmvp"
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write to a temporary name beside `path`, then rename: nobody ever sees half a file.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> bool:
+    """Like replace_file, for caches: a folder that cannot be written is a warning, not an error."""
+    try:
+        replace_file(path, write)
+    except OSError as error:
+        logger.warning("nothing is cached: '%s' cannot be written: %s", path, error)
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""A task: the class names, templates and attributes that images are classified against.
+
+Its sentences are frozen text, so they are encoded once and cached.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fedmvp_core.backbone import Backbone, FeatureCache, cached_text_features
+
+
+@dataclass(frozen=True)
+class Task:
+    """class_names in label order; attributes: phrases of each class, all () when there are none."""
+
+    class_names: tuple[str, ...]
+    attributes: tuple[tuple[str, ...], ...]
+    template: str
+    attribute_template: str
+
+    def class_sentences(self) -> list[str]:
+        """One plain sentence a class: what zero-shot CLIP uses."""
+        return [self.template.replace("{class}", name) for name in self.class_names]
+
+    def attribute_sentences(self, label: int) -> list[str]:
+        """The sentences of one class; its plain sentence when it has no attributes."""
+        name, phrases = self.class_names[label], self.attributes[label]
+        if not phrases:
+            return [self.template.replace("{class}", name)]
+        stem = self.attribute_template.replace("{class}", name)
+        return [stem.replace("{attribute}", phrase) for phrase in phrases]
+
+
+@dataclass(frozen=True)
+class EncodedTask:
+    """A task's frozen text features.
+
+    class_features: (classes, d), the mean of a class's unit sentence features, not normalised again:
+        then logits are the mean over sentences of the scaled cosines (FedMVP, section 3).
+    zero_shot_features: (classes, d), unit features of the plain template.
+    attribute_features: (attributes, d), unit; the keys and values of PromptFormer.
+    attribute_names: "class: phrase" for each of them.
+    """
+
+    task: Task
+    class_features: Tensor
+    zero_shot_features: Tensor
+    attribute_features: Tensor
+    attribute_names: tuple[str, ...]
+
+
+def encode_task(backbone: Backbone, task: Task, cache: FeatureCache) -> EncodedTask:
+    """Encode every sentence of a task in one call, or read the features from the cache."""
+    per_class = [task.attribute_sentences(label) for label in range(len(task.class_names))]
+    sentences = task.class_sentences() + [s for group in per_class for s in group]
+    features = cached_text_features(backbone, sentences, cache)
+    zero_shot, attribute_features = features.split([len(per_class), len(sentences) - len(per_class)])
+    groups = attribute_features.split([len(group) for group in per_class])
+    names = [
+        f"{name}: {phrase}"
+        for name, phrases in zip(task.class_names, task.attributes, strict=True)
+        for phrase in (phrases or (name,))
+    ]
+    return EncodedTask(
+        task=task,
+        class_features=torch.stack([group.mean(dim=0) for group in groups]),
+        zero_shot_features=F.normalize(zero_shot, dim=-1),
+        attribute_features=attribute_features,
+        attribute_names=tuple(names),
+    )
