@@ -1,0 +1,21 @@
+"""Frozen CLIP: loading, tokenizing, one prompted forward for each encoder, a cache of features.
+
+Nothing here is trained. Gradients flow to the prompts and to the pixels, never to a weight.
+"""
+
+from fedmvp_core.backbone.cache import (
+    FeatureCache,
+    cached_image_features,
+    cached_text_features,
+)
+from fedmvp_core.backbone.loading import load_backbone
+from fedmvp_core.backbone.model import Backbone, placeholder_sentences
+
+__all__ = [
+    "Backbone",
+    "FeatureCache",
+    "cached_image_features",
+    "cached_text_features",
+    "load_backbone",
+    "placeholder_sentences",
+]

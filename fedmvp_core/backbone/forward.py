@@ -1,0 +1,143 @@
+"""The prompted forward: the one loop over transformer blocks, and what surrounds it.
+
+Shapes: n images or sentences, m prompt tokens, `width` of a tower, `embed_dim` of the features.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Prompts = Mapping[int, Tensor]
+
+
+def run_blocks(
+    blocks: Iterable[nn.Module],
+    tokens: Tensor,
+    prompts: Prompts,
+    positions: slice,
+    attn_mask: Tensor | None = None,
+    batch_first: bool = True,
+) -> Tensor:
+    """Run every block, putting prompts of depth d >= 1 in place at the input of block d.
+
+    Args:
+        blocks: open_clip's residual attention blocks.
+        tokens: (n, length, width).
+        prompts: depth -> (n, m, width), as `checked_prompts` returns them. Depth 0 is skipped: the
+            caller has put it in place, since it goes before a normalisation or an addition.
+        positions: where the m prompt tokens lie. When `length` ends where the slice starts, nothing
+            lies there yet, and the first deeper prompts are appended.
+        attn_mask: (length, length), added to the attention scores.
+        batch_first: layout of the blocks, as open_clip's Transformer has it.
+    """
+    for depth, block in enumerate(blocks):
+        if depth > 0 and depth in prompts:
+            tokens = place(tokens, prompts[depth], positions)
+        if batch_first:
+            tokens = block(tokens, attn_mask=attn_mask)
+        else:
+            tokens = block(tokens.transpose(0, 1), attn_mask=attn_mask).transpose(0, 1)
+    return tokens
+
+
+def place(tokens: Tensor, prompts: Tensor, positions: slice) -> Tensor:
+    """tokens (n, length, width) with those at `positions` replaced by prompts (n, m, width)."""
+    before, after = tokens[:, : positions.start], tokens[:, positions.stop :]
+    return torch.cat([before, prompts.to(tokens.dtype), after], dim=1)
+
+
+def checked_prompts(
+    prompts: Prompts | None, tower: str, layers: int, batch: int, width: int
+) -> tuple[dict[int, Tensor], int]:
+    """Prompts as depth -> (batch, m, width), and m (0 without prompts).
+
+    Raises:
+        ValueError: a depth that the tower lacks, a wrong shape, or token numbers that differ.
+    """
+    checked: dict[int, Tensor] = {}
+    first, m = 0, 0
+    for depth, prompt in sorted((prompts or {}).items()):
+        if not 0 <= depth < layers:
+            raise ValueError(
+                f"{tower} prompts at depth {depth}: this {tower} tower has {layers} blocks, "
+                f"so depths run from 0 to {layers - 1}"
+            )
+        shape = tuple(prompt.shape)
+        if len(shape) not in (2, 3) or shape[-1] != width or shape[:-2] not in ((), (batch,)):
+            raise ValueError(
+                f"{tower} prompts at depth {depth} have shape {shape}; "
+                f"expected (m, {width}) or ({batch}, m, {width})"
+            )
+        if checked and shape[-2] != m:
+            raise ValueError(
+                f"{tower} prompts at depth {depth} have {shape[-2]} tokens, those at depth "
+                f"{first} have {m}: deeper prompts replace earlier ones, so the numbers must agree"
+            )
+        if not checked:
+            first, m = depth, shape[-2]
+        checked[depth] = prompt.expand(batch, m, width)
+    return checked, m
+
+
+def embed_patches(visual: Any, pixels: Tensor) -> Tensor:
+    """Normalised pixels (n, 3, size, size) -> [class; patches] (n, 1 + patches, width).
+
+    Positions are added; `ln_pre` is not applied yet.
+    """
+    patches: Tensor = visual.conv1(pixels).flatten(2).transpose(1, 2)  # (n, patches, width)
+    class_token = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+    tokens = torch.cat([class_token, patches], dim=1)
+    return tokens + visual.positional_embedding.to(patches.dtype)
+
+
+def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, m: int) -> Tensor:
+    """[class; patches] (n, 1 + patches, width) -> image features (n, embed_dim).
+
+    Prompts of depth 0 are appended before `ln_pre`, without positions: [class; patches; prompts],
+    as in FedMVP (ICCV 2025) and VPT (ECCV 2022); deeper ones as in MaPLe and VPT-deep.
+    """
+    positions = slice(tokens.shape[1], tokens.shape[1] + m)
+    if 0 in prompts:
+        tokens = place(tokens, prompts[0], positions)
+    transformer = visual.transformer
+    tokens = run_blocks(
+        transformer.resblocks,
+        visual.ln_pre(tokens),
+        prompts,
+        positions,
+        batch_first=transformer.batch_first,
+    )
+    # LayerNorm treats each token alone, so normalising the class token is enough.
+    features: Tensor = visual.ln_post(tokens[:, 0]) @ visual.proj
+    return features
+
+
+def encode_words(
+    clip: Any, tokens: Tensor, end: Tensor, length: int, prompts: Prompts, m: int
+) -> Tensor:
+    """Token ids (n, >= length) -> text features (n, embed_dim), read at position `end` (n,).
+
+    Prompts replace positions 1..m: at depth 0 the words, before positions are added (CoOp), deeper
+    the inputs of block d (MaPLe). The causal mask lets nothing after `length`, the last end-of-text
+    of the batch, reach the result: those positions are cut off, not computed.
+    """
+    positions = slice(1, 1 + m)
+    words = clip.token_embedding(tokens[:, :length])  # (n, length, width)
+    if 0 in prompts:
+        words = place(words, prompts[0], positions)
+    transformer = clip.transformer
+    words = run_blocks(
+        transformer.resblocks,
+        words + clip.positional_embedding[:length],
+        prompts,
+        positions,
+        attn_mask=clip.attn_mask[:length, :length],
+        batch_first=transformer.batch_first,
+    )
+    pooled: Tensor = clip.ln_final(words[torch.arange(len(words), device=words.device), end])
+    projection = clip.text_projection
+    if projection is not None:
+        pooled = projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
+    return pooled

@@ -1,0 +1,182 @@
+"""The frozen CLIP that every method shares."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fedmvp_core.backbone import forward, inputs
+from fedmvp_core.backbone.configs import ModelConfig
+from fedmvp_core.backbone.forward import Prompts
+from fedmvp_core.backbone.hashing import hash_tensors
+
+PLACEHOLDER = "X"  # one token in CLIP's vocabulary and in the tiny one
+
+
+def placeholder_sentences(m: int, sentences: Sequence[str]) -> list[str]:
+    """Sentences with m placeholder words in front, whose embeddings text prompts replace (CoOp)."""
+    return [" ".join([PLACEHOLDER] * m + [sentence]) for sentence in sentences]
+
+
+class Backbone(nn.Module):
+    """A frozen CLIP: image encoder, text encoder, logit scale, tokenizer, normalisation.
+
+    Gradients flow to prompts and to images, never to a weight. Features are float32.
+
+    Attributes:
+        logit_scale: (), already exponentiated: the inverse of CLIP's temperature.
+        encoded: how many "images" (unprompted), "prompted_images" and "sentences" went through.
+    """
+
+    logit_scale: Tensor
+    _mean: Tensor
+    _std: Tensor
+
+    def __init__(
+        self,
+        clip: Any,
+        tokenizer: Any,
+        config: ModelConfig,
+        pretrained: str | None = None,
+        precision: str = "fp32",
+    ) -> None:
+        """Freeze `clip`, an `open_clip.CLIP`; use `load_backbone` instead of calling this."""
+        super().__init__()
+        self.clip = clip.requires_grad_(False)
+        self.name, self.pretrained, self.precision = config.name, pretrained, precision
+        self.image_size: int = clip.visual.image_size[0]
+        self.patch_size: int = clip.visual.patch_size[0]
+        self.embed_dim: int = clip.visual.output_dim
+        self.image_width: int = clip.visual.transformer.width
+        self.text_width: int = clip.transformer.width
+        self.image_layers: int = clip.visual.transformer.layers
+        self.text_layers: int = clip.transformer.layers
+        self.context_length: int = clip.context_length
+        self.encoded: Counter[str] = Counter()
+        self._config = config
+        self._tokenizer = tokenizer
+        scale = clip.logit_scale.detach().exp().reshape(())
+        self.register_buffer("logit_scale", scale, persistent=False)
+        for key, value in (("_mean", config.mean), ("_std", config.std)):
+            self.register_buffer(key, torch.tensor(value).view(1, 3, 1, 1), persistent=False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set this module's flag only: the towers stay in evaluation mode."""
+        super().train(mode)
+        self.clip.eval()
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.logit_scale.device
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 over the state dict, the architecture and the pixel statistics.
+
+        The latter two are in it because the same weights give other features with quick-GELU or
+        another mean.
+        """
+        config = [self._config.architecture, self._config.mean, self._config.std]
+        return hash_tensors(json.dumps(config, sort_keys=True), self.clip.state_dict().items())
+
+    def embed_patches(self, images: Tensor) -> Tensor:
+        """Pixels -> [class; patches] (n, 1 + patches, image_width), positions added, no ln_pre.
+
+        Args:
+            images: (n, 3, image_size, image_size), float in [0, 1] or uint8 in [0, 255].
+
+        Raises:
+            ValueError: another shape or dtype, or (looked at on the CPU only) floats up to 255.
+        """
+        inputs.check_images(images, self.image_size, self.name)
+        pixels = images.to(self.device, torch.float32)
+        if images.dtype == torch.uint8:
+            pixels = pixels / 255
+        with self._autocast():
+            return forward.embed_patches(self.clip.visual, (pixels - self._mean) / self._std)
+
+    def encode_tokens(self, tokens: Tensor, prompts: Prompts | None = None) -> Tensor:
+        """The rest of the image tower: tokens of `embed_patches` -> features (n, embed_dim).
+
+        Args:
+            tokens: (n, 1 + patches, image_width).
+            prompts: depth -> (m, image_width) or (n, m, image_width). Depth 0 is appended before
+                ln_pre; depth d >= 1 replaces the prompt tokens at the input of block d, or is
+                appended there when nothing shallower was.
+
+        Raises:
+            ValueError: tokens or prompts of another shape, or a depth that does not exist.
+        """
+        patches = (self.image_size // self.patch_size) ** 2
+        inputs.check_image_tokens(tokens, 1 + patches, self.image_width)
+        n = len(tokens)
+        placed, m = forward.checked_prompts(
+            prompts, "image", self.image_layers, n, self.image_width
+        )
+        self.encoded["prompted_images" if placed else "images"] += n
+        with self._autocast():
+            return forward.encode_patches(self.clip.visual, tokens, placed, m).float()
+
+    def encode_image(
+        self, images: Tensor, prompts: Prompts | None = None, normalize: bool = False
+    ) -> Tensor:
+        """`embed_patches`, then `encode_tokens`: images -> (n, embed_dim), unit if `normalize`."""
+        features = self.encode_tokens(self.embed_patches(images), prompts)
+        return F.normalize(features, dim=-1) if normalize else features
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Sentences -> token ids (n, context_length), int64, on the CPU.
+
+        Too long ones lose tokens before the end-of-text token, never that token itself.
+
+        Raises:
+            ValueError: a bare string instead of a list, or an empty list.
+        """
+        if isinstance(sentences, str) or not sentences:
+            raise ValueError(f"expected a list of one or more sentences, got {sentences!r}")
+        tokens: Tensor = self._tokenizer(list(sentences))
+        return tokens
+
+    def encode_text(
+        self,
+        sentences: Sequence[str] | Tensor,
+        prompts: Prompts | None = None,
+        normalize: bool = False,
+    ) -> Tensor:
+        """Sentences or their token ids (n, context_length) -> (n, embed_dim).
+
+        Args:
+            sentences: with text prompts, sentences that start with m words to be replaced: see
+                `placeholder_sentences`. Token ids are best left on the CPU: their lengths are read.
+            prompts: depth -> (m, text_width) or (n, m, text_width), for positions 1..m: at depth 0
+                instead of the word embeddings, at depth d >= 1 at the input of block d.
+            normalize: whether features are divided by their length.
+
+        Raises:
+            ValueError: token ids or prompts of another shape, or a sentence of fewer than m tokens.
+        """
+        tokens = sentences if isinstance(sentences, Tensor) else self.tokenize(sentences)
+        inputs.check_token_ids(tokens, self.context_length)
+        n = len(tokens)
+        placed, m = forward.checked_prompts(prompts, "text", self.text_layers, n, self.text_width)
+        end = tokens.argmax(dim=-1)  # end-of-text has the highest id
+        inputs.check_room(end, m)
+        length = int(end.max()) + 1
+        self.encoded["sentences"] += n
+        tokens, end = tokens.to(self.device), end.to(self.device)
+        with self._autocast():
+            features = forward.encode_words(self.clip, tokens, end, length, placed, m).float()
+        return F.normalize(features, dim=-1) if normalize else features
+
+    def _autocast(self) -> torch.autocast:
+        """bfloat16 arithmetic when asked for; checked at loading to be on CUDA."""
+        enabled = self.precision == "bf16" and self.device.type == "cuda"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
