@@ -1,0 +1,1 @@
+"""Scripts that make what `fedmvp_assets` carries. Needed to make the assets, never to use them."""

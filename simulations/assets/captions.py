@@ -1,0 +1,103 @@
+"""Pretraining batches: which pictures, and a caption for each, put together from phrases."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from simulations.assets.augment import augment
+
+TEXT_LENGTH = 20
+# Share of a batch that comes from: emoji, other emoji fonts, coloured pictures, one-ink icons.
+GROUP_SHARES = (0.22, 0.12, 0.33, 0.33)
+# Forms of a caption, with how often each is used where the picture's kind is known.
+FORMS = (
+    ("", "{name}", ""),
+    ("a picture of a", "{name}", "."),
+    ("", "{name}", ", a kind of", "{kind}"),
+    ("a picture of a", "{kind}", "."),
+    ("a picture of a", "{kind}", ", such as", "{name}", "."),
+)
+FORM_SHARES = (0.2, 0.2, 0.2, 0.25, 0.15)
+NAME_ONLY = 2  # the first two forms need no kind
+
+
+@dataclass
+class Batch:
+    """images: (batch, 3, 64, 64) augmented, in [0, 1]; tokens: (batch, 20); the rest (batch, 384)."""
+
+    images: Tensor
+    tokens: Tensor
+    caption_meaning: Tensor
+    picture_meaning: Tensor
+
+
+class CaptionedPictures:
+    """All pictures of the pretraining cache, drawn by group, captioned and augmented on demand."""
+
+    def __init__(self, work: Path, tokenizer: open_clip.SimpleTokenizer) -> None:
+        self.images = np.load(work / "images.npy", mmap_mode="r")
+        tables = np.load(work / "tables.npz")
+        self.names, self.kinds = tables["names"], tables["kinds"]
+        self.groups = tables["groups"]
+        self.members = [np.flatnonzero(self.groups == g) for g in range(len(GROUP_SHARES))]
+        phrases = json.loads((work / "phrases.json").read_text())
+        self.phrase_tokens = [tokenizer.encode(phrase)[:12] for phrase in phrases]
+        self.teacher = torch.from_numpy(np.load(work / "teacher.npy")).float()
+        self.literals = {part: tokenizer.encode(part) for form in FORMS for part in form}
+        self.start, self.end = tokenizer.sot_token_id, tokenizer.eot_token_id
+
+    def draw_rows(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Picture indices, (size,), with the groups in their shares."""
+        counts = [round(size * share) for share in GROUP_SHARES]
+        counts[-1] = size - sum(counts[:-1])
+        parts = [rng.choice(m, n) for m, n in zip(self.members, counts, strict=True)]
+        return np.concatenate(parts)
+
+    def caption(self, form: int, name: int, kind: int) -> list[int]:
+        """Token ids of one caption, with start and end."""
+        ids = [self.start]
+        for part in FORMS[form]:
+            if part == "{name}":
+                ids += self.phrase_tokens[name]
+            elif part == "{kind}":
+                ids += self.phrase_tokens[kind]
+            else:
+                ids += self.literals[part]
+        return [*ids[: TEXT_LENGTH - 1], self.end]
+
+    def meaning(self, form: NDArray[np.int64], name: Tensor, kind: Tensor) -> Tensor:
+        """The teacher's unit embedding of what each caption says, (batch, 384)."""
+        spoken = torch.from_numpy(np.stack([form != 3, form >= NAME_ONLY], axis=1)).float()
+        mixed = spoken[:, :1] * self.teacher[name] + spoken[:, 1:] * self.teacher[kind]
+        return torch.nn.functional.normalize(mixed, dim=-1)
+
+    def batch(self, size: int, rng: np.random.Generator, torch_rng: torch.Generator) -> Batch:
+        """A fresh batch."""
+        rows = self.draw_rows(size, rng)
+        names = self.names[rows, rng.integers(0, self.names.shape[1], size)]
+        names = np.where(rng.random(size) < 0.5, self.names[rows, 0], names)
+        kinds = self.kinds[rows, rng.integers(0, self.kinds.shape[1], size)]
+        forms = rng.choice(len(FORMS), size, p=FORM_SHARES)
+        forms = np.where((kinds < 0) & (forms >= NAME_ONLY), forms % NAME_ONLY, forms)
+        tokens = torch.zeros(size, TEXT_LENGTH, dtype=torch.long)
+        for row, (form, name, kind) in enumerate(zip(forms, names, kinds, strict=True)):
+            ids = self.caption(form, name, kind)
+            tokens[row, : len(ids)] = torch.tensor(ids)
+        name_ids, kind_ids = torch.from_numpy(names), torch.from_numpy(kinds.clip(0))
+        with_kind = np.where(kinds < 0, 0, 2)
+        images = torch.from_numpy(self.images[rows]).permute(0, 3, 1, 2).float().div_(255)
+        colour = torch.from_numpy(self.groups[rows] < 3)
+        return Batch(
+            images=augment(images, colour, torch_rng),
+            tokens=tokens,
+            caption_meaning=self.meaning(forms, name_ids, kind_ids),
+            picture_meaning=self.meaning(with_kind, name_ids, kind_ids),
+        )
