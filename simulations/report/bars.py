@@ -1,0 +1,151 @@
+"""Bars that compare tuned with zero-shot, and the map of who holds what."""
+
+from dataclasses import dataclass
+
+import matplotlib.colors
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from simulations.report import drawing
+from simulations.report.run_data import RunData, Shard
+from simulations.report.summary import client_splits, zero_shot
+
+
+@dataclass(frozen=True)
+class Row:
+    """One bar, in percent."""
+
+    name: str
+    zero_shot: float
+    tuned: float
+
+
+def client_chart(run: RunData) -> Markup | None:
+    """Each client's accuracy on its own classes at the last evaluation."""
+    rows = []
+    for split in client_splits(run):
+        series = run.series(split, "accuracy").dropna()
+        if len(series):
+            name = f"client {split.removeprefix('client-').lstrip('0') or '0'}"
+            rows.append(Row(name, 100 * zero_shot(run, split), 100 * float(series.iloc[-1])))
+    return compare(rows, "clients", "accuracy on the client's own classes, %") if rows else None
+
+
+def class_chart(run: RunData, split: str, name: str) -> Markup | None:
+    """Accuracy of each class of a split, the greatest gain first."""
+    table = run.classes[run.classes["split"] == split] if len(run.classes) else run.classes
+    rows = [
+        Row(str(label), 100 * plain, 100 * tuned)
+        for label, plain, tuned in zip(
+            table["class"], table["zero_shot_accuracy"], table["accuracy"], strict=True
+        )
+        if not pd.isna(tuned)
+    ]
+    rows.sort(key=lambda row: (-np.nan_to_num(row.tuned - row.zero_shot), -row.tuned, row.name))
+    return compare(rows, name, f"accuracy on the {split} classes, %") if rows else None
+
+
+def compare(rows: list[Row], name: str, title: str) -> Markup:
+    """A bar for tuned, a tick for zero-shot and the difference in points at the right."""
+    many = len(rows) > 40
+    pitch, size = (0.17, 8.5) if many else (0.27, 10)
+    figure, axes = drawing.new_axes(pitch * len(rows) + 0.75)
+    places = np.arange(len(rows))[::-1]
+    axes.barh(places, [row.tuned for row in rows], height=0.68, color=drawing.BLUE, alpha=0.8)
+    for place, row in zip(places, rows, strict=True):
+        if not np.isnan(row.zero_shot):
+            axes.plot(
+                [row.zero_shot] * 2, [place - 0.42, place + 0.42], color=drawing.INK, linewidth=2
+            )
+            _difference(axes, place, row, size)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    axes.set_yticks(places, [_short(row.name) for row in rows], fontsize=size, parse_math=False)
+    axes.tick_params(axis="y", labelcolor=drawing.INK, labelsize=size)
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color=drawing.GRID)
+    drawing.label(axes, "", title)
+    return drawing.to_svg(figure, name, title)
+
+
+def _difference(axes: Axes, place: float, row: Row, size: float) -> None:
+    change = row.tuned - row.zero_shot
+    sign = "+" if change >= 0.05 else "−" if change <= -0.05 else "±"
+    colour = {"+": drawing.BLUE, "−": drawing.ORANGE, "±": drawing.MUTED}[sign]
+    axes.annotate(
+        f"{sign}{abs(change):.1f}",
+        (1.075, place),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="center",
+        fontsize=size,
+        color=colour,
+        fontweight="bold" if sign != "±" else "normal",
+    )
+
+
+def shard_chart(shards: tuple[Shard, ...]) -> Markup | None:
+    """Images of each class (and of each domain, where there are several) at each client."""
+    if not shards:
+        return None
+    classes = _counts([shard.classes for shard in shards])
+    domains = _counts([shard.domains for shard in shards])
+    tables = [classes] + ([domains] if len(domains) > 1 else [])
+    pitch = 0.17 if len(classes) > 40 else 0.25
+    heights = [pitch * len(table) for table in tables]
+    figure = Figure(
+        figsize=(drawing.WIDTH, sum(heights) + 0.6 * len(tables) + 0.3), layout="constrained"
+    )
+    figure.patch.set_alpha(0)
+    panels = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, table, title in zip(panels, tables, ("class", "domain"), strict=False):
+        _heat_map(axes, table, f"images by {title}", small=pitch < 0.2)
+    panels[-1].set_xlabel("client", color=drawing.MUTED)
+    return drawing.to_svg(figure, "shards", "Images of each class and domain at each client")
+
+
+def _counts(holdings: list[dict[str, int]]) -> pd.DataFrame:
+    """Names x clients, in the order in which the clients first hold them."""
+    names = list(dict.fromkeys(name for held in holdings for name in held))
+    return pd.DataFrame(
+        {i: [held.get(name, 0) for name in names] for i, held in enumerate(holdings)}, names
+    )
+
+
+def _heat_map(axes: Axes, table: pd.DataFrame, title: str, small: bool) -> None:
+    counts = table.to_numpy(dtype=float)
+    top = max(counts.max(), 1.0)
+    # One hue whose opacity is the count shows well on light and on dark paper.
+    pixels = np.zeros((*counts.shape, 4))
+    pixels[..., :3] = matplotlib.colors.to_rgb(drawing.BLUE)
+    pixels[..., 3] = np.where(counts > 0, 0.15 + 0.75 * counts / top, 0)
+    drawing.calm(axes)
+    axes.imshow(pixels, aspect="auto", interpolation="none")
+    rows, columns = counts.shape
+    axes.grid(visible=False)
+    axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color=drawing.GRID, linewidth=0.7)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_yticks(range(rows), [_short(str(name)) for name in table.index], parse_math=False)
+    axes.tick_params(axis="y", labelcolor=drawing.INK, labelsize=8.5 if small else 10)
+    axes.xaxis.set_major_locator(MaxNLocator(min(columns, 12), integer=True, min_n_ticks=1))
+    axes.set_xlim(-0.5, columns - 0.5)
+    drawing.label(axes, "", title)
+    if columns <= 16 and not small:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            axes.text(
+                column,
+                row,
+                f"{counts[row, column]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=drawing.INK if counts[row, column] < 0.7 * top else drawing.PAPER,
+            )
+
+
+def _short(name: str, limit: int = 26) -> str:
+    return name if len(name) <= limit else name[: limit - 1] + "…"

@@ -1,0 +1,143 @@
+"""Put the report together and write it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from simulations.report import bars, configuration, figures, summary
+from simulations.report.run_data import RunData, read_run
+
+if TYPE_CHECKING:
+    from simulations.saved_run import SavedRun
+
+FILE_NAME = "report.html"
+
+
+def write_report(folder: Path, saved: "SavedRun | None" = None) -> Path:
+    """Write `report.html` into a run folder, from whatever the run has left there so far.
+
+    Args:
+        saved: the run's model and data, for example predictions and attention; left out without.
+
+    Raises:
+        DataError: the folder is no run folder, or one of its files is broken.
+    """
+    run = read_run(Path(folder))
+    page = render(run, saved)
+    path = run.folder / FILE_NAME
+    # A reader who opens the page meanwhile sees the old report or the new one, never half of one.
+    unfinished = path.with_suffix(".html.part")
+    unfinished.write_text(page, encoding="utf-8")
+    os.replace(unfinished, path)
+    return path
+
+
+def render(run: RunData, saved: "SavedRun | None" = None) -> str:
+    """The page as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("simulations.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(
+        percent=percent, points=points, bytes=figures.bytes_text, duration=duration, number=number
+    )
+    template = environment.get_template("template.html.j2")
+    return template.render(**_numbers(run), **_pictures(saved))
+
+
+def _numbers(run: RunData) -> dict[str, Any]:
+    """What the files tell."""
+    found = summary.results(run)
+    start = run.event("start")
+    splits = list(dict.fromkeys(run.classes["split"])) if len(run.classes) else []
+    return {
+        "run": run,
+        "status": run.status.get("status", "unknown"),
+        "error": run.status.get("error") or run.event("end").get("error"),
+        "results": found,
+        "verdict": summary.verdict(found),
+        "below": [result for result in found if result.trend == "below"],
+        "totals": summary.totals(run),
+        "clients": start.get("clients") or len(run.shards) or len(summary.client_splits(run)),
+        "prompt_numbers": start.get("prompt-numbers"),
+        "rounds_done": run.status.get("rounds-completed", run.event("round").get("round", 0)),
+        "meanings": summary.MEANINGS,
+        "charts": _charts(run),
+        "class_charts": [
+            (split, bars.class_chart(run, split, f"classes{number}"))
+            for number, split in enumerate(splits)
+        ],
+        "rounds_table": _rounds_table(run),
+        "settings": configuration.settings(run),
+        "command": configuration.reproduce_command(run),
+    }
+
+
+def _charts(run: RunData) -> dict[str, Any]:
+    return {
+        "accuracy": figures.accuracy_chart(run),
+        "loss": figures.loss_chart(run),
+        "clients": bars.client_chart(run),
+        "shards": bars.shard_chart(run.shards),
+        "traffic": figures.traffic_chart(run),
+        "lora": figures.lora_chart(run),
+        "seconds": figures.seconds_chart(run),
+        "failed": figures.failed_chart(run),
+    }
+
+
+def _rounds_table(run: RunData) -> dict[str, Any]:
+    """Accuracies by evaluated round, for those who want the numbers behind the chart."""
+    splits = summary.evaluated_splits(run)
+    columns = {split: run.series(split, "accuracy") for split in splits}
+    rounds = sorted({number for column in columns.values() for number in column.index})
+    return {
+        "splits": [(split, summary.TITLES.get(split, split)) for split in splits],
+        "zero_shot": [summary.zero_shot(run, split) for split in splits],
+        "rows": [(n, [float(columns[s].get(n, float("nan"))) for s in splits]) for n in rounds],
+    }
+
+
+def _pictures(saved: "SavedRun | None") -> dict[str, Any]:
+    """What only the saved model can tell."""
+    if saved is None:
+        return {"has_model": False, "examples": [], "attention": []}
+    from simulations.report.attention import attention_maps
+    from simulations.report.examples import predict_examples
+
+    examples = predict_examples(saved)
+    return {"has_model": True, "examples": examples, "attention": attention_maps(saved, examples)}
+
+
+def percent(fraction: float) -> str:
+    """0.6134 -> '61.3', NaN -> a dash."""
+    return "–" if fraction != fraction else f"{100 * fraction:.1f}"
+
+
+def points(change: float) -> str:
+    """Signed points with one decimal and a real minus sign; NaN -> a dash."""
+    if change != change:
+        return "–"
+    if abs(change) < summary.EQUAL:
+        return "±0.0"
+    return f"{change:+.1f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """42 -> '42 s', 100 -> '1 min 40 s', 5000 -> '1 h 23 min'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def number(value: float) -> str:
+    """1234567 -> '1,234,567'."""
+    return f"{value:,.0f}"

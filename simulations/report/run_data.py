@@ -1,0 +1,150 @@
+"""Read a run folder, finished or not, into one frozen value."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fedmvp_core.errors import DataError
+
+METRIC_COLUMNS = ("round", "split", "metric", "value")
+CLASS_COLUMNS = ("split", "class", "images", "zero_shot_accuracy", "accuracy")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What one client holds: images by class name and by domain."""
+
+    partition_id: int
+    num_examples: int
+    classes: dict[str, int]
+    domains: dict[str, int]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The files of a run folder; what an unfinished run has not written yet is empty."""
+
+    folder: Path
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    status: dict[str, Any]
+    events: tuple[dict[str, Any], ...]
+    metrics: pd.DataFrame
+    shards: tuple[Shard, ...]
+    classes: pd.DataFrame
+
+    def series(self, split: str, metric: str) -> "pd.Series[float]":
+        """One metric of one split, indexed by round."""
+        rows = self.metrics[(self.metrics["split"] == split) & (self.metrics["metric"] == metric)]
+        return rows.set_index("round")["value"].sort_index()
+
+    def event(self, kind: str) -> dict[str, Any]:
+        """The last progress event of a kind, or an empty mapping."""
+        return next((event for event in reversed(self.events) if event.get("event") == kind), {})
+
+
+def read_run(folder: Path) -> RunData:
+    """Read whatever a run has written so far.
+
+    Raises:
+        DataError: the folder is no run folder, or a file in it is broken; it names the path.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise DataError(f"{folder} is no run folder: it holds no config.json")
+    events = _read_events(folder / "progress.jsonl")
+    metrics = _read_table(folder / "metrics.csv", METRIC_COLUMNS, ("round", "value"))
+    return RunData(
+        folder=folder,
+        config=_read_json(folder / "config.json", dict),
+        environment=_read_json(folder / "environment.json", dict),
+        status=_read_json(folder / "status.json", dict),
+        events=events,
+        metrics=metrics if len(metrics) else _metrics_from_events(events),
+        shards=_read_shards(folder / "shards.json"),
+        classes=_read_table(folder / "classes.csv", CLASS_COLUMNS, CLASS_COLUMNS[2:]),
+    )
+
+
+def _read_json(path: Path, kind: type) -> Any:
+    """The JSON value in a file, or an empty `kind` where there is no file."""
+    if not path.is_file():
+        return kind()
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(value, kind):
+        raise DataError(f"{path} holds a {type(value).__name__}; expected a {kind.__name__}")
+    return value
+
+
+def _read_events(path: Path) -> tuple[dict[str, Any], ...]:
+    """Every whole line; the last may be cut short, because the run may still be writing it."""
+    if not path.is_file():
+        return ()
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    events = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            event = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}, is not JSON: {error}") from error
+        if not isinstance(event, dict):
+            raise DataError(f"{path}, line {number}, holds {event!r}; expected an object")
+        events.append(event)
+    return tuple(events)
+
+
+def _read_table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
+    """A CSV table with at least these columns, the `numeric` ones as numbers."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
+    try:
+        # A class may be called "None" or "NA", so only an empty cell of a number is missing.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        missing = [column for column in columns if column not in table.columns]
+        if missing:
+            raise DataError(f"{path} lacks the columns {', '.join(missing)}")
+        for column in numeric:
+            table[column] = pd.to_numeric(table[column].replace("", "nan"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a table: {error}") from error
+    table = table.dropna(subset=[column for column in ("round",) if column in columns])
+    return table.astype({"round": int}) if "round" in columns else table
+
+
+def _read_shards(path: Path) -> tuple[Shard, ...]:
+    try:
+        shards = [
+            Shard(
+                partition_id=int(entry["partition-id"]),
+                num_examples=int(entry["num-examples"]),
+                classes={str(name): int(count) for name, count in entry["classes"].items()},
+                domains={str(name): int(count) for name, count in entry["domains"].items()},
+            )
+            for entry in _read_json(path, list)
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(f"{path} does not describe shards: {error!r}") from error
+    return tuple(sorted(shards, key=lambda shard: shard.partition_id))
+
+
+def _metrics_from_events(events: tuple[dict[str, Any], ...]) -> pd.DataFrame:
+    """What progress.jsonl tells of metrics.csv, for a run that stopped before writing the table."""
+    rows: list[tuple[int, str, str, float]] = []
+    names = {"failed": "failed-clients"}
+    for event in events:
+        if event.get("event") == "round":
+            for key in ("loss", "seconds", "clients", "failed", "bytes-up", "bytes-down"):
+                if isinstance(event.get(key), int | float):
+                    rows.append((event["round"], "train", names.get(key, key), float(event[key])))
+        elif event.get("event") == "evaluation":
+            for split, value in event.get("accuracy", {}).items():
+                rows.append((event["round"], split, "accuracy", float(value)))
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))

@@ -1,0 +1,130 @@
+"""The numbers at the top of the report, and what they say in words."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from simulations.report.run_data import RunData
+
+TITLES = {
+    "harmonic-mean": "Harmonic mean",
+    "local": "Local",
+    "base": "Base",
+    "new": "New",
+    "source": "Source",
+    "target": "Target",
+}
+MEANINGS = {
+    "harmonic-mean": "one number for the three beside it; low if any of them is low",
+    "local": "each client's own classes, told apart among themselves",
+    "base": "the classes of all clients, told apart together",
+    "new": "classes that no client has ever seen",
+    "source": "the domains that clients hold",
+    "target": "the domain that no client has ever seen",
+}
+# Closer than this many points counts as equal: one decimal is shown.
+EQUAL = 0.05
+
+
+@dataclass(frozen=True)
+class Result:
+    """Accuracy of one split at the last evaluation; zero_shot is NaN where unknown."""
+
+    split: str
+    round: int
+    tuned: float
+    zero_shot: float
+    images: int
+
+    @property
+    def title(self) -> str:
+        return TITLES.get(self.split, self.split)
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS.get(self.split, "")
+
+    @property
+    def change(self) -> float:
+        """Points (hundredths) above zero-shot."""
+        return 100 * (self.tuned - self.zero_shot)
+
+    @property
+    def trend(self) -> str:
+        if math.isnan(self.change):
+            return "unknown"
+        return "equal" if abs(self.change) < EQUAL else "above" if self.change > 0 else "below"
+
+    @property
+    def margin(self) -> float:
+        """Half the 95 % interval of `tuned` in points, from the number of pictures."""
+        if not self.images:
+            return math.nan
+        return 196 * math.sqrt(max(self.tuned * (1 - self.tuned), 0) / self.images)
+
+
+def evaluated_splits(run: RunData) -> list[str]:
+    """Central splits that have an accuracy, the well-known ones first and in their usual order."""
+    rows = run.metrics[run.metrics["metric"] == "accuracy"]
+    found = [split for split in rows["split"].unique() if not split.startswith("client-")]
+    known = [split for split in TITLES if split in found]
+    return known + [split for split in found if split not in known]
+
+
+def client_splits(run: RunData) -> list[str]:
+    """`client-000`, ... as far as they occur in the metrics."""
+    return sorted(name for name in run.metrics["split"].unique() if name.startswith("client-"))
+
+
+def zero_shot(run: RunData, split: str) -> float:
+    """Accuracy of the frozen model with the plain template, or NaN."""
+    values = run.series(split, "zero-shot-accuracy").dropna()
+    return float(values.iloc[0]) if len(values) else math.nan
+
+
+def results(run: RunData) -> list[Result]:
+    """One result a split, the harmonic mean first."""
+    images = run.classes.groupby("split")["images"].sum() if len(run.classes) else pd.Series()
+    found = []
+    for split in evaluated_splits(run):
+        series = run.series(split, "accuracy").dropna()
+        if len(series):
+            count = int(images.get(split, 0))
+            last = int(series.index[-1])
+            tuned = float(series.iloc[-1])
+            found.append(Result(split, last, tuned, zero_shot(run, split), count))
+    return found
+
+
+def verdict(found: list[Result]) -> str:
+    """One sentence that says whether tuning helped."""
+    if not found:
+        return "This run has not been evaluated yet."
+    lead = found[-1] if found[-1].split == "target" else found[0]
+    when = f"after round {lead.round}" if lead.round else "before any training"
+    sentence = f"{lead.title} accuracy {when} is {100 * lead.tuned:.1f} %"
+    if lead.trend == "unknown":
+        return sentence + "."
+    if lead.trend == "equal":
+        return f"{sentence}, the same as the frozen model without any tuning."
+    return (
+        f"{sentence}: {abs(lead.change):.1f} points {lead.trend} the frozen model without any "
+        f"tuning ({100 * lead.zero_shot:.1f} %)."
+    )
+
+
+def totals(run: RunData) -> dict[str, float]:
+    """Sums over the rounds so far; a key is absent where nothing was measured."""
+    found = {}
+    for metric in ("bytes-up", "bytes-down", "seconds", "failed-clients"):
+        values = run.series("train", metric).dropna()
+        if len(values):
+            found[metric] = float(values.sum())
+    return found
+
+
+def lora_clients(run: RunData) -> "pd.Series[float]":
+    """Clients in the LoRA phase, by round."""
+    rows = run.metrics[run.metrics["metric"] == "lora-phase"]
+    return rows.groupby("round")["value"].sum().sort_index()
