@@ -7,6 +7,7 @@ int64 tensor of positions for each client. Every image goes to at most one clien
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.registry import PARTITIONS, find
-from fedmvp_core.seeding import generator
+from fedmvp_core.seeding import derived_seed, generator
 
 Partition: TypeAlias = Callable[[ImageSet, int, RunConfig], list[Tensor]]
 
@@ -74,15 +75,13 @@ def iid(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
 
 def dirichlet(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
     """Each class is shared out by proportions drawn from Dirichlet(dirichlet-alpha) (Hsu et al. 2019)."""
-    draw = generator(config.seed, "partition")
+    draw = np.random.default_rng(derived_seed(config.seed, "partition"))
     shards: list[list[Tensor]] = [[] for _ in range(clients)]
     for label in images.labels.unique():
         members = torch.nonzero(images.labels == label).flatten()
-        members = members[torch.randperm(len(members), generator=draw)]
-        gammas = torch._standard_gamma(
-            torch.full((clients,), config.dirichlet_alpha, dtype=torch.float64), generator=draw
-        ).clamp_min(1e-300)
-        cuts = (gammas.cumsum(0)[:-1] / gammas.sum() * len(members)).round().long()
+        members = members[torch.from_numpy(draw.permutation(len(members)))]
+        shares = draw.dirichlet(np.full(clients, config.dirichlet_alpha))
+        cuts = np.round(shares.cumsum()[:-1] * len(members)).astype(int)
         for shard, piece in zip(shards, members.tensor_split(cuts.tolist()), strict=True):
             shard.append(piece)
     return [torch.cat(pieces).sort().values for pieces in shards]

@@ -118,6 +118,8 @@ def _task_maker(
     return make_task
 
 
-def _harmonic_mean_of_local_base_new(accuracies: Mapping[str, float]) -> tuple[str, float]:
+def _harmonic_mean_of_local_base_new(accuracies: Mapping[str, float]) -> tuple[str, float] | None:
     """FedMVP's HM is three-way: of local, base and new."""
+    if "local" not in accuracies:
+        return None
     return "harmonic-mean", harmonic_mean([accuracies[name] for name in ("local", "base", "new")])

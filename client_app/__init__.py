@@ -1,0 +1,1 @@
+"""The Flower ClientApp: a shard, a method, local training."""

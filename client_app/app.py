@@ -1,0 +1,145 @@
+"""The ClientApp: train on a shard, evaluate on its validation images, say what it holds."""
+
+import json
+from collections import Counter
+
+import torch
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+from torch import Tensor
+
+from client_app.state import merge_received, phase, remember
+from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
+from fedmvp_core import wire
+from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.errors import FedMVPError
+from fedmvp_core.evaluation import correct, predict_probabilities
+from fedmvp_core.methods import Method, find_method
+from fedmvp_core.prompting import LORA, Prompting
+from fedmvp_core.sources import check_sources
+from fedmvp_core.tasks import encode_task
+from fedmvp_core.training import train_locally
+
+app = ClientApp()
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """Train the received prompt tensors on the shard; reply with those of the client's phase."""
+    config, partition_id, clients = _identity(context)
+    method, prompting, tensors = _receive(message, context, config)
+    backbone = configured_backbone(config)
+    before = Counter(backbone.encoded)
+    shard = prepared_shard(config, partition_id, clients)
+    round_number, current = int(_config(message)[wire.ROUND]), phase(context.state)
+    result = train_locally(backbone, prompting, method, shard, config, round_number, current)
+    following = method.next_phase(current, result.last_loss, config)
+    remember(context.state, tensors, round_number, following)
+    trained = prompting.prompt_tensors()
+    reply = {name: trained[name] for name in prompting.phase_tensors(current)}
+    encoded = backbone.encoded - before
+    metrics = {
+        wire.PARTITION_ID: partition_id,
+        wire.NUM_EXAMPLES: len(shard.labels),
+        wire.TRAIN_LOSS: result.mean_loss,
+        wire.SECONDS: result.seconds,
+        wire.LORA_PHASE: int(current == LORA),
+        wire.IMAGES_ENCODED: encoded["images"],
+        wire.SENTENCES_ENCODED: encoded["sentences"],
+    }
+    return _reply(message, reply, metrics, wire.schema_hash(tensors))
+
+
+@app.evaluate()
+def evaluate(message: Message, context: Context) -> Message:
+    """Accuracy of the received prompt tensors on the client's own validation images."""
+    config, partition_id, clients = _identity(context)
+    _, prompting, tensors = _receive(message, context, config)
+    backbone = configured_backbone(config)
+    shard = shard_of(config, partition_id, clients)
+    right = 0
+    if len(shard.validation):
+        task = encode_task(backbone, shard.task, feature_cache(config.cache_dir))
+        images, labels = shard.validation.images, shard.validation.labels
+        right = int(correct(predict_probabilities(backbone, prompting, task, images), labels).sum())
+    metrics = {
+        wire.PARTITION_ID: partition_id,
+        wire.NUM_EXAMPLES: len(shard.validation),
+        wire.CORRECT: right,
+    }
+    return _reply(message, {}, metrics, wire.schema_hash(tensors))
+
+
+@app.query()
+def query(message: Message, context: Context) -> Message:
+    """Who this client is and what it holds; a shard that cannot be made is reported, not raised."""
+    description: dict[str, int | str] = {
+        wire.PARTITION_ID: int(context.node_config["partition-id"]),
+        wire.NUM_PARTITIONS: int(context.node_config["num-partitions"]),
+    }
+    try:
+        check_sources(*_server_sources(message))
+        config, partition_id, clients = _identity(context)
+        shard = shard_of(config, partition_id, clients)
+        description[wire.NUM_EXAMPLES] = len(shard.images)
+        description[wire.CLASSES] = json.dumps(shard.images.class_counts())
+        description[wire.DOMAINS] = json.dumps(shard.images.domain_counts())
+    except FedMVPError as error:
+        description[wire.ERROR] = str(error)
+    content = RecordDict({wire.DESCRIPTION: ConfigRecord(dict(description))})
+    return Message(content, reply_to=message)
+
+
+def _identity(context: Context) -> tuple[RunConfig, int, int]:
+    """The run's configuration, this node's partition id, and the number of clients."""
+    node = context.node_config
+    config = parse_config(context.run_config)
+    return config, int(node["partition-id"]), int(node["num-partitions"])
+
+
+def _config(message: Message) -> ConfigRecord:
+    record = message.content[wire.CONFIG]
+    assert isinstance(record, ConfigRecord)
+    return record
+
+
+def _server_sources(message: Message) -> tuple[str, str]:
+    config = _config(message)
+    return str(config[wire.SOURCES]), str(config[wire.SOURCE_FOLDER])
+
+
+def _receive(
+    message: Message, context: Context, config: RunConfig
+) -> tuple[Method, Prompting, dict[str, Tensor]]:
+    """The method, its prompting module with the received tensors, and all those tensors.
+
+    Raises:
+        WireError: other sources than the server's, another schema, missing or damaged tensors.
+    """
+    check_sources(*_server_sources(message))
+    prompts = message.content[wire.PROMPTS]
+    assert isinstance(prompts, ArrayRecord)
+    cached_round = int(_config(message)[wire.CACHED_ROUND])  # type: ignore[arg-type]
+    tensors = merge_received(context.state, prompts.to_torch_state_dict(), cached_round)
+    method = find_method(config)
+    prompting = method.build_prompting(configured_backbone(config), config)
+    schema = prompting.prompt_tensors()
+    wire.check_schema(wire.schema_hash(schema), str(_config(message)[wire.SCHEMA]), "the server")
+    # The merge may have changed the order; the schema's order is the one that counts.
+    wire.check_prompt_tensors(tensors, schema, schema, "the server")
+    ordered = {name: tensors[name] for name in schema}
+    prompting.load_prompt_tensors(ordered)
+    return method, prompting, ordered
+
+
+def _reply(
+    message: Message, tensors: dict[str, Tensor], metrics: dict[str, int | float], schema: str
+) -> Message:
+    content = RecordDict(
+        {
+            wire.PROMPTS: ArrayRecord({name: torch.as_tensor(t) for name, t in tensors.items()}),
+            wire.METRICS: MetricRecord(dict(metrics)),
+            wire.CONFIG: ConfigRecord({wire.SCHEMA: schema}),
+        }
+    )
+    return Message(content, reply_to=message)

@@ -1,0 +1,50 @@
+"""What a client process keeps between messages: the backbone, the cache, prepared shards.
+
+A process plays many clients, so all of this is made once and shared by them. In a deployment every
+message starts a fresh process; there the disk caches take over.
+"""
+
+from functools import lru_cache
+
+from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.settings import Setting, load_setting
+from fedmvp_core.data.shards import Shard, make_shards
+from fedmvp_core.devices import choose_device
+from fedmvp_core.disk import cache_directory
+from fedmvp_core.training import PreparedShard, prepare_shard
+
+
+@lru_cache(maxsize=1)
+def backbone_for(name: str, pretrained: str, device: str, precision: str) -> Backbone:
+    """The one backbone of this process."""
+    return load_backbone(name, pretrained or None, str(choose_device(device)), precision)
+
+
+@lru_cache(maxsize=1)
+def feature_cache(directory: str) -> FeatureCache:
+    """The one feature cache of this process."""
+    return FeatureCache(cache_directory(directory) / "features")
+
+
+@lru_cache(maxsize=1)
+def _shards(config: RunConfig, clients: int, image_size: int) -> list[Shard]:
+    setting: Setting = load_setting(config, image_size)
+    return make_shards(setting, clients, config)
+
+
+def configured_backbone(config: RunConfig) -> Backbone:
+    """The backbone that a run's configuration names."""
+    return backbone_for(config.backbone, config.pretrained, config.device, config.precision)
+
+
+def shard_of(config: RunConfig, partition_id: int, clients: int) -> Shard:
+    """The shard of one client; the data set is read and cut once a process."""
+    return _shards(config, clients, configured_backbone(config).image_size)[partition_id]
+
+
+@lru_cache(maxsize=64)
+def prepared_shard(config: RunConfig, partition_id: int, clients: int) -> PreparedShard:
+    """A shard on its device with its frozen features."""
+    shard = shard_of(config, partition_id, clients)
+    return prepare_shard(configured_backbone(config), shard, feature_cache(config.cache_dir))

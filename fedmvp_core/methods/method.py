@@ -1,0 +1,50 @@
+"""What a method is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.objectives import Objective
+from fedmvp_core.prompting import Prompting
+from fedmvp_core.registry import METHODS, find
+from fedmvp_core.seeding import seeded_global_rng
+
+
+def _stay(phase: str, last_loss: float, config: RunConfig) -> str:
+    return phase
+
+
+def _as_it_is(prompting: Prompting, phase: str, config: RunConfig) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Method:
+    """prompting + objective + what is sent; the phases matter to methods with a LoRA phase only.
+
+    next_phase: phase of a client's next round from its phase and its last batch loss.
+    begin_phase: called on the global prompt tensors before a client trains in a phase.
+    """
+
+    name: str
+    paper: str
+    prompting: Callable[[Backbone, RunConfig], Prompting]
+    objective: Callable[[RunConfig], Objective] | None
+    next_phase: Callable[[str, float, RunConfig], str] = _stay
+    begin_phase: Callable[[Prompting, str, RunConfig], None] = _as_it_is
+
+    def build_prompting(self, backbone: Backbone, config: RunConfig) -> Prompting:
+        """The untrained prompting module, the same wherever it is built from the same seed."""
+        with seeded_global_rng(config.seed, "initial prompt tensors"):
+            return self.prompting(backbone, config).to(backbone.device)
+
+
+def find_method(config: RunConfig) -> Method:
+    """The configured method.
+
+    Raises:
+        ConfigError: no such method is installed.
+    """
+    method: Method = find(METHODS, config.method)
+    return method

@@ -1,0 +1,61 @@
+"""What every prompting module offers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.errors import WireError
+from fedmvp_core.tasks import EncodedTask
+
+
+# Phases of local training: all prompt tensors, or (methods that have it) low-rank factors only.
+FULL, LORA = "full", "lora"
+
+
+class Features(NamedTuple):
+    """image_features: (batch, d), unit. class_features: (classes, d)."""
+
+    image_features: Tensor
+    class_features: Tensor
+
+    def logits(self, logit_scale: Tensor) -> Tensor:
+        """(batch, classes): scaled cosines, CLIP's class scores."""
+        return logit_scale * self.image_features @ self.class_features.T
+
+
+class Prompting(nn.Module, ABC):
+    """A trainable module whose parameters are the prompt tensors; the backbone stays outside."""
+
+    @abstractmethod
+    def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
+        """images: (batch, 3, height, width), in [0, 1] -> prompted features for the task."""
+
+    def phase_tensors(self, phase: str) -> tuple[str, ...]:
+        """Names of the prompt tensors that are trained and sent in a phase; all by default."""
+        return tuple(name for name, _ in self.named_parameters())
+
+    def prompt_tensors(self) -> dict[str, Tensor]:
+        """Name -> detached copy on the CPU, in a fixed order."""
+        return {name: value.detach().cpu().clone() for name, value in self.named_parameters()}
+
+    def load_prompt_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Overwrite some or all prompt tensors.
+
+        Raises:
+            WireError: a name is unknown or a shape differs.
+        """
+        own = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in tensors.items():
+                if name not in own:
+                    raise WireError(f"unknown prompt tensor '{name}'; known: {', '.join(own)}")
+                if own[name].shape != value.shape:
+                    raise WireError(
+                        f"prompt tensor '{name}' has shape {tuple(value.shape)}, "
+                        f"expected {tuple(own[name].shape)}"
+                    )
+                own[name].copy_(value)

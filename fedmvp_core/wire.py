@@ -1,0 +1,83 @@
+"""What server and client agree on: names of records and keys, and the schema of prompt tensors."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.errors import WireError
+
+# Records of a message.
+PROMPTS = "prompts"  # ArrayRecord: prompt tensors and nothing else
+CONFIG = "config"  # ConfigRecord, server to client
+METRICS = "metrics"  # MetricRecord, client to server
+DESCRIPTION = "description"  # ConfigRecord, answer to a query
+
+# Keys of CONFIG.
+ROUND = "server-round"
+SCHEMA = "schema-hash"
+SOURCES = "source-hash"
+SOURCE_FOLDER = "source-folder"
+CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
+
+# Keys of METRICS.
+NUM_EXAMPLES = "num-examples"
+PARTITION_ID = "partition-id"
+TRAIN_LOSS = "train-loss"
+SECONDS = "seconds"
+LORA_PHASE = "lora-phase"
+IMAGES_ENCODED = "images-encoded"
+SENTENCES_ENCODED = "sentences-encoded"
+CORRECT = "correct"
+
+# Keys of DESCRIPTION; the rest of it is class and domain counts as JSON.
+NUM_PARTITIONS = "num-partitions"
+CLASSES = "classes"
+DOMAINS = "domains"
+ERROR = "error"
+
+
+def schema_hash(tensors: Mapping[str, Tensor]) -> str:
+    """A hash of names, shapes and types in their order."""
+    lines = [f"{name} {tuple(value.shape)} {value.dtype}" for name, value in tensors.items()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def check_schema(expected: str, found: str, sender: str) -> None:
+    """Raises WireError when two schema hashes differ."""
+    if expected != found:
+        raise WireError(
+            f"{sender} has prompt tensors of schema {found}, expected {expected}: method, backbone or "
+            "prompt sizes differ"
+        )
+
+
+def check_prompt_tensors(
+    received: Mapping[str, Tensor], schema: Mapping[str, Tensor], names: Iterable[str], sender: str
+) -> None:
+    """Compare what was received with the tensors that must be there.
+
+    Raises:
+        WireError: tensors are missing, unknown, of another shape or type, or not finite; the first
+            offenders are named.
+    """
+    wanted = set(names)
+    missing, extra = sorted(wanted - set(received)), sorted(set(received) - wanted)
+    if missing or extra:
+        parts = [f"lacks {', '.join(missing[:5])}"] if missing else []
+        parts += [f"holds unexpected {', '.join(extra[:5])}"] if extra else []
+        raise WireError(f"{sender}: the message {' and '.join(parts)}; expected {len(wanted)} tensors")
+    for name, value in received.items():
+        if value.shape != schema[name].shape or value.dtype != schema[name].dtype:
+            raise WireError(
+                f"{sender}: prompt tensor '{name}' is {tuple(value.shape)} {value.dtype}, "
+                f"expected {tuple(schema[name].shape)} {schema[name].dtype}"
+            )
+        if not torch.isfinite(value).all():
+            raise WireError(f"{sender}: prompt tensor '{name}' holds NaN or infinite numbers")
+
+
+def num_bytes(tensors: Mapping[str, Tensor]) -> int:
+    """Bytes of the numbers alone, without the envelope."""
+    return sum(value.numel() * value.element_size() for value in tensors.values())

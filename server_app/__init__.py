@@ -1,0 +1,1 @@
+"""The Flower ServerApp: strategies over prompt tensors, central evaluation, checkpoints."""

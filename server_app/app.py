@@ -1,0 +1,125 @@
+"""The ServerApp: find the clients, run the rounds, test and keep the prompt tensors."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flwr.app import ArrayRecord, Context
+from flwr.serverapp import Grid, ServerApp
+from torch import Tensor
+
+from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
+from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.data.settings import load_setting
+from fedmvp_core.data.shards import client_name, make_shards
+from fedmvp_core.devices import choose_device
+from fedmvp_core.disk import cache_directory
+from fedmvp_core.errors import FedMVPError
+from fedmvp_core.methods import find_method
+from fedmvp_core.prompting import Prompting
+from fedmvp_core.registry import STRATEGIES, find
+from server_app.central_evaluation import CentralEvaluation
+from server_app.federation import PromptFederation
+from server_app.nodes import find_nodes
+from server_app.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """Run one federation; its folder says how it ended, whatever happens."""
+    config = parse_config(context.run_config)
+    folder = RunFolder(config)
+    logger.info("run folder: %s", folder.path)
+    try:
+        _run(grid, config, folder)
+    except BaseException as error:
+        sentence = str(error) if isinstance(error, FedMVPError) else f"{type(error).__name__}: {error}"
+        folder.write_status("failed", sentence)
+        folder.event("end", status="failed", error=sentence)
+        raise
+    folder.write_status("completed")
+    folder.event("end", status="completed", error=None)
+
+
+@dataclass(frozen=True)
+class _Server:
+    """What the rounds need on the server's side."""
+
+    config: RunConfig
+    folder: RunFolder
+    backbone: Backbone
+    prompting: Prompting
+    evaluation: CentralEvaluation
+
+    def evaluate(self, round: int, tensors: Mapping[str, Tensor]) -> None:
+        """Test prompt tensors, record the accuracies."""
+        self.prompting.load_prompt_tensors(tensors)
+        accuracies = self.evaluation(self.prompting)
+        for split, accuracy in accuracies.items():
+            self.folder.record(round, split, "accuracy", accuracy)
+        self.folder.write_metrics()
+        clients = client_name(0)[:-3]
+        shown = {name: value for name, value in accuracies.items() if not name.startswith(clients)}
+        self.folder.event("evaluation", round=round, accuracy=shown)
+        logger.info("round %d: %s", round, {name: round_to(value) for name, value in shown.items()})
+
+    def after_round(self, round: int, tensors: Mapping[str, Tensor]) -> None:
+        """Keep a checkpoint each round; test every few rounds and after the last."""
+        self.folder.write_checkpoint(round, tensors, self.backbone.weights_hash)
+        if round % self.config.evaluate_every == 0 or round == self.config.rounds:
+            self.evaluate(round, tensors)
+
+
+def round_to(value: float) -> float:
+    """Four digits are enough for a log line."""
+    return round(value, 4)
+
+
+def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
+    backbone = load_backbone(
+        config.backbone,
+        config.pretrained or None,
+        str(choose_device(config.device)),
+        config.precision,
+    )
+    folder.write_environment(str(backbone.device))
+    method = find_method(config)
+    prompting = method.build_prompting(backbone, config)
+    nodes = find_nodes(grid, config)
+    folder.write_shards(nodes)
+    setting = load_setting(config, backbone.image_size)
+    cache = FeatureCache(cache_directory(config.cache_dir) / "features")
+    shards = make_shards(setting, len(nodes), config)
+    server = _Server(
+        config, folder, backbone, prompting, CentralEvaluation(backbone, setting, shards, cache)
+    )
+    rounds = config.rounds if method.objective is not None else 0
+    tensors = prompting.prompt_tensors()
+    numbers = sum(tensor.numel() for tensor in tensors.values())
+    folder.event("start", rounds=rounds, clients=len(nodes), prompt_numbers=numbers)
+    for split, accuracy in server.evaluation.zero_shot().items():
+        folder.record(0, split, "zero-shot-accuracy", accuracy)
+    folder.write_checkpoint(0, tensors, backbone.weights_hash)
+    server.evaluate(0, tensors)
+    if rounds:
+        federation = PromptFederation(
+            config=config,
+            nodes=nodes,
+            prompting=prompting,
+            aggregate=find(STRATEGIES, config.strategy)(config),
+            folder=folder,
+            after_round=server.after_round,
+        )
+        federation.start(
+            grid=grid,
+            initial_arrays=ArrayRecord(tensors),
+            num_rounds=rounds,
+            timeout=config.round_timeout,
+        )
+        prompting.load_prompt_tensors(federation.tensors)
+    folder.write_classes(server.evaluation.by_class(prompting))
+    folder.write_metrics()
+    folder.write_environment(str(backbone.device))

@@ -1,0 +1,84 @@
+"""Central evaluation: the splits of the setting, and each client's own classes."""
+
+from statistics import mean
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.backbone import Backbone, FeatureCache
+from fedmvp_core.data.settings import Evaluation, Setting
+from fedmvp_core.data.shards import Shard, local_evaluations
+from fedmvp_core.evaluation import correct, predict_probabilities, zero_shot_probabilities
+from fedmvp_core.prompting import Prompting
+from fedmvp_core.tasks import EncodedTask, encode_task
+
+LOCAL = "local"
+
+
+class CentralEvaluation:
+    """Tests prompt tensors on every split; tasks are encoded and zero-shot is measured once."""
+
+    def __init__(
+        self, backbone: Backbone, setting: Setting, shards: list[Shard], cache: FeatureCache
+    ) -> None:
+        self._backbone, self._summary = backbone, setting.summary
+        self._splits = setting.evaluations
+        # A client without test images of its classes cannot be measured.
+        self._local = tuple(e for e in local_evaluations(setting, shards) if len(e.images))
+        self._tasks: dict[str, EncodedTask] = {
+            split.name: encode_task(backbone, split.task, cache)
+            for split in (*self._splits, *self._local)
+        }
+        self._zero_shot = {
+            split.name: correct(
+                zero_shot_probabilities(
+                    backbone, self._tasks[split.name], split.images.images, cache
+                ),
+                split.images.labels,
+            )
+            for split in (*self._splits, *self._local)
+        }
+
+    def zero_shot(self) -> dict[str, float]:
+        """Accuracy of the frozen model with the plain template, by split."""
+        return self._accuracies(self._zero_shot)
+
+    def __call__(self, prompting: Prompting) -> dict[str, float]:
+        """Accuracy by split: clients, local, the setting's splits, and its summary."""
+        return self._accuracies(self._all_correct(prompting))
+
+    def by_class(self, prompting: Prompting) -> list[tuple[str, str, int, float, float]]:
+        """(split, class, images, zero-shot accuracy, accuracy) for the setting's splits."""
+        rows = []
+        for split in self._splits:
+            tuned, frozen = self._correct(prompting, split), self._zero_shot[split.name]
+            for label, name in enumerate(split.task.class_names):
+                members = split.images.labels == label
+                if members.any():
+                    accuracies = _fraction(frozen[members]), _fraction(tuned[members])
+                    rows.append((split.name, name, int(members.sum()), *accuracies))
+        return rows
+
+    def _all_correct(self, prompting: Prompting) -> dict[str, Tensor]:
+        return {
+            split.name: self._correct(prompting, split) for split in (*self._splits, *self._local)
+        }
+
+    def _correct(self, prompting: Prompting, split: Evaluation) -> Tensor:
+        images, labels = split.images.images, split.images.labels
+        task = self._tasks[split.name]
+        return correct(predict_probabilities(self._backbone, prompting, task, images), labels)
+
+    def _accuracies(self, results: dict[str, Tensor]) -> dict[str, float]:
+        accuracies = {name: _fraction(result) for name, result in results.items()}
+        if self._local:
+            # Every client counts the same, however many test images its classes have.
+            accuracies[LOCAL] = mean(accuracies[split.name] for split in self._local)
+        summary = self._summary(accuracies)
+        if summary is not None:
+            accuracies[summary[0]] = summary[1]
+        return accuracies
+
+
+def _fraction(hits: Tensor) -> float:
+    return hits.to(torch.float64).mean().item()

@@ -1,0 +1,243 @@
+"""Rounds over prompt tensors: who trains, what is sent, which replies count.
+
+Flower averages whatever it gets and dies of replies that differ; here each reply is checked first,
+and replies are averaged in the order of partition ids, so that results do not depend on who
+finishes first.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+from torch import Tensor
+
+from fedmvp_core import wire
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.shards import client_name
+from fedmvp_core.errors import FedMVPError, WireError
+from fedmvp_core.prompting import FULL, LORA, Prompting
+from fedmvp_core.seeding import generator
+from fedmvp_core.sources import source_folder, source_hash
+from server_app.nodes import Node
+from server_app.run_folder import RunFolder
+from server_app.strategies import Aggregate, Update
+
+logger = logging.getLogger(__name__)
+REPORTED = (
+    wire.TRAIN_LOSS,
+    wire.SECONDS,
+    wire.NUM_EXAMPLES,
+    wire.LORA_PHASE,
+    wire.IMAGES_ENCODED,
+    wire.SENTENCES_ENCODED,
+)
+
+
+class PromptFederation(Strategy):
+    """A Flower strategy that sends and averages prompt tensors only.
+
+    A client is sent what has changed since the round that it last answered, so that the LoRA phase
+    is small both ways.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        nodes: Sequence[Node],
+        prompting: Prompting,
+        aggregate: Aggregate,
+        folder: RunFolder,
+        after_round: Callable[[int, Mapping[str, Tensor]], None],
+    ) -> None:
+        self.config, self.nodes, self.folder = config, list(nodes), folder
+        self.prompting, self.aggregate, self.after_round = prompting, aggregate, after_round
+        self.tensors = prompting.prompt_tensors()
+        self._schema = dict(self.tensors)
+        self._changed_in = dict.fromkeys(self.tensors, 0)  # round whose average wrote the tensor
+        self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
+        self._sent: dict[int, int] = {}  # partition id -> bytes, in the current round
+        self._started = 0.0
+
+    def summary(self) -> None:
+        """Flower asks for it at the start of a run."""
+        logger.info(
+            "%s over %d clients, %d rounds, %s prompt tensor elements",
+            self.config.strategy,
+            len(self.nodes),
+            self.config.rounds,
+            f"{sum(t.numel() for t in self.tensors.values()):,}",
+        )
+
+    # --- training
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """One message for each client of the cohort."""
+        self._started = time.monotonic()
+        cohort = self._cohort(server_round, self.config.fraction_train, "cohort")
+        return self._messages(server_round, cohort, MessageType.TRAIN)
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Check the replies, average those that hold, and record what happened.
+
+        Raises:
+            FedMVPError: fewer than min-clients replies are usable.
+        """
+        updates, metrics, refused = self._checked(server_round, replies)
+        if len(updates) < self.config.min_clients:
+            raise FedMVPError(
+                f"round {server_round}: {len(updates)} of {len(self._sent)} replies are usable, "
+                f"min-clients is {self.config.min_clients}; {'; '.join(refused) or 'none came in time'}"
+            )
+        averaged = self.aggregate(updates, self.tensors)
+        self.tensors |= averaged
+        self._changed_in |= dict.fromkeys(averaged, server_round)
+        self._answered |= {update.partition_id: server_round for update in updates}
+        self._record(server_round, updates, metrics)
+        self.after_round(server_round, self.tensors)
+        return ArrayRecord(self.tensors), None
+
+    # --- evaluation by the clients
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Ask some clients to test the new tensors; nobody when fraction-evaluate is 0."""
+        if self.config.fraction_evaluate == 0:
+            return []
+        cohort = self._cohort(server_round, self.config.fraction_evaluate, "evaluating cohort")
+        return self._messages(server_round, cohort, MessageType.EVALUATE)
+
+    def aggregate_evaluate(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> MetricRecord | None:
+        """Accuracy on the clients' validation images, pooled."""
+        right = images = 0
+        for reply in replies:
+            if reply.has_error():
+                logger.warning("round %d: a client cannot evaluate: %s", server_round, reply.error)
+                continue
+            metrics = reply.content[wire.METRICS]
+            right += int(metrics[wire.CORRECT])  # type: ignore[index]
+            images += int(metrics[wire.NUM_EXAMPLES])  # type: ignore[index]
+        if images:
+            self.folder.record(server_round, "clients", "validation-accuracy", right / images)
+            return MetricRecord({"validation-accuracy": right / images})
+        return None
+
+    # --- the parts
+
+    def _cohort(self, round: int, fraction: float, purpose: str) -> list[Node]:
+        """A share of the clients, at least one, drawn by seed and round."""
+        size = max(1, min(len(self.nodes), int(fraction * len(self.nodes) + 0.5)))
+        order = torch.randperm(
+            len(self.nodes), generator=generator(self.config.seed, purpose, round)
+        )
+        return [self.nodes[i] for i in sorted(order[:size].tolist())]
+
+    def _messages(self, round: int, cohort: Sequence[Node], kind: str) -> list[Message]:
+        schema = wire.schema_hash(self._schema)
+        self._sent = {} if kind == MessageType.TRAIN else self._sent
+        messages = []
+        for node in cohort:
+            held = self._answered.get(node.partition_id, 0)
+            tensors = {n: t for n, t in self.tensors.items() if self._changed_in[n] >= held}
+            if kind == MessageType.TRAIN:
+                self._sent[node.partition_id] = wire.num_bytes(tensors)
+                # Counts as held again only when its reply is in.
+                self._answered.pop(node.partition_id, None)
+            config = ConfigRecord(
+                {
+                    wire.ROUND: round,
+                    wire.SCHEMA: schema,
+                    wire.CACHED_ROUND: held,
+                    wire.SOURCES: source_hash(),
+                    wire.SOURCE_FOLDER: str(source_folder()),
+                }
+            )
+            content = RecordDict({wire.PROMPTS: ArrayRecord(tensors), wire.CONFIG: config})
+            messages.append(Message(content, dst_node_id=node.node_id, message_type=kind))
+        return messages
+
+    def _checked(
+        self, round: int, replies: Iterable[Message]
+    ) -> tuple[list[Update], list[MetricRecord], list[str]]:
+        """Usable updates with their metrics, by partition id, and why the others are refused."""
+        accepted: dict[int, tuple[Update, MetricRecord]] = {}
+        refused = []
+        for reply in replies:
+            try:
+                update, metrics = self._update(reply)
+                if update.partition_id in accepted:
+                    raise WireError(f"client {update.partition_id} replied twice")
+                accepted[update.partition_id] = update, metrics
+            except WireError as error:
+                refused.append(str(error))
+                logger.warning("round %d: reply refused: %s", round, error)
+        ordered = [accepted[partition_id] for partition_id in sorted(accepted)]
+        return [update for update, _ in ordered], [metrics for _, metrics in ordered], refused
+
+    def _update(self, reply: Message) -> tuple[Update, MetricRecord]:
+        """A reply as an update.
+
+        Raises:
+            WireError: it is an error, or its tensors or metrics are not what was asked for.
+        """
+        if reply.has_error():
+            raise WireError(f"a client failed: {reply.error.reason}")
+        content = reply.content
+        prompts, metrics = content.get(wire.PROMPTS), content.get(wire.METRICS)
+        facts = content.get(wire.CONFIG)
+        if not (
+            isinstance(prompts, ArrayRecord)
+            and isinstance(metrics, MetricRecord)
+            and isinstance(facts, ConfigRecord)
+        ):
+            raise WireError(f"a reply lacks records; it holds {', '.join(content) or 'nothing'}")
+        missing = {wire.PARTITION_ID, *REPORTED} - set(metrics)
+        if missing:
+            raise WireError(f"a reply lacks the metrics {', '.join(sorted(missing))}")
+        sender = f"client {metrics[wire.PARTITION_ID]}"
+        if metrics[wire.PARTITION_ID] not in self._sent:
+            raise WireError(f"{sender} was not asked in this round")
+        num_examples = int(metrics[wire.NUM_EXAMPLES])  # type: ignore[arg-type]
+        if num_examples < 1:
+            raise WireError(f"{sender} claims {num_examples} training images; allowed: 1 or more")
+        wire.check_schema(wire.schema_hash(self._schema), str(facts.get(wire.SCHEMA)), sender)
+        tensors = prompts.to_torch_state_dict()
+        phase = LORA if metrics[wire.LORA_PHASE] else FULL
+        wire.check_prompt_tensors(
+            tensors, self._schema, self.prompting.phase_tensors(phase), sender
+        )
+        return Update(int(metrics[wire.PARTITION_ID]), tensors, num_examples), metrics  # type: ignore[arg-type]
+
+    def _record(
+        self, round: int, updates: Sequence[Update], metrics: Sequence[MetricRecord]
+    ) -> None:
+        """Rows for every client that answered, totals of the round, one line of progress."""
+        for update, reported in zip(updates, metrics, strict=True):
+            split = client_name(update.partition_id)
+            for key in REPORTED:
+                self.folder.record(round, split, key, float(reported[key]))  # type: ignore[arg-type]
+            self.folder.record(round, split, "bytes-up", wire.num_bytes(update.tensors))
+            self.folder.record(round, split, "bytes-down", self._sent[update.partition_id])
+        totals = {
+            "loss": sum(float(m[wire.TRAIN_LOSS]) for m in metrics) / len(metrics),  # type: ignore[arg-type]
+            "seconds": time.monotonic() - self._started,
+            "clients": len(updates),
+            "failed-clients": len(self._sent) - len(updates),
+            "bytes-up": sum(wire.num_bytes(update.tensors) for update in updates),
+            "bytes-down": sum(self._sent.values()),
+        }
+        for metric, value in totals.items():
+            self.folder.record(round, "train", metric, value)
+        self.folder.write_metrics()
+        self.folder.event("round", round=round, failed=totals.pop("failed-clients"), **totals)
+        logger.info("round %d: %d clients, loss %.4f", round, totals["clients"], totals["loss"])
