@@ -6,9 +6,10 @@ allowed. Keys are kebab-case outside (`learning-rate`) and snake_case inside (`l
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import DATASETS, METHODS, PARTITIONS, SETTINGS, STRATEGIES, names_in
@@ -16,68 +17,72 @@ from fedmvp_core.registry import DATASETS, METHODS, PARTITIONS, SETTINGS, STRATE
 Scalar = bool | int | float | str
 
 
-def _at_least(low: float, high: float | None = None) -> dict[str, Any]:
-    return {"low": low, "high": high}
+@dataclass(frozen=True)
+class Between:
+    """Numbers that are allowed, both ends included."""
+
+    low: float
+    high: float = math.inf
 
 
-def _one_of(*choices: str) -> dict[str, Any]:
-    return {"choices": lambda: choices}
+@dataclass(frozen=True)
+class OneOf:
+    """Words that are allowed: those listed, or the names of what is installed in a group."""
 
+    words: tuple[str, ...] = ()
+    group: str = ""
 
-def _registered(group: str) -> dict[str, Any]:
-    return {"choices": lambda: names_in(group)}
-
-
-def _field(metadata: dict[str, Any]) -> Any:
-    return dataclasses.field(metadata=metadata)
+    def choices(self) -> tuple[str, ...]:
+        """All allowed words."""
+        return names_in(self.group) if self.group else self.words
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One field for each key; the comments that explain them stand beside the defaults in pyproject."""
+    """One field for each key; pyproject.toml explains them, beside their defaults."""
 
     run_name: str
     output_dir: str
     cache_dir: str
     overwrite: bool
-    seed: int = _field(_at_least(0))
+    seed: Annotated[int, Between(0)]
     backbone: str
     pretrained: str
-    precision: str = _field(_one_of("fp32", "bf16"))
-    device: str = _field(_one_of("auto", "cpu", "cuda"))
-    method: str = _field(_registered(METHODS))
-    prompt_length: int = _field(_at_least(1, 64))
-    attention_heads: int = _field(_at_least(1, 64))
-    lora_rank: int = _field(_at_least(1, 1024))
-    lora_threshold: float = _field(_at_least(0))
-    lora_init: str = _field(_one_of("zero", "normal"))
-    dataset: str = _field(_registered(DATASETS))
+    precision: Annotated[str, OneOf(("fp32", "bf16"))]
+    device: Annotated[str, OneOf(("auto", "cpu", "cuda"))]
+    method: Annotated[str, OneOf(group=METHODS)]
+    prompt_length: Annotated[int, Between(1, 64)]
+    attention_heads: Annotated[int, Between(1, 64)]
+    lora_rank: Annotated[int, Between(1, 1024)]
+    lora_threshold: Annotated[float, Between(0)]
+    lora_init: Annotated[str, OneOf(("zero", "normal"))]
+    dataset: Annotated[str, OneOf(group=DATASETS)]
     data_dir: str
     template: str
     attribute_template: str
     attributes: str
-    setting: str = _field(_registered(SETTINGS))
+    setting: Annotated[str, OneOf(group=SETTINGS)]
     target_domain: str
-    partition: str = _field(_registered(PARTITIONS))
-    clients: int = _field(_at_least(0))
-    shots: int = _field(_at_least(0))
-    dirichlet_alpha: float = _field(_at_least(1e-3))
-    eval_split: str = _field(_one_of("test", "validation"))
-    local_epochs: int = _field(_at_least(1))
-    batch_size: int = _field(_at_least(1))
-    learning_rate: float = _field(_at_least(0))
-    momentum: float = _field(_at_least(0, 1))
-    weight_decay: float = _field(_at_least(0))
-    alpha: float = _field(_at_least(0))
-    strategy: str = _field(_registered(STRATEGIES))
-    weighting: str = _field(_one_of("uniform", "examples"))
-    rounds: int = _field(_at_least(0))
-    fraction_train: float = _field(_at_least(0, 1))
-    fraction_evaluate: float = _field(_at_least(0, 1))
-    evaluate_every: int = _field(_at_least(1))
-    node_timeout: float = _field(_at_least(1))
-    round_timeout: float = _field(_at_least(1))
-    min_clients: int = _field(_at_least(1))
+    partition: Annotated[str, OneOf(group=PARTITIONS)]
+    clients: Annotated[int, Between(0)]
+    shots: Annotated[int, Between(0)]
+    dirichlet_alpha: Annotated[float, Between(1e-3)]
+    eval_split: Annotated[str, OneOf(("test", "validation"))]
+    local_epochs: Annotated[int, Between(1)]
+    batch_size: Annotated[int, Between(1)]
+    learning_rate: Annotated[float, Between(0)]
+    momentum: Annotated[float, Between(0, 1)]
+    weight_decay: Annotated[float, Between(0)]
+    alpha: Annotated[float, Between(0)]
+    strategy: Annotated[str, OneOf(group=STRATEGIES)]
+    weighting: Annotated[str, OneOf(("uniform", "examples"))]
+    rounds: Annotated[int, Between(0)]
+    fraction_train: Annotated[float, Between(0, 1)]
+    fraction_evaluate: Annotated[float, Between(0, 1)]
+    evaluate_every: Annotated[int, Between(1)]
+    node_timeout: Annotated[float, Between(1)]
+    round_timeout: Annotated[float, Between(1)]
+    min_clients: Annotated[int, Between(1)]
 
     def as_mapping(self) -> dict[str, Scalar]:
         """Kebab-case keys and plain values, as they travel and as config.json holds them."""
@@ -91,44 +96,54 @@ def parse_config(mapping: Mapping[str, Any]) -> RunConfig:
         ConfigError: a key is unknown or missing, or a value is of the wrong type, out of range, or
             contradicts another; the message names the key, the value and what is allowed.
     """
-    fields = {_kebab(field.name): field for field in dataclasses.fields(RunConfig)}
+    kinds = {
+        _kebab(name): kind for name, kind in get_type_hints(RunConfig, include_extras=True).items()
+    }
     for key in mapping:
-        if key not in fields:
-            raise ConfigError(f"unknown run-config key '{key}'{did_you_mean(key, fields)}")
-    missing = sorted(set(fields) - set(mapping))
+        if key not in kinds:
+            raise ConfigError(f"unknown run-config key '{key}'{did_you_mean(key, list(kinds))}")
+    missing = sorted(set(kinds) - set(mapping))
     if missing:
         raise ConfigError(f"run-config lacks the keys {', '.join(missing)}")
-    values = {field.name: _check(key, mapping[key], field) for key, field in fields.items()}
+    values: dict[str, Any] = {
+        key.replace("-", "_"): _check(key, mapping[key], kind) for key, kind in kinds.items()
+    }
     config = RunConfig(**values)
     _check_together(config)
     return config
 
 
-def did_you_mean(word: str, known: Mapping[str, Any] | list[str]) -> str:
+def did_you_mean(word: str, known: list[str]) -> str:
     """A clause that offers the nearest known words, or lists all of them."""
-    close = difflib.get_close_matches(word, list(known), n=3)
-    return f"; did you mean {', '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"
+    close = difflib.get_close_matches(word, known, n=3)
+    return (
+        f"; did you mean {', '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"
+    )
 
 
 def _kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _check(key: str, value: Any, field: "dataclasses.Field[Any]") -> Scalar:
+def _check(key: str, value: Any, kind: Any) -> Scalar:
     """The value of one key, converted without loss (3 -> 3.0), or a ConfigError."""
-    converted = _convert(key, value, field.type)  # type: ignore[arg-type]
-    low, high = field.metadata.get("low"), field.metadata.get("high")
-    if low is not None:
-        # A NaN fails both comparisons, so it is refused here too.
-        if not (converted >= low and (high is None or converted <= high)):
-            allowed = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
-            raise ConfigError(f"{key} is {converted}; allowed: {allowed}")
-        if converted == float("inf"):
-            raise ConfigError(f"{key} is {converted}; allowed: a finite number")
-    choices: Callable[[], tuple[str, ...]] | None = field.metadata.get("choices")
-    if choices is not None and converted not in choices():
-        raise ConfigError(f"{key} is '{converted}'; allowed: {', '.join(choices())}")
+    plain, *limits = get_args(kind) or (kind,)
+    converted: Scalar = _convert(key, value, plain)
+    for limit in limits:
+        if isinstance(limit, Between):
+            _check_range(key, float(converted), limit)
+        elif converted not in limit.choices():
+            raise ConfigError(
+                f"{key} is '{converted}'; allowed: {', '.join(limit.choices()) or 'none'}"
+            )
     return converted
+
+
+def _check_range(key: str, value: float, limit: Between) -> None:
+    # A NaN fails both comparisons, so it is refused here too.
+    if not (limit.low <= value <= limit.high) or math.isinf(value):
+        high = "" if math.isinf(limit.high) else f" to {limit.high:g}"
+        raise ConfigError(f"{key} is {value:g}; allowed: {limit.low:g}{high or ' or more'}")
 
 
 def _convert(key: str, value: Any, kind: type) -> Any:
@@ -140,7 +155,10 @@ def _convert(key: str, value: Any, kind: type) -> Any:
 
 
 def _check_together(config: RunConfig) -> None:
-    for key, text in (("template", config.template), ("attribute-template", config.attribute_template)):
+    for key, text in (
+        ("template", config.template),
+        ("attribute-template", config.attribute_template),
+    ):
         if "{class}" not in text:
             raise ConfigError(f"{key} is '{text}'; it must hold {{class}}")
     if "{attribute}" not in config.attribute_template:
@@ -155,6 +173,8 @@ def _check_together(config: RunConfig) -> None:
             "for backbone 'tiny' only: name an open_clip tag, a checkpoint's path, or '' for random"
         )
     if config.dataset == "imagefolder" and not config.data_dir:
-        raise ConfigError("data-dir is empty; dataset 'imagefolder' needs the folder of the pictures")
+        raise ConfigError(
+            "data-dir is empty; dataset 'imagefolder' needs the folder of the pictures"
+        )
     if not config.run_name or "/" in config.run_name or config.run_name in (".", ".."):
         raise ConfigError(f"run-name is '{config.run_name}'; allowed: a folder name without '/'")

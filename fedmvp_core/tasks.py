@@ -57,7 +57,9 @@ def encode_task(backbone: Backbone, task: Task, cache: FeatureCache) -> EncodedT
     per_class = [task.attribute_sentences(label) for label in range(len(task.class_names))]
     sentences = task.class_sentences() + [s for group in per_class for s in group]
     features = cached_text_features(backbone, sentences, cache)
-    zero_shot, attribute_features = features.split([len(per_class), len(sentences) - len(per_class)])
+    zero_shot, attribute_features = features.split(
+        [len(per_class), len(sentences) - len(per_class)]
+    )
     groups = attribute_features.split([len(group) for group in per_class])
     names = [
         f"{name}: {phrase}"

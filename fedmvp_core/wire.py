@@ -67,7 +67,9 @@ def check_prompt_tensors(
     if missing or extra:
         parts = [f"lacks {', '.join(missing[:5])}"] if missing else []
         parts += [f"holds unexpected {', '.join(extra[:5])}"] if extra else []
-        raise WireError(f"{sender}: the message {' and '.join(parts)}; expected {len(wanted)} tensors")
+        raise WireError(
+            f"{sender}: the message {' and '.join(parts)}; expected {len(wanted)} tensors"
+        )
     for name, value in received.items():
         if value.shape != schema[name].shape or value.dtype != schema[name].dtype:
             raise WireError(

@@ -36,7 +36,9 @@ def main(grid: Grid, context: Context) -> None:
     try:
         _run(grid, config, folder)
     except BaseException as error:
-        sentence = str(error) if isinstance(error, FedMVPError) else f"{type(error).__name__}: {error}"
+        sentence = (
+            str(error) if isinstance(error, FedMVPError) else f"{type(error).__name__}: {error}"
+        )
         folder.write_status("failed", sentence)
         folder.event("end", status="failed", error=sentence)
         raise

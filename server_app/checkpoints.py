@@ -36,9 +36,7 @@ def latest_round(folder: Path) -> int | None:
     return max(rounds, default=None)
 
 
-def load_checkpoint(
-    folder: Path, round: int, schema: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
+def load_checkpoint(folder: Path, round: int, schema: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The prompt tensors of a round, in the schema's order.
 
     Raises:

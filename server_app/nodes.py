@@ -62,9 +62,7 @@ def find_nodes(grid: Grid, config: RunConfig) -> list[Node]:
 
 
 def _ask(grid: Grid, node_ids: set[int], deadline: float) -> list[Message]:
-    sources = ConfigRecord(
-        {wire.SOURCES: source_hash(), wire.SOURCE_FOLDER: str(source_folder())}
-    )
+    sources = ConfigRecord({wire.SOURCES: source_hash(), wire.SOURCE_FOLDER: str(source_folder())})
     messages = [
         Message(
             RecordDict({wire.CONFIG: sources}), dst_node_id=node_id, message_type=MessageType.QUERY

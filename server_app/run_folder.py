@@ -35,7 +35,9 @@ class RunFolder:
         self._rows: list[tuple[int, str, str, float]] = []
         self._started, self._rounds_completed = time.time(), 0
         if not config.overwrite and (self.path / "config.json").exists():
-            raise ConfigError(f"'{self.path}' holds a run already; choose another run-name, or overwrite")
+            raise ConfigError(
+                f"'{self.path}' holds a run already; choose another run-name, or overwrite"
+            )
         try:
             self._clear()
             self._write_json("config.json", config.as_mapping())
@@ -53,7 +55,9 @@ class RunFolder:
 
     def write_environment(self, device: str) -> None:
         """Versions, platform and the hash of the running sources."""
-        versions = {name.replace("open_clip_torch", "open-clip"): version(name) for name in VERSIONED}
+        versions = {
+            name.replace("open_clip_torch", "open-clip"): version(name) for name in VERSIONED
+        }
         ended = time.time()
         environment = {
             **versions,
@@ -94,7 +98,9 @@ class RunFolder:
         header = ("split", "class", "images", "zero_shot_accuracy", "accuracy")
         self._write_table("classes.csv", header, rows)
 
-    def write_checkpoint(self, round: int, tensors: Mapping[str, Tensor], weights_hash: str) -> None:
+    def write_checkpoint(
+        self, round: int, tensors: Mapping[str, Tensor], weights_hash: str
+    ) -> None:
         """Keep the global prompt tensors of a round."""
         config = self.config
         facts = {"method": config.method, "backbone": config.backbone, "weights-hash": weights_hash}
@@ -122,9 +128,7 @@ class RunFolder:
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         replace_file(self.path / name, lambda file: _write_text(file, text))
 
-    def _write_table(
-        self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]
-    ) -> None:
+    def _write_table(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         def write(path: Path) -> None:
             with path.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)

@@ -32,6 +32,8 @@ def fedavg(config: RunConfig) -> Aggregate:
 
     def aggregate(updates: Sequence[Update], current: Mapping[str, Tensor]) -> dict[str, Tensor]:
         uniform = config.weighting == "uniform"
-        return weighted_mean((u.tensors, 1.0 if uniform else float(u.num_examples)) for u in updates)
+        return weighted_mean(
+            (u.tensors, 1.0 if uniform else float(u.num_examples)) for u in updates
+        )
 
     return aggregate

@@ -75,14 +75,18 @@ def class_names_of(saved: SavedRun, classes: str) -> tuple[str, ...]:
     Raises:
         ConfigError: no class is named.
     """
-    splits = {evaluation.name: evaluation.task.class_names for evaluation in saved.setting.evaluations}
+    splits = {
+        evaluation.name: evaluation.task.class_names for evaluation in saved.setting.evaluations
+    }
     if classes in splits:
         return splits[classes]
     if classes == "all":
         return tuple(sorted({name for names in splits.values() for name in names}))
     names = tuple(name.strip() for name in classes.split(",") if name.strip())
     if not names:
-        raise ConfigError(f"classes is '{classes}'; allowed: {', '.join(splits)}, all, or class names")
+        raise ConfigError(
+            f"classes is '{classes}'; allowed: {', '.join(splits)}, all, or class names"
+        )
     return names
 
 

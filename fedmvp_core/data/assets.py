@@ -21,7 +21,9 @@ def _manifest(root: Path) -> dict[str, dict[str, Any]]:
     try:
         manifest: dict[str, dict[str, Any]] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(f"the embedded benchmark's manifest '{path}' cannot be read: {error}") from error
+        raise DataError(
+            f"the embedded benchmark's manifest '{path}' cannot be read: {error}"
+        ) from error
     return manifest
 
 

@@ -44,9 +44,7 @@ def _load(image_size: int) -> Dataset:
         return _image_set(chosen, sheets, class_names, image_size)
 
     attributes = {name: tuple(table["attributes"][name]) for name in class_names}
-    return Dataset(
-        "emojidomains", split("train"), split("validation"), split("test"), attributes
-    )
+    return Dataset("emojidomains", split("train"), split("validation"), split("test"), attributes)
 
 
 def _sheet(style: str) -> Image.Image:

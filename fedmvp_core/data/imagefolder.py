@@ -1,10 +1,10 @@
 """Anyone's own pictures: a class is a folder.
 
-    data-dir/<class>/*.jpg                     a seeded split by class: 60 / 20 / 20 %
-    data-dir/<domain>/<class>/*.jpg            the same, with domains
-    data-dir/{train,test}/<class>/*.jpg        given splits (and, if wanted, validation)
-    data-dir/{train,test}/<domain>/<class>/*.jpg
-    data-dir/attributes.json                   optional: {class: [phrases]}
+data-dir/<class>/*.jpg                     a seeded split by class: 60 / 20 / 20 %
+data-dir/<domain>/<class>/*.jpg            the same, with domains
+data-dir/{train,test}/<class>/*.jpg        given splits (and, if wanted, validation)
+data-dir/{train,test}/<domain>/<class>/*.jpg
+data-dir/attributes.json                   optional: {class: [phrases]}
 """
 
 import hashlib
@@ -94,7 +94,9 @@ def _place(path: Path, folders: tuple[str, ...]) -> _Picture:
     split = SPLITS.get(folders[0].lower(), "") if folders else ""
     inner = folders[1:] if split else folders
     if not 1 <= len(inner) <= 2:
-        raise DataError(f"'{path}' lies {len(inner)} folders deep; allowed: [split/][domain/]class/picture")
+        raise DataError(
+            f"'{path}' lies {len(inner)} folders deep; allowed: [split/][domain/]class/picture"
+        )
     domain = inner[0] if len(inner) == 2 else ""
     return _Picture(path, split, domain, inner[-1].replace("_", " "))
 

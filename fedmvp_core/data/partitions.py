@@ -62,7 +62,9 @@ def by_domain(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]
     shards = []
     for domain in domains:
         members = torch.tensor([i for i, name in enumerate(images.domains) if name == domain])
-        order = torch.randperm(len(members), generator=generator(config.seed, f"partition {domain}"))
+        order = torch.randperm(
+            len(members), generator=generator(config.seed, f"partition {domain}")
+        )
         shards += [members[order[start::each]].sort().values for start in range(each)]
     return shards
 

@@ -58,7 +58,9 @@ def base_to_new(dataset: Dataset, config: RunConfig) -> Setting:
     """Base = the first ceil(n/2) of the sorted class names, new = the rest (CoOp, CoCoOp)."""
     names = dataset.class_names
     if len(names) < 2:
-        raise ConfigError(f"setting 'base-to-new' needs 2 classes or more; {dataset.name} has {len(names)}")
+        raise ConfigError(
+            f"setting 'base-to-new' needs 2 classes or more; {dataset.name} has {len(names)}"
+        )
     half = math.ceil(len(names) / 2)
     make_task = _task_maker(attributes_of(config, dataset), config)
     test = _tested(dataset, config)
@@ -104,7 +106,9 @@ def msst(dataset: Dataset, config: RunConfig) -> Setting:
 def _tested(dataset: Dataset, config: RunConfig) -> ImageSet:
     images = dataset.test if config.eval_split == "test" else dataset.validation
     if len(images) == 0:
-        raise ConfigError(f"eval-split is '{config.eval_split}', but {dataset.name} has no such images")
+        raise ConfigError(
+            f"eval-split is '{config.eval_split}', but {dataset.name} has no such images"
+        )
     return images
 
 

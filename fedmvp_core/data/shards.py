@@ -35,7 +35,9 @@ def make_shards(setting: Setting, clients: int, config: RunConfig) -> list[Shard
     return [_shard(setting, client, piece, config) for client, piece in enumerate(pieces)]
 
 
-def _shard(setting: Setting, partition_id: int, positions: torch.Tensor, config: RunConfig) -> Shard:
+def _shard(
+    setting: Setting, partition_id: int, positions: torch.Tensor, config: RunConfig
+) -> Shard:
     held = setting.train.select(positions)
     classes = held.present_classes()
     return Shard(

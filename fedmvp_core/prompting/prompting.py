@@ -11,7 +11,6 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.errors import WireError
 from fedmvp_core.tasks import EncodedTask
 
-
 # Phases of local training: all prompt tensors, or (methods that have it) low-rank factors only.
 FULL, LORA = "full", "lora"
 
