@@ -61,6 +61,7 @@ def _read(path: Path) -> tuple[Any, bool]:
     if archive:
         with warnings.catch_warnings():  # torch.jit is deprecated, OpenAI's files are not
             warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
             load: Any = torch.jit.load
             return load(str(path), map_location="cpu").state_dict(), True
     return torch.load(path, map_location="cpu", weights_only=True, mmap=True), False

@@ -86,10 +86,10 @@ def embed_patches(visual: Any, pixels: Tensor) -> Tensor:
 
     Positions are added; `ln_pre` is not applied yet.
     """
-    patches: Tensor = visual.conv1(pixels).flatten(2).transpose(1, 2)  # (n, patches, width)
+    patches = visual.conv1(pixels).flatten(2).transpose(1, 2)  # (n, patches, width)
     class_token = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
-    tokens = torch.cat([class_token, patches], dim=1)
-    return tokens + visual.positional_embedding.to(patches.dtype)
+    positions: Tensor = visual.positional_embedding.to(patches.dtype)
+    return torch.cat([class_token, patches], dim=1) + positions
 
 
 def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, m: int) -> Tensor:

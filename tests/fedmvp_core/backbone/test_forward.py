@@ -1,0 +1,202 @@
+"""The prompted forward against open_clip's own and against a plain one written out by hand."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fedmvp_core.backbone import Backbone, load_backbone, placeholder_sentences
+from fedmvp_core.backbone.forward import checked_prompts
+
+TOLERANCE = 1e-5
+SENTENCES = ["a cat", "a drawing of a very long train, which has many red wagons."]
+
+
+@pytest.mark.parametrize("name", ["tiny", "ViT-B-32", "ViT-B-32-quickgelu", "ViT-B-16"])
+def test_without_prompts_equals_open_clip(name: str, generator: torch.Generator) -> None:
+    backbone = load_backbone(name)
+    images = torch.rand(2, 3, backbone.image_size, backbone.image_size, generator=generator)
+    visual = backbone.clip.visual
+    mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+    if name == "tiny":
+        mean, std = backbone._config.mean, backbone._config.std
+    pixels = (images - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    tokens = backbone.tokenize(SENTENCES)
+    with torch.no_grad():
+        assert_close(backbone.encode_image(images), visual(pixels))
+        assert_close(backbone.encode_text(SENTENCES), backbone.clip.encode_text(tokens))
+        assert_close(backbone.encode_text(tokens), backbone.clip.encode_text(tokens))
+        expected = backbone.clip.encode_image(pixels, normalize=True)
+        assert_close(backbone.encode_image(images, normalize=True), expected)
+
+
+@pytest.mark.parametrize("fixture", ["tiny", "small"])
+@pytest.mark.parametrize("depths", [[0], [0, 1, 3], [2], [1, 2]])
+@pytest.mark.parametrize("per_image", [False, True])
+def test_image_prompts_equal_plain_forward(
+    fixture: str,
+    depths: list[int],
+    per_image: bool,
+    request: pytest.FixtureRequest,
+    generator: torch.Generator,
+) -> None:
+    backbone: Backbone = request.getfixturevalue(fixture)
+    images = random_images(backbone, 2, generator)
+    shape = (2, 3, backbone.image_width) if per_image else (3, backbone.image_width)
+    prompts = {depth: torch.randn(shape, generator=generator) for depth in depths}
+    with torch.no_grad():
+        got = backbone.encode_image(images, prompts)
+        assert_close(got, plain_image_features(backbone, images, prompts))
+        assert not torch.allclose(got, backbone.encode_image(images), atol=1e-3)
+
+
+@pytest.mark.parametrize("fixture", ["tiny", "small"])
+@pytest.mark.parametrize("depths", [[0], [0, 1, 2], [1]])
+@pytest.mark.parametrize("per_sentence", [False, True])
+def test_text_prompts_equal_plain_forward(
+    fixture: str,
+    depths: list[int],
+    per_sentence: bool,
+    request: pytest.FixtureRequest,
+    generator: torch.Generator,
+) -> None:
+    backbone: Backbone = request.getfixturevalue(fixture)
+    sentences = placeholder_sentences(4, SENTENCES)
+    shape = (2, 4, backbone.text_width) if per_sentence else (4, backbone.text_width)
+    prompts = {depth: torch.randn(shape, generator=generator) for depth in depths}
+    with torch.no_grad():
+        got = backbone.encode_text(sentences, prompts)
+        assert_close(got, plain_text_features(backbone, backbone.tokenize(sentences), prompts))
+
+
+def test_placeholders_take_one_token_each(tiny: Backbone, small: Backbone) -> None:
+    for backbone in (tiny, small):
+        tokens = backbone.tokenize(["a cat", *placeholder_sentences(4, ["a cat"])])
+        ends = tokens.argmax(dim=-1)
+        assert ends[1] == ends[0] + 4
+        assert tokens[0, 1 : ends[0]].tolist() == tokens[1, 5 : ends[1]].tolist()
+        assert len(set(tokens[1, 1:5].tolist())) == 1
+
+
+def test_gradients_reach_prompts_and_images_only(
+    tiny: Backbone, generator: torch.Generator
+) -> None:
+    images = random_images(tiny, 2, generator).requires_grad_()
+    image_prompts = {d: torch.randn(2, tiny.image_width, requires_grad=True) for d in (0, 3)}
+    text_prompts = {d: torch.randn(2, tiny.text_width, requires_grad=True) for d in (0, 1)}
+    seen = tiny.encode_image(images, image_prompts, normalize=True)
+    read = tiny.encode_text(placeholder_sentences(2, SENTENCES), text_prompts, normalize=True)
+    (seen * read).sum().backward()
+    for tensor in (images, *image_prompts.values(), *text_prompts.values()):
+        assert tensor.grad is not None
+        assert tensor.grad.abs().sum() > 0
+    assert all(p.grad is None and not p.requires_grad for p in tiny.parameters())
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ({6: torch.zeros(2, 128)}, "at depth 6: this image tower has 6 blocks.*0 to 5"),
+        ({-1: torch.zeros(2, 128)}, "at depth -1"),
+        ({0: torch.zeros(2, 64)}, r"shape \(2, 64\); expected \(m, 128\) or \(3, m, 128\)"),
+        ({0: torch.zeros(2, 2, 128)}, r"shape \(2, 2, 128\)"),
+        ({0: torch.zeros(128)}, r"shape \(128,\)"),
+        ({0: torch.zeros(4, 128), 2: torch.zeros(2, 128)}, "depth 2 have 2 .* depth 0 have 4"),
+    ],
+)
+def test_prompts_that_do_not_fit_are_refused(prompts: dict[int, Tensor], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        checked_prompts(prompts, "image", layers=6, batch=3, width=128)
+
+
+# --- the plain forward ---------------------------------------------------------------------------
+
+
+def plain_image_features(
+    backbone: Backbone, images: Tensor, prompts: Mapping[int, Tensor]
+) -> Tensor:
+    """One image at a time, patches cut by hand, each prompt put in by list concatenation."""
+    visual, size = backbone.clip.visual, backbone.patch_size
+    mean, std = (
+        torch.tensor(v).view(3, 1, 1) for v in (backbone._config.mean, backbone._config.std)
+    )
+    kernel = visual.conv1.weight.flatten(1)  # (width, 3 * size * size)
+    features = []
+    for i, image in enumerate((images - mean) / std):
+        grid = range(0, backbone.image_size, size)
+        cut = [image[:, y : y + size, x : x + size].reshape(-1) for y in grid for x in grid]
+        rows = torch.cat([visual.class_embedding[None], torch.stack(cut) @ kernel.T])
+        rows = rows + visual.positional_embedding
+        own = {d: p[i] if p.ndim == 3 else p for d, p in prompts.items()}
+        if 0 in own:
+            rows = torch.cat([rows, own[0]])
+        rows = layer_norm(rows, visual.ln_pre)
+        frozen = len(cut) + 1
+        for depth, block in enumerate(visual.transformer.resblocks):
+            if depth > 0 and depth in own:
+                rows = torch.cat([rows[:frozen], own[depth]])
+            rows = plain_block(rows, block, causal=False)
+        features.append(layer_norm(rows, visual.ln_post)[0] @ visual.proj)
+    return torch.stack(features)
+
+
+def plain_text_features(
+    backbone: Backbone, tokens: Tensor, prompts: Mapping[int, Tensor]
+) -> Tensor:
+    """One sentence at a time, all of the context."""
+    clip = backbone.clip
+    features = []
+    for i, ids in enumerate(tokens):
+        own = {d: p[i] if p.ndim == 3 else p for d, p in prompts.items()}
+        rows = clip.token_embedding.weight[ids]
+        if 0 in own:
+            rows = torch.cat([rows[:1], own[0], rows[1 + len(own[0]) :]])
+        rows = rows + clip.positional_embedding
+        for depth, block in enumerate(clip.transformer.resblocks):
+            if depth > 0 and depth in own:
+                rows = torch.cat([rows[:1], own[depth], rows[1 + len(own[depth]) :]])
+            rows = plain_block(rows, block, causal=True)
+        end = ids.tolist().index(int(ids.max()))
+        features.append(layer_norm(rows, clip.ln_final)[end] @ clip.text_projection)
+    return torch.stack(features)
+
+
+def plain_block(rows: Tensor, block: Any, causal: bool) -> Tensor:
+    """A pre-norm transformer block on (length, width), one head at a time."""
+    heads = block.attn.num_heads
+    q, k, v = (
+        layer_norm(rows, block.ln_1) @ block.attn.in_proj_weight.T + block.attn.in_proj_bias
+    ).chunk(3, dim=-1)
+    size = q.shape[-1] // heads
+    mixed = []
+    for head in range(heads):
+        part = slice(head * size, (head + 1) * size)
+        scores = q[:, part] @ k[:, part].T / math.sqrt(size)
+        if causal:
+            later = torch.ones_like(scores, dtype=torch.bool).triu(1)
+            scores = scores.masked_fill(later, float("-inf"))
+        mixed.append(scores.softmax(dim=-1) @ v[:, part])
+    projection = block.attn.out_proj
+    rows = rows + torch.cat(mixed, dim=-1) @ projection.weight.T + projection.bias
+    mlp = block.mlp
+    hidden = layer_norm(rows, block.ln_2) @ mlp.c_fc.weight.T + mlp.c_fc.bias
+    gelu = 0.5 * hidden * (1 + torch.erf(hidden / math.sqrt(2)))
+    return rows + gelu @ mlp.c_proj.weight.T + mlp.c_proj.bias
+
+
+def layer_norm(rows: Tensor, norm: nn.LayerNorm) -> Tensor:
+    centred = rows - rows.mean(dim=-1, keepdim=True)
+    variance = centred.pow(2).mean(dim=-1, keepdim=True)
+    return centred / torch.sqrt(variance + norm.eps) * norm.weight + norm.bias
+
+
+def random_images(backbone: Backbone, n: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(n, 3, backbone.image_size, backbone.image_size, generator=generator)
+
+
+def assert_close(got: Tensor, expected: Tensor) -> None:
+    assert got.shape == expected.shape
+    assert float((got - expected).abs().max()) <= TOLERANCE
