@@ -1,0 +1,16 @@
+# `make demo` and `make test`; each makes the environment first if it is not there.
+PYTHON ?= python3
+VENV ?= .venv
+RUN ?= demo
+
+.PHONY: demo test
+demo: $(VENV)/installed
+	$(VENV)/bin/fedmvp run $(RUN)
+
+test: $(VENV)/installed
+	$(VENV)/bin/python -m pytest -m "not slow"
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@

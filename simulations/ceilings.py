@@ -1,0 +1,142 @@
+"""What is possible at all: the same shards pooled on one machine, and far more than prompts trained.
+
+Nobody may pool these images in a federation. These figures only say how far prompt tuning gets
+between zero-shot CLIP and a model that is free to move.
+
+linear-probe   a logistic regression on frozen image features of the base classes; it has no column
+               for a new class
+fine-tuned     the whole image encoder, trained with cross-entropy against the frozen class features
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features, load_backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.settings import Setting, load_setting
+from fedmvp_core.data.shards import make_shards
+from fedmvp_core.devices import choose_device
+from fedmvp_core.disk import cache_directory
+from fedmvp_core.prompting.none import NoPrompts
+from fedmvp_core.seeding import generator, seeded_global_rng
+from fedmvp_core.tasks import encode_task
+from server_app.central_evaluation import CentralEvaluation
+
+# Chosen on the validation images of seed 0 among 3e-5, 1e-4, 3e-4 and 10, 20, 40 epochs.
+FINE_TUNING_RATE, FINE_TUNING_EPOCHS, FINE_TUNING_BATCH = 1e-4, 20, 32
+PROBE_STEPS, PROBE_DECAY = 200, 1e-4
+
+
+@dataclass(frozen=True)
+class _Pooled:
+    """The shards of all clients in one place."""
+
+    config: RunConfig
+    backbone: Backbone
+    setting: Setting
+    images: ImageSet
+    evaluation: CentralEvaluation
+    cache: FeatureCache
+
+
+def ceilings(config: RunConfig, clients: int) -> dict[str, dict[str, float]]:
+    """Accuracies by split of each ceiling, for the shards of this configuration.
+
+    clients: number of shards that are pooled. Returns: {"linear-probe": {"base": ...}, ...}.
+    """
+    pooled = _pool(config, clients)
+    return {"linear-probe": linear_probe(pooled), "fine-tuned": fine_tuned(pooled)}
+
+
+def _pool(config: RunConfig, clients: int) -> _Pooled:
+    # Weights of its own: fine-tuning changes them.
+    device = str(choose_device(config.device))
+    backbone = load_backbone(config.backbone, config.pretrained or None, device)
+    setting = load_setting(config, backbone.image_size)
+    shards = make_shards(setting, clients, config)
+    cache = FeatureCache(cache_directory(config.cache_dir) / "features")
+    names = [name for shard in shards for name in shard.images.names]
+    positions = {name: i for i, name in enumerate(setting.train.names)}
+    images = setting.train.select(torch.tensor([positions[name] for name in names]))
+    evaluation = CentralEvaluation(backbone, setting, shards, cache)
+    return _Pooled(config, backbone, setting, images, evaluation, cache)
+
+
+def linear_probe(pooled: _Pooled) -> dict[str, float]:
+    """Full-batch logistic regression on unit frozen features; accuracy on the training classes."""
+    train = _features(pooled, pooled.images)
+    classes, width = len(pooled.images.class_names), train.shape[1]
+    probe = torch.nn.Linear(width, classes)
+    torch.nn.init.zeros_(probe.weight)
+    torch.nn.init.zeros_(probe.bias)
+    optimizer = torch.optim.LBFGS(
+        probe.parameters(), max_iter=PROBE_STEPS, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        scores = probe(train) * pooled.backbone.logit_scale.cpu()
+        decay = PROBE_DECAY * probe.weight.square().sum()
+        loss: Tensor = F.cross_entropy(scores, pooled.images.labels) + decay
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    base = pooled.setting.evaluations[0]
+    with torch.no_grad():
+        right = probe(_features(pooled, base.images)).argmax(dim=-1) == base.images.labels
+    return {base.name: right.double().mean().item()}
+
+
+def _features(pooled: _Pooled, images: ImageSet) -> Tensor:
+    pixels = images.images.to(pooled.backbone.device)
+    return cached_image_features(pooled.backbone, pixels, pooled.cache).cpu()
+
+
+def fine_tuned(pooled: _Pooled) -> dict[str, float]:
+    """AdamW on every weight of the image encoder; then tested as zero-shot CLIP is."""
+    task = pooled.setting.make_task(pooled.images.class_names)
+    # Encoded before a weight moves, under the frozen weights' hash.
+    targets = encode_task(pooled.backbone, task, pooled.cache).zero_shot_features
+    frozen = copy.deepcopy(pooled.backbone.state_dict())
+    tower = pooled.backbone.clip.visual
+    tower.requires_grad_(True)
+    with seeded_global_rng(pooled.config.seed, "fine-tuning"):
+        _fine_tune(pooled, targets)
+    tower.requires_grad_(False)
+    accuracies = pooled.evaluation(NoPrompts())
+    pooled.backbone.load_state_dict(frozen)
+    return accuracies
+
+
+def _fine_tune(pooled: _Pooled, targets: Tensor) -> None:
+    backbone, images = pooled.backbone, pooled.images
+    optimizer = torch.optim.AdamW(backbone.clip.visual.parameters(), lr=FINE_TUNING_RATE)
+    draw = generator(pooled.config.seed, "fine-tuning order")
+    steps = FINE_TUNING_EPOCHS * -(-len(images) // FINE_TUNING_BATCH)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    for _ in range(FINE_TUNING_EPOCHS):
+        for at in torch.randperm(len(images), generator=draw).split(FINE_TUNING_BATCH):
+            pixels = images.images[at].to(backbone.device).float() / 255
+            features = F.normalize(backbone.encode_image(pixels), dim=-1)
+            logits = backbone.logit_scale * features @ targets.T
+            loss = F.cross_entropy(logits, images.labels[at].to(backbone.device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+
+
+def as_rows(results: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str, float]]:
+    """(ceiling, split, accuracy) for tables."""
+    return [
+        (ceiling, split, accuracy)
+        for ceiling, accuracies in results.items()
+        for split, accuracy in accuracies.items()
+    ]
