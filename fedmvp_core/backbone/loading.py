@@ -37,7 +37,8 @@ def load_backbone(
         pretrained: None or "" draws weights from a fixed seed; "embedded" takes those shipped for
             "tiny"; otherwise one of open_clip's tags, or the path of a checkpoint in OpenAI's,
             open_clip's or safetensors form. OpenAI's weights switch quick-GELU on, whatever the
-            name says: they were trained with it, and lose accuracy silently without it.
+            name says: they were trained with it, and lose accuracy silently without it. A tag
+            brings its own pixel statistics; a path cannot, and OpenAI's are used.
         device: where the weights live.
         precision: "fp32", or "bf16" for bfloat16 autocast, on CUDA only.
 

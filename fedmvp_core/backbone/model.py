@@ -26,7 +26,8 @@ def placeholder_sentences(m: int, sentences: Sequence[str]) -> list[str]:
 class Backbone(nn.Module):
     """A frozen CLIP: image encoder, text encoder, logit scale, tokenizer, normalisation.
 
-    Gradients flow to prompts and to images, never to a weight. Features are float32.
+    Gradients flow to prompts and to images, never to a weight. Tokens and features come out as
+    float32, whatever the precision inside.
 
     Attributes:
         logit_scale: (), already exponentiated: the inverse of CLIP's temperature.
@@ -101,7 +102,8 @@ class Backbone(nn.Module):
         if images.dtype == torch.uint8:
             pixels = pixels / 255
         with self._autocast():
-            return forward.embed_patches(self.clip.visual, (pixels - self._mean) / self._std)
+            normalised = (pixels - self._mean) / self._std
+            return forward.embed_patches(self.clip.visual, normalised).float()
 
     def encode_tokens(self, tokens: Tensor, prompts: Prompts | None = None) -> Tensor:
         """The rest of the image tower: tokens of `embed_patches` -> features (n, embed_dim).
@@ -123,7 +125,8 @@ class Backbone(nn.Module):
         )
         self.encoded["prompted_images" if placed else "images"] += n
         with self._autocast():
-            return forward.encode_patches(self.clip.visual, tokens, placed, m).float()
+            held = tokens.to(torch.bfloat16 if self._lowered else torch.float32)
+            return forward.encode_patches(self.clip.visual, held, placed, m).float()
 
     def encode_image(
         self, images: Tensor, prompts: Prompts | None = None, normalize: bool = False
@@ -176,7 +179,10 @@ class Backbone(nn.Module):
             features = forward.encode_words(self.clip, tokens, end, length, placed, m).float()
         return F.normalize(features, dim=-1) if normalize else features
 
+    @property
+    def _lowered(self) -> bool:
+        """Whether bfloat16 was asked for and can be had; loading refuses it off CUDA."""
+        return self.precision == "bf16" and self.device.type == "cuda"
+
     def _autocast(self) -> torch.autocast:
-        """bfloat16 arithmetic when asked for; checked at loading to be on CUDA."""
-        enabled = self.precision == "bf16" and self.device.type == "cuda"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._lowered)
