@@ -1,0 +1,65 @@
+"""`fedmvp list`: the runs of a folder, and what can be named in a configuration."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from fedmvp_core.registry import names_in
+from simulations.commands.folders import run_folders
+from simulations.commands.tables import final_accuracies, read_json, shown
+from simulations.runner.named_runs import load_named_run, run_names
+from simulations.runner.project import entry_point_groups
+from simulations.runner.run_folder import read_status
+
+
+def list_command(console: Console, output_dir: Path) -> None:
+    """Print the runs, then the plugins and the named runs."""
+    folders = run_folders(output_dir)
+    if folders:
+        console.print(runs_table(folders, output_dir))
+    else:
+        console.print(f"no runs in {output_dir.absolute()}", soft_wrap=True)
+    console.print(plugins_table())
+    console.print(named_runs_table())
+
+
+def runs_table(folders: list[Path], output_dir: Path) -> Table:
+    """One row for each run: status, method, rounds, final accuracies."""
+    accuracies = {folder: _accuracies(folder) for folder in folders}
+    splits = list(dict.fromkeys(split for values in accuracies.values() for split in values))
+    table = Table("run", "status", "method", title=f"runs in {output_dir}", title_justify="left")
+    for column in ("rounds", *splits):
+        table.add_column(column, justify="right")
+    for folder, values in accuracies.items():
+        status = read_status(folder)
+        method = str(read_json(folder / "config.json").get("method", "?"))
+        rounds = f"{status.get('rounds-completed', '?')}/{status.get('rounds', '?')}"
+        cells = (shown(values.get(split)) for split in splits)
+        table.add_row(folder.name, str(status.get("status", "?")), method, rounds, *cells)
+    return table
+
+
+def plugins_table() -> Table:
+    """What is installed in each group."""
+    table = Table("kind", "installed", title="plugins", title_justify="left")
+    for group in entry_point_groups():
+        names = ", ".join(names_in(group)) or "none: reinstall fedmvp"
+        table.add_row(group.removeprefix("fedmvp."), names)
+    return table
+
+
+def named_runs_table() -> Table:
+    """The runs that `fedmvp run NAME` knows."""
+    table = Table("name", "clients", "what it is", title="named runs", title_justify="left")
+    for name in run_names():
+        run = load_named_run(name)
+        table.add_row(name, str(run.supernodes or ""), run.description)
+    return table
+
+
+def _accuracies(folder: Path) -> dict[str, float | None]:
+    try:
+        return {split: tuned for split, (_, tuned) in final_accuracies(folder).items()}
+    except Exception:  # a damaged run must not hide the others
+        return {}

@@ -1,0 +1,35 @@
+"""`fedmvp predict`: what a run's model says of a user's own pictures."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from fedmvp_core.errors import DataError
+from simulations.runner.progress import percent
+
+
+def predict_command(
+    console: Console, folder: Path, images: Sequence[Path], top: int, zero_shot: bool, classes: str
+) -> None:
+    """Print one table for each picture."""
+    for image in images:  # a wrong path is told before the model is loaded
+        if not image.is_file():
+            raise DataError(f"picture '{image}' is no file")
+    from simulations.saved_run import load_saved_run, predict_pictures
+
+    saved = load_saved_run(folder)
+    names, probabilities = predict_pictures(saved, images, classes, zero_shot)
+    for image, row in zip(images, probabilities.tolist(), strict=True):
+        console.print(prediction_table(image, zip(names, row, strict=True), top))
+
+
+def prediction_table(image: Path, scores: Iterable[tuple[str, float]], top: int) -> Table:
+    """The `top` likeliest classes, best first."""
+    table = Table("class", title=str(image), title_justify="left")
+    table.add_column("probability", justify="right")
+    best = sorted(scores, key=lambda score: -score[1])[:top]
+    for name, probability in best:
+        table.add_row(name, percent(probability))
+    return table

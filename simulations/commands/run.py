@@ -1,0 +1,105 @@
+"""`fedmvp run`: one federation, its report and its final table."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from fedmvp_core.config import RunConfig, Scalar
+from fedmvp_core.errors import FedMVPError
+from simulations.commands.tables import final_table
+from simulations.runner.named_runs import (
+    NamedRun,
+    resolve_config,
+    resolve_supernodes,
+)
+from simulations.runner.overrides import parse_overrides
+from simulations.runner.progress import shown_progress
+from simulations.runner.project import default_config
+from simulations.runner.resources import Resources, choose_resources
+from simulations.runner.simulate import RunOutcome, run_simulation
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_RUN = "demo"
+EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
+
+
+class RunFailedError(FedMVPError):
+    """The run ended without completing; its folder says more."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run: everything that can be wrong before it starts has been looked at."""
+
+    config: RunConfig
+    supernodes: int
+    resources: Resources
+
+
+def plan_run(
+    run: NamedRun,
+    overrides: dict[str, Scalar],
+    supernodes: int | None = None,
+    clients_at_once: int | None = None,
+    clients_per_gpu: int | None = None,
+) -> Plan:
+    """Merge and check a run; raises ConfigError."""
+    config = resolve_config(run, overrides)
+    nodes = resolve_supernodes(run, overrides, config, supernodes)
+    resources = choose_resources(nodes, config.device, clients_at_once, clients_per_gpu)
+    return Plan(config, nodes, resources)
+
+
+def split_words(words: Sequence[str]) -> tuple[str, dict[str, Scalar]]:
+    """The run's name (the first word, unless it is a KEY=VALUE) and the overrides."""
+    named = bool(words) and "=" not in words[0]
+    name, rest = (words[0], words[1:]) if named else (DEFAULT_RUN, words)
+    return name, parse_overrides(rest, default_config())
+
+
+def run_plan(plan: Plan, console: Console) -> RunOutcome:
+    """Run it, showing its progress."""
+    with shown_progress(console, plan.config) as on_event:
+        return run_simulation(plan.config, plan.supernodes, plan.resources, on_event)
+
+
+def run_command(plan: Plan, console: Console, report: bool, show: bool) -> int:
+    """Run, report, print the final table; return the exit code."""
+    outcome = run_plan(plan, console)
+    if outcome.status == "interrupted":
+        console.print(
+            f"interrupted after {outcome.rounds_completed} of {plan.config.rounds} rounds; "
+            f"what was done is in {outcome.folder}",
+            soft_wrap=True,
+        )
+    elif outcome.status == "failed":
+        raise RunFailedError(outcome.error or f"the run failed; see {outcome.folder}")
+    else:
+        console.print(final_table(outcome.folder))
+        page = write_page(outcome.folder) if report else None
+        console.print(
+            f"{'report' if page else 'run folder'}: {page or outcome.folder}", soft_wrap=True
+        )
+        if page and show:
+            open_page(page)
+    return EXIT_CODES[outcome.status]
+
+
+def write_page(folder: Path) -> Path:
+    """Write the report of a run folder and return its path."""
+    from simulations.report import write_report
+    from simulations.saved_run import load_saved_run
+
+    written = write_report(folder, load_saved_run(folder))
+    return written if isinstance(written, Path) else folder / "report.html"
+
+
+def open_page(page: Path) -> None:
+    """Show a page in the user's browser, if there is one."""
+    import webbrowser
+
+    webbrowser.open(page.as_uri())

@@ -1,0 +1,1 @@
+"""Runs a federation in simulation: its own SuperLink, one Flower run, and nothing left behind."""

@@ -1,0 +1,7 @@
+"""What can go wrong outside the configuration."""
+
+from fedmvp_core.errors import FedMVPError
+
+
+class EngineError(FedMVPError):
+    """Flower or Ray could not be started, or refused the run."""

@@ -1,0 +1,34 @@
+"""Finds the sentence that says why a run failed, when its server could not write it."""
+
+import re
+from pathlib import Path
+
+from simulations.runner.flower import RunStatus, plain
+from simulations.runner.run_folder import APP_LOG, SUPERLINK_LOG
+
+# The last line of a traceback: `package.module.SomeError: why`.
+_RAISED = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Timeout|Interrupt)(?:: .+)?$")
+_LOGGED = re.compile(r"\b(?:ERROR|CRITICAL)\b[\s:]+(?P<text>\S.*)$")
+_TAIL_BYTES = 200_000
+
+
+def reason(folder: Path, status: RunStatus | None) -> str:
+    """One sentence: what the logs say last, else what Flower says, and where to read more."""
+    for name in (APP_LOG, SUPERLINK_LOG):
+        if sentence := _last_error(folder / name):
+            return f"{sentence} (see {folder / name})"
+    details = status.details if status and status.details not in ("", "N/A") else ""
+    why = f": {details}" if details else " without a word"
+    return f"the run's process ended{why} (see {folder / APP_LOG})"
+
+
+def _last_error(log: Path) -> str | None:
+    try:
+        text = plain(log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace"))
+    except OSError:
+        return None
+    lines = [line.strip() for line in text.splitlines()]
+    raised = [line for line in lines if _RAISED.match(line)]
+    logged = [match["text"] for line in lines if (match := _LOGGED.search(line))]
+    # A traceback says more than a log record about it.
+    return next(iter([*raised[-1:], *logged[-1:]]), None)

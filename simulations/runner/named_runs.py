@@ -1,0 +1,111 @@
+"""Named runs: TOML files that hold a description, a number of SuperNodes and run-config keys."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedmvp_core.config import RunConfig, Scalar, did_you_mean, parse_config
+from fedmvp_core.errors import ConfigError
+from simulations.runner.project import default_config, package_folder
+
+DEFAULT_SUPERNODES = 6
+# Values of `pretrained` and `attributes` that name a thing of ours, not a file.
+_NO_PATHS = ("", "embedded", "shipped", "none")
+_WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+
+
+@dataclass(frozen=True)
+class NamedRun:
+    """A run as its file describes it, before the command line has its say."""
+
+    name: str
+    description: str
+    supernodes: int  # 0 = not said
+    config: Mapping[str, Scalar]
+
+
+def runs_folder() -> Path:
+    """Where the shipped run files lie."""
+    return package_folder("simulations") / "runs"
+
+
+def run_names() -> list[str]:
+    """Names of the shipped runs."""
+    return sorted(path.stem for path in runs_folder().glob("*.toml"))
+
+
+def load_named_run(name: str) -> NamedRun:
+    """Read a shipped run by its name, or any run file by its path.
+
+    Raises:
+        ConfigError: there is no such run, or the file is not what a run file must be.
+    """
+    path = Path(name).expanduser() if name.endswith(".toml") else runs_folder() / f"{name}.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        if name.endswith(".toml"):
+            raise ConfigError(f"run file {path} cannot be read: {error.strerror}") from None
+        raise ConfigError(f"unknown run '{name}'{did_you_mean(name, run_names())}") from None
+    except ValueError as error:
+        raise ConfigError(f"run file {path} is no TOML: {error}") from None
+    return named_run_from(path.stem, table, str(path))
+
+
+def named_run_from(name: str, table: Mapping[str, object], where: str) -> NamedRun:
+    """A NamedRun from the parsed table of a run file or of one entry in a suite."""
+    allowed = {"description": str, "supernodes": int, "config": dict}
+    for key, value in table.items():
+        if key not in allowed:
+            raise ConfigError(f"{where}: unknown key '{key}'{did_you_mean(key, list(allowed))}")
+        if type(value) is not allowed[key]:
+            raise ConfigError(f"{where}: {key} is {value!r}; allowed: a {allowed[key].__name__}")
+    config: dict[str, Scalar] = dict(table.get("config", {}))  # type: ignore[call-overload]
+    config.setdefault("run-name", name)
+    supernodes = int(table.get("supernodes", 0))  # type: ignore[call-overload]
+    return NamedRun(name, str(table.get("description", "")), supernodes, config)
+
+
+def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
+    """Defaults, then the run's keys, then the overrides: checked, and with absolute paths."""
+    merged = {**default_config(), **run.config, **overrides}
+    for key in ("output-dir", "cache-dir", "data-dir"):
+        if merged.get(key):
+            merged[key] = _absolute(str(merged[key]))
+    for key in ("pretrained", "attributes"):
+        if _is_path(str(merged.get(key, ""))):
+            merged[key] = _absolute(str(merged[key]))
+    return parse_config(merged)
+
+
+def resolve_supernodes(
+    run: NamedRun, overrides: Mapping[str, Scalar], config: RunConfig, asked: int | None
+) -> int:
+    """How many SuperNodes to simulate; the more explicit wish wins.
+
+    Raises:
+        ConfigError: the number is below 1, or `clients` asks for another number of shards.
+    """
+    wished = int(overrides.get("clients", 0))
+    supernodes = asked if asked is not None else wished or run.supernodes or config.clients
+    supernodes = DEFAULT_SUPERNODES if supernodes == 0 and asked is None else supernodes
+    if supernodes < 1:
+        raise ConfigError(f"supernodes is {supernodes}; allowed: 1 or more")
+    if config.clients not in (0, supernodes):
+        raise ConfigError(
+            f"clients is {config.clients} but supernodes is {supernodes}; allowed: clients=0 (one "
+            "shard for each supernode) or the same number"
+        )
+    return supernodes
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def _is_path(value: str) -> bool:
+    if value in _NO_PATHS:
+        return False
+    looks = "/" in value or value.endswith((*_WEIGHT_SUFFIXES, ".json"))
+    return looks or Path(value).is_file()

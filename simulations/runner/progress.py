@@ -1,0 +1,143 @@
+"""Shows a run while it goes on: a live table on a terminal, one line for each round elsewhere."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from fedmvp_core.config import RunConfig
+
+Event = Mapping[str, Any]
+_SHOWN_EVALUATIONS = 12
+
+
+@contextmanager
+def shown_progress(console: Console, config: RunConfig) -> Iterator[Callable[[Event], None]]:
+    """A function to give events to, which shows them on `console` inside the block."""
+    if not console.is_terminal:
+        yield PlainLines(console, config).on_event
+        return
+    view = LiveTable(config)
+    with Live(view.render(), console=console, refresh_per_second=4, get_renderable=view.render):
+        yield view.on_event
+
+
+class PlainLines:
+    """One line for each round, with the accuracies if the model was evaluated after it."""
+
+    def __init__(self, console: Console, config: RunConfig) -> None:
+        self._console = console
+        self._config = config
+        self._held: str | None = None
+
+    def on_event(self, event: Event) -> None:
+        """Print what the event completes."""
+        kind = event.get("event")
+        if kind == "evaluation" and self._held is not None:
+            self._line(f"{self._held}  {accuracies(event['accuracy'])}")
+            self._held = None
+            return
+        self._release()
+        if kind == "starting":
+            self._line(f"starting {event['run']}: {event['method']}, {event['clients']} clients")
+        elif kind == "start":
+            numbers = f"{event['prompt-numbers']:,} trainable numbers"
+            self._line(f"{event['rounds']} rounds, {event['clients']} clients, {numbers}")
+        elif kind == "round":
+            self._held = round_words(event, self._config.rounds)
+            if not self._is_evaluated(int(event["round"])):
+                self._release()
+        elif kind == "evaluation":
+            self._line(f"round {event['round']}  {accuracies(event['accuracy'])}")
+
+    def _is_evaluated(self, number: int) -> bool:
+        return number == self._config.rounds or number % self._config.evaluate_every == 0
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._line(self._held)
+            self._held = None
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+class LiveTable:
+    """The evaluations so far, above a bar over the rounds."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._rows: list[tuple[int, Mapping[str, float]]] = []
+        self._loss = ""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self._task = self._progress.add_task(config.run_name, total=config.rounds, words="")
+
+    def on_event(self, event: Event) -> None:
+        """Take the event up; the next refresh shows it."""
+        kind = event.get("event")
+        if kind == "starting":
+            words = f"starting {event['clients']} clients"
+            self._progress.update(self._task, words=words)
+        elif kind == "start":
+            words = f"{event['clients']} clients"
+            self._progress.update(self._task, total=event["rounds"], words=words)
+        elif kind == "round":
+            words = f"{clients_words(event)}  loss {event['loss']:.3f}"
+            self._progress.update(self._task, completed=event["round"], words=words)
+        elif kind == "evaluation":
+            self._rows.append((int(event["round"]), event["accuracy"]))
+
+    def render(self) -> RenderableType:
+        """The table and the bar."""
+        if not self._rows:
+            return self._progress
+        table = Table(box=None, pad_edge=False)
+        table.add_column("round", justify="right")
+        splits = list(dict.fromkeys(split for _, values in self._rows for split in values))
+        for split in splits:
+            table.add_column(split, justify="right")
+        for number, values in self._rows[-_SHOWN_EVALUATIONS:]:
+            cells = (percent(values[split]) if split in values else "" for split in splits)
+            table.add_row(str(number), *cells)
+        return Group(table, self._progress)
+
+
+def round_words(event: Event, rounds: int) -> str:
+    """`round  3/20  6 clients  loss 0.812  2.1 s`."""
+    number = f"{event['round']:>{len(str(rounds))}}/{rounds}"
+    seconds = f"{event['seconds']:.1f} s"
+    return f"round {number}  {clients_words(event)}  loss {event['loss']:.3f}  {seconds}"
+
+
+def clients_words(event: Event) -> str:
+    """`6 clients`, or `5 clients (1 failed)`."""
+    failed = f" ({event['failed']} failed)" if event.get("failed") else ""
+    return f"{event['clients']} clients{failed}"
+
+
+def accuracies(values: Mapping[str, float]) -> str:
+    """`local 71.2 %  base 70.0 %`."""
+    return "  ".join(f"{split} {percent(value)}" for split, value in values.items())
+
+
+def percent(fraction: float) -> str:
+    """`71.2 %` for 0.712."""
+    return f"{100 * fraction:.1f} %"

@@ -1,0 +1,147 @@
+"""Runs one federation in simulation, from a checked configuration to a closed run folder."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fedmvp_core.config import RunConfig
+from simulations.runner import flower
+from simulations.runner.app_folder import stage_app
+from simulations.runner.errors import EngineError
+from simulations.runner.failure import reason
+from simulations.runner.interrupts import no_interrupts, requests_as_interrupts
+from simulations.runner.processes import processes_of
+from simulations.runner.resources import Resources
+from simulations.runner.run_folder import (
+    APP_LOG,
+    ENDED,
+    SUPERLINK_LOG,
+    EventTail,
+    claimed_folder,
+    close_run,
+    read_status,
+)
+from simulations.runner.superlink import SuperLink, local_superlink
+
+logger = logging.getLogger(__name__)
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+
+_GLANCE_SECONDS = 0.2
+_PROCESS_GLANCE_SECONDS = 2.0
+# After the server wrote the end, Ray shuts down and the last log lines arrive.
+_FAREWELL_SECONDS = 20.0
+_SIMULATION = "flwr-simulation"
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended."""
+
+    folder: Path
+    status: str  # completed | failed | interrupted
+    error: str | None
+    rounds_completed: int
+    seconds: float
+
+
+def run_simulation(
+    config: RunConfig, supernodes: int, resources: Resources, on_event: OnEvent
+) -> RunOutcome:
+    """Run and wait; Ctrl-C ends the run in order and is an outcome, not an exception.
+
+    Args:
+        config: checked, with absolute paths.
+        supernodes: number of simulated clients.
+        resources: how many of them train at once, and on what.
+        on_event: called with `{"event": "starting", "run", "method", "clients"}`, then with each
+            event of progress.jsonl as it appears.
+
+    Raises:
+        ConfigError: the run folder cannot be used.
+    """
+    begun = time.monotonic()
+    with requests_as_interrupts(), claimed_folder(config) as folder:
+        try:
+            starting = {"run": config.run_name, "method": config.method, "clients": supernodes}
+            on_event({"event": "starting", **starting})
+            failure = _drive(config, supernodes, resources, folder, on_event)
+        except KeyboardInterrupt:
+            with no_interrupts():
+                _close(folder, config, "interrupted", "the run was interrupted by its user")
+        except EngineError as error:
+            _close(folder, config, "failed", str(error))
+        else:
+            _close(folder, config, "failed", failure)
+        status = read_status(folder)
+    return RunOutcome(
+        folder,
+        status["status"],
+        status.get("error"),
+        status.get("rounds-completed", 0),
+        time.monotonic() - begun,
+    )
+
+
+def _close(folder: Path, config: RunConfig, status: str, error: str) -> None:
+    """Write the end, unless the server has."""
+    if read_status(folder).get("status") not in ENDED:
+        close_run(folder, config.rounds, status, error)
+
+
+def _drive(
+    config: RunConfig, supernodes: int, resources: Resources, folder: Path, on_event: OnEvent
+) -> str:
+    """Start, submit, watch, put away; return why the run failed should the server not have said."""
+    with local_superlink(folder / SUPERLINK_LOG) as link:
+        app = stage_app(link.folder)
+        run_id = flower.submit(link, app, config, supernodes, resources)
+        logger.debug("submitted run %s", run_id)
+        _watch(link, run_id, folder, on_event)
+        if read_status(folder).get("status") in ENDED:
+            return ""
+        return reason(folder, flower.run_status(link, run_id))
+
+
+def _watch(link: SuperLink, run_id: str, folder: Path, on_event: OnEvent) -> None:
+    """Pass events on until the run is over, however it ends."""
+    tail = EventTail(folder)
+    process = _ProcessGlance(link)
+    log = flower.follow_log(link, run_id, folder / APP_LOG)
+    following = True
+    ended_at: float | None = None
+    while True:
+        # Asked before the events are read: what was written before the end is then passed on.
+        over = process.has_gone(soon=ended_at is not None)
+        if following and log.poll() is not None:
+            following = False
+            over = over or flower.run_status(link, run_id).status.startswith("finished")
+        for event in tail.new_events():
+            on_event(event)
+            if event.get("event") == "end":
+                ended_at = time.monotonic()
+        if over or (ended_at and time.monotonic() - ended_at > _FAREWELL_SECONDS):
+            return
+        time.sleep(_GLANCE_SECONDS)
+
+
+class _ProcessGlance:
+    """Notices that the run's process is gone, which takes Flower a minute when it was killed."""
+
+    def __init__(self, link: SuperLink) -> None:
+        self._folder = link.folder
+        self._seen = False
+        self._next = 0.0
+
+    def has_gone(self, soon: bool) -> bool:
+        """Look at the processes now and then, or each time when the end is expected soon."""
+        if not soon and time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + _PROCESS_GLANCE_SECONDS
+        alive = any(_SIMULATION in command for command in processes_of(self._folder).values())
+        gone = self._seen and not alive
+        self._seen = self._seen or alive
+        return gone

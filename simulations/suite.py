@@ -1,0 +1,150 @@
+"""Suites: the runs behind one table of results, each repeated with several seeds.
+
+A suite is a TOML file: `description`, `supernodes`, `seeds`, a `[config]` that all its runs share,
+and a `[runs.<name>]` for each run, which holds what a run file holds.
+"""
+
+import csv
+import statistics
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from fedmvp_core.config import RunConfig, Scalar, did_you_mean
+from fedmvp_core.errors import ConfigError
+from simulations.commands.run import EXIT_CODES, Plan, plan_run, run_plan
+from simulations.commands.tables import final_accuracies, points, read_json, shown
+from simulations.runner.named_runs import NamedRun, named_run_from
+from simulations.runner.project import package_folder
+from simulations.runner.run_folder import read_status, run_folder
+
+COLUMNS = ("run", "split", "seeds", "zero-shot", "mean", "range", "difference")
+_KEYS = ("description", "supernodes", "seeds", "config", "runs")
+# Keys that say where a run leaves things, not what it computes.
+_PLACES = ("output-dir", "run-name", "cache-dir", "overwrite")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite as its file describes it."""
+
+    name: str
+    seeds: Sequence[int]
+    runs: Sequence[NamedRun]
+
+
+def load_suite(name: str) -> Suite:
+    """Read a shipped suite by its name, or any by its path; raises ConfigError."""
+    folder = package_folder("simulations") / "suites"
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        known = did_you_mean(name, [file.stem for file in folder.glob("*.toml")])
+        raise ConfigError(f"suite '{name}' cannot be read ({error}){known}") from None
+    for key in table:
+        if key not in _KEYS:
+            raise ConfigError(f"{path}: unknown key '{key}'{did_you_mean(key, list(_KEYS))}")
+    if not table.get("runs"):
+        raise ConfigError(f"{path} lists no runs; write a [runs.<name>] for each")
+    return Suite(path.stem, table.get("seeds", [1]), [*_runs(table, path)])
+
+
+def _runs(table: dict[str, Any], path: Path) -> Iterator[NamedRun]:
+    for name, entry in table["runs"].items():
+        shared = {"supernodes": table["supernodes"]} if "supernodes" in table else {}
+        config = {**table.get("config", {}), **entry.get("config", {})}
+        yield named_run_from(name, {**shared, **entry, "config": config}, f"{path} [runs.{name}]")
+
+
+def run_suite(
+    console: Console,
+    name: str,
+    seed_words: Sequence[str],
+    output_dir: Path,
+    clients_at_once: int | None = None,
+    clients_per_gpu: int | None = None,
+) -> int:
+    """Run what is not yet done, print and write the table; return the exit code."""
+    suite = load_suite(name)
+    seeds = _parse_seeds(seed_words) or suite.seeds
+    plans: list[tuple[str, Plan]] = []
+    for run in suite.runs:  # all are checked before the first starts
+        for seed in seeds:
+            folder = f"{suite.name}-{run.name}-seed{seed}"
+            where: dict[str, Scalar] = {
+                "output-dir": str(output_dir),
+                "run-name": folder,
+                "seed": seed,
+            }
+            plan = plan_run(run, where, None, clients_at_once, clients_per_gpu)
+            plans.append((run.name, plan))
+    code = 0
+    for _, plan in plans:
+        if is_done(plan.config):
+            console.print(f"{plan.config.run_name} is done already", soft_wrap=True)
+            continue
+        outcome = run_plan(plan, console)
+        code = code or EXIT_CODES[outcome.status]
+        if outcome.error:
+            console.print(f"{plan.config.run_name}: {outcome.error}", soft_wrap=True, markup=False)
+        if outcome.status == "interrupted":
+            return EXIT_CODES["interrupted"]
+    finished = [(run, run_folder(plan.config)) for run, plan in plans if is_done(plan.config)]
+    rows = [*_rows(finished)]
+    console.print(as_markdown(rows), soft_wrap=True, markup=False, highlight=False)
+    _write(output_dir.absolute() / suite.name, rows, console)
+    return code
+
+
+def is_done(config: RunConfig) -> bool:
+    """Whether the run folder holds a completed run of this very configuration."""
+    folder = run_folder(config)
+    saved = read_json(folder / "config.json")
+    wanted = config.as_mapping()
+    compared = [key for key in wanted if key not in _PLACES and wanted[key] != saved.get(key)]
+    # The server may write the number of shards that `clients = 0` came to.
+    differs = [key for key in compared if (key, wanted[key]) != ("clients", 0)]
+    return read_status(folder).get("status") == "completed" and not differs
+
+
+def _parse_seeds(words: Sequence[str]) -> list[int]:
+    numbers = " ".join(words).replace(",", " ").split()
+    for number in numbers:
+        if not number.isdigit():
+            raise ConfigError(f"seeds has '{number}'; allowed: whole numbers from 0, such as 1 2 3")
+    return list(dict.fromkeys(map(int, numbers)))
+
+
+def _rows(finished: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, ...]]:
+    """One row for each run and split, over the seeds that completed."""
+    for run in dict.fromkeys(name for name, _ in finished):
+        results = [final_accuracies(folder) for name, folder in finished if name == run]
+        for split in dict.fromkeys(split for result in results for split in result):
+            pairs = [result[split] for result in results if split in result]
+            tuned = [after for _, after in pairs if after is not None]
+            before = [zero_shot for zero_shot, _ in pairs if zero_shot is not None]
+            mean = statistics.fmean(tuned) if tuned else None
+            base = statistics.fmean(before) if before else None
+            spread = f"{shown(min(tuned))} .. {shown(max(tuned))}" if tuned else "-"
+            numbers = (str(len(tuned)), shown(base), shown(mean), spread, points(base, mean))
+            yield (run, split, *numbers)
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of the rows."""
+    rule = ("---", "---", *("---:" for _ in COLUMNS[2:]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (COLUMNS, rule, *rows))
+
+
+def _write(path: Path, rows: Sequence[Sequence[str]], console: Console) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    markdown, table = path.with_suffix(".md"), path.with_suffix(".csv")
+    markdown.write_text(as_markdown(rows) + "\n", encoding="utf-8")
+    with table.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([COLUMNS, *rows])
+    console.print(f"table: {markdown} and {table}", soft_wrap=True)
