@@ -31,14 +31,15 @@ def train(message: Message, context: Context) -> Message:
     backbone = configured_backbone(config)
     before = Counter(backbone.encoded)
     shard = prepared_shard(config, partition_id, clients)
-    round_number, current = int(_config(message)[wire.ROUND]), phase(context.state)
+    round_number = wire.integer(_config(message), wire.ROUND, "the server")
+    current = phase(context.state)
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
     following = method.next_phase(current, result.last_loss, config)
     remember(context.state, tensors, round_number, following)
     trained = prompting.prompt_tensors()
     reply = {name: trained[name] for name in prompting.phase_tensors(current)}
     encoded = backbone.encoded - before
-    metrics = {
+    metrics: dict[str, int | float] = {
         wire.PARTITION_ID: partition_id,
         wire.NUM_EXAMPLES: len(shard.labels),
         wire.TRAIN_LOSS: result.mean_loss,
@@ -62,7 +63,7 @@ def evaluate(message: Message, context: Context) -> Message:
         task = encode_task(backbone, shard.task, feature_cache(config.cache_dir))
         images, labels = shard.validation.images, shard.validation.labels
         right = int(correct(predict_probabilities(backbone, prompting, task, images), labels).sum())
-    metrics = {
+    metrics: dict[str, int | float] = {
         wire.PARTITION_ID: partition_id,
         wire.NUM_EXAMPLES: len(shard.validation),
         wire.CORRECT: right,
@@ -119,7 +120,7 @@ def _receive(
     check_sources(*_server_sources(message))
     prompts = message.content[wire.PROMPTS]
     assert isinstance(prompts, ArrayRecord)
-    cached_round = int(_config(message)[wire.CACHED_ROUND])  # type: ignore[arg-type]
+    cached_round = wire.integer(_config(message), wire.CACHED_ROUND, "the server")
     tensors = merge_received(context.state, prompts.to_torch_state_dict(), cached_round)
     method = find_method(config)
     prompting = method.build_prompting(configured_backbone(config), config)

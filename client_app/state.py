@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 from torch import Tensor
 
+from fedmvp_core import wire
 from fedmvp_core.errors import WireError
 from fedmvp_core.prompting import FULL
 
@@ -34,7 +35,9 @@ def merge_received(
     if cached_round == NOTHING_CACHED:
         return dict(received)
     facts, kept = state.get(_FACTS), state.get(_TENSORS)
-    held = facts[_ROUND] if isinstance(facts, ConfigRecord) else NOTHING_CACHED
+    held = NOTHING_CACHED
+    if isinstance(facts, ConfigRecord):
+        held = wire.integer(facts, _ROUND, "this client's state")
     if held != cached_round or not isinstance(kept, ArrayRecord):
         raise WireError(
             f"the server counts on prompt tensors of round {cached_round}, this client holds those "

@@ -1,4 +1,7 @@
-"""Errors that a user can mend: each holds one sentence that names the thing, its value and what was allowed."""
+"""Errors that a user can mend.
+
+Each holds one sentence that names the thing, its value and what was allowed.
+"""
 
 
 class FedMVPError(Exception):

@@ -1,8 +1,8 @@
 """Which code is running: a hash that server and clients compare.
 
-Flower gives the ServerApp the bundled copy of the app, while Ray may put another folder first on its
-workers' import path, for instance the one that an older SuperLink was started from. Then clients
-would silently run other code than the server.
+Flower gives the ServerApp the bundled copy of the app, while Ray may put another folder first on
+its workers' import path, for instance the one that an older SuperLink was started from. Then
+clients would silently run other code than the server.
 """
 
 import hashlib

@@ -38,8 +38,8 @@ class Task:
 class EncodedTask:
     """A task's frozen text features.
 
-    class_features: (classes, d), the mean of a class's unit sentence features, not normalised again:
-        then logits are the mean over sentences of the scaled cosines (FedMVP, section 3).
+    class_features: (classes, d), the mean of a class's unit sentence features, not normalised
+        again: then logits are the mean over sentences of the scaled cosines (FedMVP, section 3).
     zero_shot_features: (classes, d), unit features of the plain template.
     attribute_features: (attributes, d), unit; the keys and values of PromptFormer.
     attribute_names: "class: phrase" for each of them.

@@ -1,6 +1,7 @@
 """What server and client agree on: names of records and keys, and the schema of prompt tensors."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -48,8 +49,8 @@ def check_schema(expected: str, found: str, sender: str) -> None:
     """Raises WireError when two schema hashes differ."""
     if expected != found:
         raise WireError(
-            f"{sender} has prompt tensors of schema {found}, expected {expected}: method, backbone or "
-            "prompt sizes differ"
+            f"{sender} has prompt tensors of schema {found}, expected {expected}: method, backbone "
+            "or prompt sizes differ"
         )
 
 
@@ -78,6 +79,30 @@ def check_prompt_tensors(
             )
         if not torch.isfinite(value).all():
             raise WireError(f"{sender}: prompt tensor '{name}' holds NaN or infinite numbers")
+
+
+def integer(record: Mapping[str, object], key: str, sender: str) -> int:
+    """A whole number out of a record.
+
+    Raises:
+        WireError: the key is missing or holds something else.
+    """
+    value = record.get(key)
+    if not isinstance(value, int):
+        raise WireError(f"{sender}: '{key}' is {value!r}; expected a whole number")
+    return int(value)
+
+
+def number(record: Mapping[str, object], key: str, sender: str) -> float:
+    """A finite number out of a record.
+
+    Raises:
+        WireError: the key is missing, or holds NaN, infinity or something else.
+    """
+    value = record.get(key)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise WireError(f"{sender}: '{key}' is {value!r}; expected a finite number")
+    return float(value)
 
 
 def num_bytes(tensors: Mapping[str, Tensor]) -> int:

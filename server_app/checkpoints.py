@@ -17,7 +17,7 @@ from fedmvp_core.wire import schema_hash
 def save_checkpoint(
     folder: Path, round: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
 ) -> Path:
-    """Write round-NNNN.safetensors and .json, each whole or not at all; returns the first's path."""
+    """Write round-NNNN.safetensors and .json, each whole or absent; returns the first's path."""
     path = folder / f"round-{round:04d}.safetensors"
     content = {"round": round, "schema-hash": schema_hash(tensors), **facts}
     # The description first: a tensors file is never without one.

@@ -8,6 +8,7 @@ finishes first.
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import torch
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
@@ -35,6 +36,7 @@ REPORTED = (
     wire.IMAGES_ENCODED,
     wire.SENTENCES_ENCODED,
 )
+Reported: TypeAlias = dict[str, float]  # the metrics of one reply
 
 
 class PromptFederation(Strategy):
@@ -94,7 +96,8 @@ class PromptFederation(Strategy):
         if len(updates) < self.config.min_clients:
             raise FedMVPError(
                 f"round {server_round}: {len(updates)} of {len(self._sent)} replies are usable, "
-                f"min-clients is {self.config.min_clients}; {'; '.join(refused) or 'none came in time'}"
+                f"min-clients is {self.config.min_clients}; "
+                f"{'; '.join(refused) or 'none came in time'}"
             )
         averaged = self.aggregate(updates, self.tensors)
         self.tensors |= averaged
@@ -124,9 +127,9 @@ class PromptFederation(Strategy):
             if reply.has_error():
                 logger.warning("round %d: a client cannot evaluate: %s", server_round, reply.error)
                 continue
-            metrics = reply.content[wire.METRICS]
-            right += int(metrics[wire.CORRECT])  # type: ignore[index]
-            images += int(metrics[wire.NUM_EXAMPLES])  # type: ignore[index]
+            metrics = reply.content.metric_records[wire.METRICS]
+            right += wire.integer(metrics, wire.CORRECT, "a client")
+            images += wire.integer(metrics, wire.NUM_EXAMPLES, "a client")
         if images:
             self.folder.record(server_round, "clients", "validation-accuracy", right / images)
             return MetricRecord({"validation-accuracy": right / images})
@@ -168,9 +171,9 @@ class PromptFederation(Strategy):
 
     def _checked(
         self, round: int, replies: Iterable[Message]
-    ) -> tuple[list[Update], list[MetricRecord], list[str]]:
+    ) -> tuple[list[Update], list[Reported], list[str]]:
         """Usable updates with their metrics, by partition id, and why the others are refused."""
-        accepted: dict[int, tuple[Update, MetricRecord]] = {}
+        accepted: dict[int, tuple[Update, Reported]] = {}
         refused = []
         for reply in replies:
             try:
@@ -184,7 +187,7 @@ class PromptFederation(Strategy):
         ordered = [accepted[partition_id] for partition_id in sorted(accepted)]
         return [update for update, _ in ordered], [metrics for _, metrics in ordered], refused
 
-    def _update(self, reply: Message) -> tuple[Update, MetricRecord]:
+    def _update(self, reply: Message) -> tuple[Update, Reported]:
         """A reply as an update.
 
         Raises:
@@ -204,32 +207,32 @@ class PromptFederation(Strategy):
         missing = {wire.PARTITION_ID, *REPORTED} - set(metrics)
         if missing:
             raise WireError(f"a reply lacks the metrics {', '.join(sorted(missing))}")
-        sender = f"client {metrics[wire.PARTITION_ID]}"
-        if metrics[wire.PARTITION_ID] not in self._sent:
+        partition_id = wire.integer(metrics, wire.PARTITION_ID, "a client")
+        sender = f"client {partition_id}"
+        if partition_id not in self._sent:
             raise WireError(f"{sender} was not asked in this round")
-        num_examples = int(metrics[wire.NUM_EXAMPLES])  # type: ignore[arg-type]
+        num_examples = wire.integer(metrics, wire.NUM_EXAMPLES, sender)
         if num_examples < 1:
             raise WireError(f"{sender} claims {num_examples} training images; allowed: 1 or more")
         wire.check_schema(wire.schema_hash(self._schema), str(facts.get(wire.SCHEMA)), sender)
         tensors = prompts.to_torch_state_dict()
-        phase = LORA if metrics[wire.LORA_PHASE] else FULL
+        phase = LORA if wire.integer(metrics, wire.LORA_PHASE, sender) else FULL
         wire.check_prompt_tensors(
             tensors, self._schema, self.prompting.phase_tensors(phase), sender
         )
-        return Update(int(metrics[wire.PARTITION_ID]), tensors, num_examples), metrics  # type: ignore[arg-type]
+        reported = {key: wire.number(metrics, key, sender) for key in REPORTED}
+        return Update(partition_id, tensors, num_examples), reported
 
-    def _record(
-        self, round: int, updates: Sequence[Update], metrics: Sequence[MetricRecord]
-    ) -> None:
+    def _record(self, round: int, updates: Sequence[Update], metrics: Sequence[Reported]) -> None:
         """Rows for every client that answered, totals of the round, one line of progress."""
         for update, reported in zip(updates, metrics, strict=True):
             split = client_name(update.partition_id)
             for key in REPORTED:
-                self.folder.record(round, split, key, float(reported[key]))  # type: ignore[arg-type]
+                self.folder.record(round, split, key, reported[key])
             self.folder.record(round, split, "bytes-up", wire.num_bytes(update.tensors))
             self.folder.record(round, split, "bytes-down", self._sent[update.partition_id])
         totals = {
-            "loss": sum(float(m[wire.TRAIN_LOSS]) for m in metrics) / len(metrics),  # type: ignore[arg-type]
+            "loss": sum(reported[wire.TRAIN_LOSS] for reported in metrics) / len(metrics),
             "seconds": time.monotonic() - self._started,
             "clients": len(updates),
             "failed-clients": len(self._sent) - len(updates),

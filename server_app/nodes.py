@@ -54,7 +54,7 @@ def find_nodes(grid: Grid, config: RunConfig) -> list[Node]:
         asked |= new
         for reply in replies:
             description = _description(reply)
-            expected = int(description[wire.NUM_PARTITIONS])  # type: ignore[arg-type]
+            expected = wire.integer(description, wire.NUM_PARTITIONS, "a supernode")
             _check_clients(config, expected)
             node = _node(reply.metadata.src_node_id, description)
             found[node.partition_id] = node
@@ -79,23 +79,24 @@ def _description(reply: Message) -> ConfigRecord:
     description = reply.content[wire.DESCRIPTION]
     assert isinstance(description, ConfigRecord)
     if wire.ERROR in description:
-        raise FedMVPError(f"client {description[wire.PARTITION_ID]}: {description[wire.ERROR]}")
+        sender = f"client {wire.integer(description, wire.PARTITION_ID, 'a supernode')}"
+        raise FedMVPError(f"{sender}: {description[wire.ERROR]!s}")
     return description
 
 
 def _check_clients(config: RunConfig, supernodes: int) -> None:
     if config.clients not in (0, supernodes):
         raise ConfigError(
-            f"clients is {config.clients}, but there are {supernodes} supernodes; make them equal, or "
-            "set clients to 0 for one shard a supernode"
+            f"clients is {config.clients}, but there are {supernodes} supernodes; make them equal, "
+            "or set clients to 0 for one shard a supernode"
         )
 
 
 def _node(node_id: int, description: ConfigRecord) -> Node:
     return Node(
         node_id=node_id,
-        partition_id=int(description[wire.PARTITION_ID]),  # type: ignore[arg-type]
-        num_examples=int(description[wire.NUM_EXAMPLES]),  # type: ignore[arg-type]
+        partition_id=wire.integer(description, wire.PARTITION_ID, "a supernode"),
+        num_examples=wire.integer(description, wire.NUM_EXAMPLES, "a supernode"),
         classes=json.loads(str(description[wire.CLASSES])),
         domains=json.loads(str(description[wire.DOMAINS])),
     )

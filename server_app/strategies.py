@@ -16,7 +16,7 @@ from fedmvp_core.config import RunConfig
 
 @dataclass(frozen=True)
 class Update:
-    """A checked reply of one client: the tensors of its phase, and how many images it trained on."""
+    """A checked reply: the tensors of the client's phase, and how many images it trained on."""
 
     partition_id: int
     tensors: Mapping[str, Tensor]

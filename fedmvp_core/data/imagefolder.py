@@ -84,8 +84,8 @@ def _find_pictures(root: Path) -> list[_Picture]:
     depths = {bool(picture.domain) for picture in pictures}, {bool(p.split) for p in pictures}
     if any(len(depth) > 1 for depth in depths):
         raise DataError(
-            f"the folders below '{root}' are of unequal depth; allowed: [split/][domain/]class/picture, "
-            "the same for every picture"
+            f"the folders below '{root}' are of unequal depth; allowed: "
+            "[split/][domain/]class/picture, the same for every picture"
         )
     return pictures
 

@@ -32,31 +32,32 @@ def partition(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]
     empty = [str(client) for client, shard in enumerate(shards) if len(shard) == 0]
     if empty:
         raise DataError(
-            f"partition '{config.partition}' leaves clients {', '.join(empty)} of {clients} without "
-            f"images; use fewer clients than {clients}, or another partition"
+            f"partition '{config.partition}' leaves clients {', '.join(empty)} of {clients} "
+            f"without images; use fewer clients than {clients}, or another partition"
         )
     return shards
 
 
 def disjoint_classes(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
-    """Contiguous groups of classes, as equal as can be (FedMVP, FedTPG: every class at one client)."""
+    """Contiguous groups of classes, as equal as can be, one client a class (FedMVP, FedTPG)."""
     classes = images.labels.unique()
     if clients > len(classes):
         raise ConfigError(
-            f"{clients} clients, but partition 'disjoint-classes' has {len(classes)} classes to give; "
-            f"allowed: 1 to {len(classes)}"
+            f"{clients} clients, but partition 'disjoint-classes' has {len(classes)} classes to "
+            f"give; allowed: 1 to {len(classes)}"
         )
     groups = torch.tensor_split(classes, clients)
     return [torch.nonzero(torch.isin(images.labels, group)).flatten() for group in groups]
 
 
 def by_domain(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
-    """A domain at one client; with k times as many clients, each domain is dealt out to k of them."""
+    """A domain at one client; with k times as many clients, each is dealt out to k of them."""
     domains = sorted(set(images.domains))
     if clients % len(domains):
         raise ConfigError(
             f"{clients} clients, but partition 'by-domain' has {len(domains)} domains "
-            f"({', '.join(name or 'unnamed' for name in domains)}); allowed: a multiple of {len(domains)}"
+            f"({', '.join(name or 'unnamed' for name in domains)}); "
+            f"allowed: a multiple of {len(domains)}"
         )
     each = clients // len(domains)
     shards = []
@@ -76,7 +77,7 @@ def iid(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
 
 
 def dirichlet(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
-    """Each class is shared out by proportions drawn from Dirichlet(dirichlet-alpha) (Hsu et al. 2019)."""
+    """Each class is shared out by a draw from Dirichlet(dirichlet-alpha) (Hsu et al. 2019)."""
     draw = np.random.default_rng(derived_seed(config.seed, "partition"))
     shards: list[list[Tensor]] = [[] for _ in range(clients)]
     for label in images.labels.unique():

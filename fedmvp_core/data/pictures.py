@@ -1,4 +1,4 @@
-"""Picture files to pixels, as open_clip's preprocessing does, but kept as uint8 and un-normalised."""
+"""Picture files to pixels, as open_clip preprocesses them, but kept as uint8, un-normalised."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
 """Settings: which images are trained on, and what the result is tested on.
 
-base-to-new  train on the first half of the sorted classes; test on the clients' own classes (local),
-             on all of that half (base) and on the unseen half (new); Zhou et al. 2022, FedMVP table 1
+base-to-new  train on the first half of the sorted classes; test on the clients' own classes
+             (local), on all of that half (base) and on the unseen half (new); Zhou et al. 2022,
+             FedMVP table 1
 msst         several source domains, one unseen target domain; FedMVP table 2
 """
 

@@ -1,4 +1,4 @@
-"""ZS-CLIP: the frozen model with the plain template (Radford et al., ICML 2021). Nothing is trained."""
+"""ZS-CLIP: the frozen model, plain template, nothing trained (Radford et al., ICML 2021)."""
 
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.none import NoPrompts
