@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulations.report.examples import Example, Examples
-from simulations.report.pictures import data_uri, rgb, tinted
+from simulations.report.pictures import cells_uri, rgb, tinted
 
 if TYPE_CHECKING:
     from simulations.saved_run import SavedRun
@@ -106,12 +106,12 @@ def attention_map(
     others = [n for a, n in winners if a not in colours]
     if others:
         legend.append(LegendEntry(GREY, f"{len(others)} other attributes", sum(others)))
-    pixels = np.array([(*rgb(colours.get(a, GREY)), 150) for a in strongest.tolist()], np.uint8)
+    pixels = np.array([(*rgb(colours.get(a, GREY)), 185) for a in strongest.tolist()], np.uint8)
     heaviest = np.argsort(-weights.mean(axis=0), kind="stable")[:HEAT_MAPS]
     return AttentionMap(
         example=example,
         evaluation=evaluation,
-        overlay=data_uri(pixels.reshape(side, side, 4)),
+        overlay=cells_uri(pixels.reshape(side, side, 4)),
         legend=tuple(legend),
         heat_maps=tuple(_heat_map(weights[:, a].reshape(side, side), names[a]) for a in heaviest),
         attributes=weights.shape[1],
@@ -122,4 +122,4 @@ def _heat_map(share: np.ndarray, name: str) -> HeatMap:
     low, high = float(share.min()), float(share.max())
     # A map without contrast stays pale instead of turning rounding errors into a pattern.
     contrast = (share - low) / max(high - low, 0.02 * high, 1e-9)
-    return HeatMap(tinted(0.85 * contrast, HEAT), name, float(share.mean()), low, high)
+    return HeatMap(tinted(0.8 * contrast, HEAT), name, float(share.mean()), low, high)

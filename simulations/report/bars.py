@@ -1,5 +1,6 @@
 """Bars that compare tuned with zero-shot, and the map of who holds what."""
 
+import math
 from dataclasses import dataclass
 
 import matplotlib.colors
@@ -12,7 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from simulations.report import drawing
 from simulations.report.run_data import RunData, Shard
-from simulations.report.summary import client_splits, zero_shot
+from simulations.report.summary import client_rows
+
+TALLEST = 10  # inches; a map of many classes is squeezed into so much
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,11 @@ class Row:
 
 def client_chart(run: RunData) -> Markup | None:
     """Each client's accuracy on its own classes at the last evaluation."""
-    rows = []
-    for split in client_splits(run):
-        series = run.series(split, "accuracy").dropna()
-        if len(series):
-            name = f"client {split.removeprefix('client-').lstrip('0') or '0'}"
-            rows.append(Row(name, 100 * zero_shot(run, split), 100 * float(series.iloc[-1])))
+    rows = [
+        Row(client.name, 100 * client.zero_shot, 100 * client.tuned)
+        for client in client_rows(run)
+        if not math.isnan(client.tuned)
+    ]
     return compare(rows, "clients", "accuracy on the client's own classes, %") if rows else None
 
 
@@ -78,7 +80,7 @@ def _difference(axes: Axes, place: float, row: Row, size: float) -> None:
     colour = {"+": drawing.BLUE, "−": drawing.ORANGE, "±": drawing.MUTED}[sign]
     axes.annotate(
         f"{sign}{abs(change):.1f}",
-        (1.075, place),
+        (1.13, place),
         xycoords=("axes fraction", "data"),
         ha="right",
         va="center",
@@ -95,17 +97,22 @@ def shard_chart(shards: tuple[Shard, ...]) -> Markup | None:
     classes = _counts([shard.classes for shard in shards])
     domains = _counts([shard.domains for shard in shards])
     tables = [classes] + ([domains] if len(domains) > 1 else [])
-    pitch = 0.17 if len(classes) > 40 else 0.25
-    heights = [pitch * len(table) for table in tables]
+    pitch = 0.25 if len(classes) <= 40 else max(0.03, min(0.17, TALLEST / len(classes)))
+    heights = [pitch * len(classes), *(0.22 * len(table) for table in tables[1:])]
     figure = Figure(
         figsize=(drawing.WIDTH, sum(heights) + 0.6 * len(tables) + 0.3), layout="constrained"
     )
     figure.patch.set_alpha(0)
     panels = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, table, title in zip(panels, tables, ("class", "domain"), strict=False):
-        _heat_map(axes, table, f"images by {title}", small=pitch < 0.2)
+        _heat_map(axes, table, f"images by {title}", every=_every(len(table)))
     panels[-1].set_xlabel("client", color=drawing.MUTED)
     return drawing.to_svg(figure, "shards", "Images of each class and domain at each client")
+
+
+def _every(rows: int) -> int:
+    """Name every so manyth row, so that names do not overlap."""
+    return 1 if rows <= 40 else math.ceil(0.14 * rows / TALLEST)
 
 
 def _counts(holdings: list[dict[str, int]]) -> pd.DataFrame:
@@ -116,7 +123,7 @@ def _counts(holdings: list[dict[str, int]]) -> pd.DataFrame:
     )
 
 
-def _heat_map(axes: Axes, table: pd.DataFrame, title: str, small: bool) -> None:
+def _heat_map(axes: Axes, table: pd.DataFrame, title: str, every: int) -> None:
     counts = table.to_numpy(dtype=float)
     top = max(counts.max(), 1.0)
     # One hue whose opacity is the count shows well on light and on dark paper.
@@ -127,14 +134,17 @@ def _heat_map(axes: Axes, table: pd.DataFrame, title: str, small: bool) -> None:
     axes.imshow(pixels, aspect="auto", interpolation="none")
     rows, columns = counts.shape
     axes.grid(visible=False)
-    axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color=drawing.GRID, linewidth=0.7)
+    if rows <= 100:
+        edges = np.arange(rows + 1) - 0.5
+        axes.hlines(edges, -0.5, columns - 0.5, color=drawing.GRID, linewidth=0.7)
     axes.spines["bottom"].set_visible(False)
-    axes.set_yticks(range(rows), [_short(str(name)) for name in table.index], parse_math=False)
-    axes.tick_params(axis="y", labelcolor=drawing.INK, labelsize=8.5 if small else 10)
+    names = [_short(str(name)) for name in table.index[::every]]
+    axes.set_yticks(range(0, rows, every), names, parse_math=False)
+    axes.tick_params(axis="y", labelcolor=drawing.INK, labelsize=8.5 if rows > 40 else 10)
     axes.xaxis.set_major_locator(MaxNLocator(min(columns, 12), integer=True, min_n_ticks=1))
     axes.set_xlim(-0.5, columns - 0.5)
     drawing.label(axes, "", title)
-    if columns <= 16 and not small:
+    if columns <= 16 and rows <= 40:
         for row, column in zip(*np.nonzero(counts), strict=True):
             axes.text(
                 column,
@@ -143,7 +153,7 @@ def _heat_map(axes: Axes, table: pd.DataFrame, title: str, small: bool) -> None:
                 ha="center",
                 va="center",
                 fontsize=9,
-                color=drawing.INK if counts[row, column] < 0.7 * top else drawing.PAPER,
+                color=drawing.INK if counts[row, column] < 0.7 * top else "white",
             )
 
 

@@ -1,14 +1,14 @@
 """The run's configuration against the defaults, and the command that repeats the run."""
 
 import shlex
-import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import simulations
+from fedmvp_core.errors import ConfigError
 from simulations.report.run_data import RunData
+from simulations.runner.named_runs import load_named_run
+from simulations.runner.project import default_config
 
 # These say where files go, not what is computed.
 PLACES = ("output-dir", "cache-dir", "overwrite")
@@ -27,18 +27,6 @@ class Setting:
         return self.default is not None and self.value != self.default and self.key not in PLACES
 
 
-@cache
-def default_config() -> dict[str, Any]:
-    """[tool.flwr.app.config] of the installed project, or {} where it is not found."""
-    package = Path(simulations.__file__).parent
-    for path in (package / "app" / "pyproject.toml", package.parent / "pyproject.toml"):
-        if path.is_file():
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-            if content.get("project", {}).get("name") == "fedmvp":
-                return dict(content["tool"]["flwr"]["app"]["config"])
-    return {}
-
-
 def settings(run: RunData) -> list[Setting]:
     """Every key of the run, in the order of config.json."""
     defaults = default_config()
@@ -48,14 +36,25 @@ def settings(run: RunData) -> list[Setting]:
     ]
 
 
-def reproduce_command(run: RunData) -> str:
-    """`fedmvp run` with each key that differs from its default, or has none that is known."""
-    defaults = default_config()
+def reproduce_command(run: RunData, clients: int) -> str:
+    """`fedmvp run` with each key that it would not choose by itself."""
+    defaults, named = default_config(), _demo()
     words = ["fedmvp", "run"]
     for key, value in run.config.items():
-        if key not in PLACES and (key not in defaults or text(value) != text(defaults[key])):
-            words.append(shlex.quote(f"{key}={text(value)}"))
+        # 0 clients means one for each supernode, of which there were so many.
+        said = clients if key == "clients" and not value else value
+        # `fedmvp run` may begin at the demo's keys, so that what the demo changes is said as well.
+        chosen = {text(source[key]) for source in (defaults, named) if key in source}
+        if key not in PLACES and chosen != {text(said)}:
+            words.append(shlex.quote(f"{key}={text(said)}"))
     return " ".join(words)
+
+
+def _demo() -> Mapping[str, Any]:
+    try:
+        return load_named_run("demo").config
+    except ConfigError:
+        return {}
 
 
 def text(value: Any) -> str:

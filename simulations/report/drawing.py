@@ -13,13 +13,12 @@ from matplotlib.figure import Figure
 
 # Each colour stands for a CSS variable of the page, so that no two may be equal. The hues are
 # Okabe and Ito's, which people with any common colour blindness can tell apart.
-INK, MUTED, GRID, PAPER = "#1c2733", "#5c6875", "#e1e6eb", "#fffffe"
+INK, MUTED, GRID = "#1c2733", "#5c6875", "#e1e6eb"
 BLUE, GREEN, ORANGE, PURPLE = "#0072b2", "#00896a", "#d55e00", "#a8588a"
 VARIABLES = {
     INK: "ink",
     MUTED: "muted",
     GRID: "grid",
-    PAPER: "paper",
     BLUE: "blue",
     GREEN: "green",
     ORANGE: "orange",

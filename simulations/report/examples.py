@@ -40,6 +40,12 @@ class Example:
     zero_shot: tuple[Guess, ...]
     tuned: tuple[Guess, ...]
 
+    @property
+    def called(self) -> str:
+        """Its name, and its domain unless the name tells it already."""
+        told = not self.domain or self.domain in self.name
+        return self.name if told else f"{self.name} · {self.domain}"
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -53,10 +59,9 @@ class Examples:
 
 def predict_examples(saved: "SavedRun") -> list[Examples]:
     """Examples of every central evaluation of a saved run."""
-    evaluations = saved.setting.evaluations
+    evaluations = [one for one in saved.setting.evaluations if len(one.images)]
     share = max(SHOWN // max(len(evaluations), 1), 1)
-    found = [_from_evaluation(saved, evaluation, share) for evaluation in evaluations]
-    return [examples for examples in found if examples.shown]
+    return [_from_evaluation(saved, evaluation, share) for evaluation in evaluations]
 
 
 def _from_evaluation(saved: "SavedRun", evaluation: Any, share: int) -> Examples:

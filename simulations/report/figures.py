@@ -29,10 +29,11 @@ def accuracy_chart(run: RunData) -> Markup | None:
         if not math.isnan(plain):
             axes.axhline(plain, color=colour, linewidth=1.3, linestyle=(0, (4, 3)))
         ends[f"{TITLES.get(split, split)} {line.iloc[-1]:.1f}"] = (line.iloc[-1], colour)
+    last = max(line.index[-1] for line in lines.values())
+    _span(axes, min(line.index[0] for line in lines.values()), last)
     _room(axes)
-    _label_ends(axes, max(line.index[-1] for line in lines.values()), ends)
-    _rounds(axes)
-    drawing.label(axes, "round", "accuracy, %")
+    _label_ends(axes, last, ends)
+    drawing.label(axes, "round", "accuracy, % (dashed: zero-shot)")
     return drawing.to_svg(figure, "accuracy", "Accuracy per round against zero-shot")
 
 
@@ -43,13 +44,13 @@ def loss_chart(run: RunData) -> Markup | None:
         return None
     figure, axes = drawing.new_axes(3.6)
     axes.plot(loss.index, loss, color=drawing.PURPLE, linewidth=2, marker="o", markersize=4)
+    _span(axes, loss.index[0], loss.index[-1])
     finite = loss[loss.map(math.isfinite)]
     if len(finite):
         axes.set_ylim(0, 1.1 * float(finite.max()) or 1)
         _label_ends(
             axes, finite.index[-1], {f"{finite.iloc[-1]:.2f}": (finite.iloc[-1], drawing.PURPLE)}
         )
-    _rounds(axes)
     drawing.label(axes, "round", "train loss, mean over clients")
     return drawing.to_svg(figure, "loss", "Train loss per round")
 
@@ -76,8 +77,8 @@ def traffic_chart(run: RunData) -> Markup | None:
     else:
         axes.set_ylim(0, 1.25 * values.max() or 1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: bytes_text(value)))
+    _span(axes, values.index.min(), values.index.max())
     _label_ends(axes, values.index.max(), ends)
-    _rounds(axes)
     log = ", log scale" if axes.get_yscale() == "log" else ""
     drawing.label(axes, "round", f"sent in a round, all clients together{log}")
     return drawing.to_svg(figure, "traffic", "Bytes sent per round, up and down")
@@ -119,6 +120,7 @@ def _bar_chart(
     figure, axes = drawing.new_axes(2.6)
     axes.bar(values.index, values, color=colour, width=0.7)
     axes.set_ylim(0, 1.15 * float(values.max()) or 1)
+    axes.set_xlim(values.index.min() - 0.7, values.index.max() + 0.7)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=whole, steps=STEPS))
     _rounds(axes)
     drawing.label(axes, "round", title)
@@ -126,10 +128,16 @@ def _bar_chart(
 
 
 def _rounds(axes: Axes) -> None:
+    """Whole rounds below the axis."""
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1, steps=STEPS))
-    low, high = axes.get_xlim()
-    if high - low < 1:
-        axes.set_xlim(low - 0.6, high + 0.6)
+    for line in axes.lines:
+        line.set_clip_on(False)
+
+
+def _span(axes: Axes, first: float, last: float) -> None:
+    """End the axis at the last round, so that labels stand beside the lines, not on them."""
+    axes.set_xlim(min(first, last - 0.4), last)
+    _rounds(axes)
 
 
 def _room(axes: Axes) -> None:

@@ -53,7 +53,9 @@ def render(run: RunData, saved: "SavedRun | None" = None) -> str:
 def _numbers(run: RunData) -> dict[str, Any]:
     """What the files tell."""
     found = summary.results(run)
+    totals = summary.totals(run)
     start = run.event("start")
+    clients = start.get("clients") or len(run.shards) or len(summary.client_splits(run))
     splits = list(dict.fromkeys(run.classes["split"])) if len(run.classes) else []
     return {
         "run": run,
@@ -62,19 +64,22 @@ def _numbers(run: RunData) -> dict[str, Any]:
         "results": found,
         "verdict": summary.verdict(found),
         "below": [result for result in found if result.trend == "below"],
-        "totals": summary.totals(run),
-        "clients": start.get("clients") or len(run.shards) or len(summary.client_splits(run)),
+        "totals": totals,
+        "seconds": max(run.environment.get("seconds") or 0, totals.get("seconds", 0)),
+        "clients": clients,
         "prompt_numbers": start.get("prompt-numbers"),
         "rounds_done": run.status.get("rounds-completed", run.event("round").get("round", 0)),
         "meanings": summary.MEANINGS,
+        "titles": summary.TITLES,
         "charts": _charts(run),
+        "client_rows": summary.client_rows(run),
         "class_charts": [
             (split, bars.class_chart(run, split, f"classes{number}"))
             for number, split in enumerate(splits)
         ],
         "rounds_table": _rounds_table(run),
         "settings": configuration.settings(run),
-        "command": configuration.reproduce_command(run),
+        "command": configuration.reproduce_command(run, clients),
     }
 
 
@@ -106,12 +111,17 @@ def _rounds_table(run: RunData) -> dict[str, Any]:
 def _pictures(saved: "SavedRun | None") -> dict[str, Any]:
     """What only the saved model can tell."""
     if saved is None:
-        return {"has_model": False, "examples": [], "attention": []}
+        return {"has_model": False, "model_round": None, "examples": [], "attention": []}
     from simulations.report.attention import attention_maps
     from simulations.report.examples import predict_examples
 
     examples = predict_examples(saved)
-    return {"has_model": True, "examples": examples, "attention": attention_maps(saved, examples)}
+    return {
+        "has_model": True,
+        "model_round": saved.round,
+        "examples": examples,
+        "attention": attention_maps(saved, examples),
+    }
 
 
 def percent(fraction: float) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -9,19 +10,18 @@ from PIL import Image
 PREVIEW = 128  # pixels: larger pictures are shrunk, because the page holds them all
 
 
-def data_uri(pixels: np.ndarray, largest: int | None = None) -> str:
-    """uint8 (h, w, 3) or (h, w, 4) as a data URI; shrunk to at most `largest` pixels a side."""
-    image = Image.fromarray(pixels)
-    if largest is not None and max(image.size) > largest:
-        image.thumbnail((largest, largest), Image.Resampling.LANCZOS)
-    buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
 def picture_uri(image: np.ndarray) -> str:
-    """uint8 (3, h, w), as data sets hold it, as a data URI."""
-    return data_uri(np.ascontiguousarray(image.transpose(1, 2, 0)), largest=PREVIEW)
+    """uint8 (3, h, w), as data sets hold it, as a data URI; small ones keep every pixel."""
+    picture = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+    if max(picture.size) <= PREVIEW:
+        return _encode(picture, "png", optimize=True)
+    picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
+    return _encode(picture, "webp", quality=85)
+
+
+def cells_uri(pixels: np.ndarray) -> str:
+    """uint8 (rows, columns, 4), one pixel a cell, as a data URI."""
+    return _encode(Image.fromarray(pixels), "png", optimize=True)
 
 
 def tinted(cells: np.ndarray, colour: str) -> str:
@@ -29,7 +29,13 @@ def tinted(cells: np.ndarray, colour: str) -> str:
     pixels = np.zeros((*cells.shape, 4), dtype=np.uint8)
     pixels[..., :3] = rgb(colour)
     pixels[..., 3] = np.round(255 * cells)
-    return data_uri(pixels)
+    return cells_uri(pixels)
+
+
+def _encode(picture: Image.Image, form: str, **options: Any) -> str:
+    buffer = BytesIO()
+    picture.save(buffer, form, **options)
+    return f"data:image/{form};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

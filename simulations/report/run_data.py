@@ -112,7 +112,7 @@ def _read_table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) 
         if missing:
             raise DataError(f"{path} lacks the columns {', '.join(missing)}")
         for column in numeric:
-            table[column] = pd.to_numeric(table[column].replace("", "nan"))
+            table[column] = table[column].map(lambda cell: float(cell or "nan"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a table: {error}") from error
     table = table.dropna(subset=[column for column in ("round",) if column in columns])

@@ -1,6 +1,7 @@
 """The numbers at the top of the report, and what they say in words."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -23,6 +24,7 @@ MEANINGS = {
     "source": "the domains that clients hold",
     "target": "the domain that no client has ever seen",
 }
+_CLIENT = re.compile(r"client-\d+")
 # Closer than this many points counts as equal: one decimal is shown.
 EQUAL = 0.05
 
@@ -67,14 +69,15 @@ class Result:
 def evaluated_splits(run: RunData) -> list[str]:
     """Central splits that have an accuracy, the well-known ones first and in their usual order."""
     rows = run.metrics[run.metrics["metric"] == "accuracy"]
-    found = [split for split in rows["split"].unique() if not split.startswith("client-")]
+    found = [split for split in rows["split"].unique() if not _CLIENT.fullmatch(split)]
     known = [split for split in TITLES if split in found]
     return known + [split for split in found if split not in known]
 
 
 def client_splits(run: RunData) -> list[str]:
-    """`client-000`, ... as far as they occur in the metrics."""
-    return sorted(name for name in run.metrics["split"].unique() if name.startswith("client-"))
+    """`client-000`, ... as far as they occur in the metrics, in order of their numbers."""
+    names = [name for name in run.metrics["split"].unique() if _CLIENT.fullmatch(name)]
+    return sorted(names, key=lambda name: int(name.removeprefix("client-")))
 
 
 def zero_shot(run: RunData, split: str) -> float:
@@ -112,6 +115,32 @@ def verdict(found: list[Result]) -> str:
         f"{sentence}: {abs(lead.change):.1f} points {lead.trend} the frozen model without any "
         f"tuning ({100 * lead.zero_shot:.1f} %)."
     )
+
+
+@dataclass(frozen=True)
+class ClientRow:
+    """A client's shard, and its accuracy on its own classes as fractions (NaN where unknown)."""
+
+    name: str
+    pictures: int
+    classes: int
+    zero_shot: float
+    tuned: float
+
+
+def client_rows(run: RunData) -> list[ClientRow]:
+    """One row a client, in the order of partition ids."""
+    shards = {shard.partition_id: shard for shard in run.shards}
+    measured = {int(split.removeprefix("client-")): split for split in client_splits(run)}
+    rows = []
+    for index in sorted(shards | measured):
+        split = measured.get(index, f"client-{index:03d}")
+        series = run.series(split, "accuracy").dropna()
+        tuned = float(series.iloc[-1]) if len(series) else math.nan
+        shard = shards.get(index)
+        pictures, classes = (shard.num_examples, len(shard.classes)) if shard else (0, 0)
+        rows.append(ClientRow(f"client {index}", pictures, classes, zero_shot(run, split), tuned))
+    return rows
 
 
 def totals(run: RunData) -> dict[str, float]:
