@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
+from fedmvp_core.backbone import Backbone
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.tasks import EncodedTask
 
@@ -33,11 +33,10 @@ def predict_probabilities(
 
 @torch.no_grad()
 def zero_shot_probabilities(
-    backbone: Backbone, task: EncodedTask, images: Tensor, cache: FeatureCache
+    backbone: Backbone, task: EncodedTask, frozen_features: Tensor
 ) -> Tensor:
-    """As predict_probabilities without prompting, but frozen image features come from the cache."""
-    frozen = cached_image_features(backbone, images.to(backbone.device), cache)
-    features = Features(frozen, task.zero_shot_features)
+    """As predict_probabilities without prompting, from unit frozen image features (n, d)."""
+    features = Features(frozen_features, task.zero_shot_features)
     return features.logits(backbone.logit_scale).softmax(dim=-1).cpu()
 
 

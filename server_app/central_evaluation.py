@@ -1,11 +1,13 @@
 """Central evaluation: the splits of the setting, and each client's own classes."""
 
+from collections.abc import Sequence
 from statistics import mean
 
 import torch
 from torch import Tensor
 
-from fedmvp_core.backbone import Backbone, FeatureCache
+from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
+from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations
 from fedmvp_core.evaluation import correct, predict_probabilities, zero_shot_probabilities
@@ -29,11 +31,16 @@ class CentralEvaluation:
             split.name: encode_task(backbone, split.task, cache)
             for split in (*self._splits, *self._local)
         }
+        frozen = {split.name: _frozen(backbone, split.images, cache) for split in self._splits}
+        if setting.local is not None:
+            # Rows of one set's features: no image is encoded again for the client that it is of.
+            features = _frozen(backbone, setting.local, cache)
+            for split in self._local:
+                rows = _rows_of(setting.local, split.task.class_names).to(features.device)
+                frozen[split.name] = features[rows]
         self._zero_shot = {
             split.name: correct(
-                zero_shot_probabilities(
-                    backbone, self._tasks[split.name], split.images.images, cache
-                ),
+                zero_shot_probabilities(backbone, self._tasks[split.name], frozen[split.name]),
                 split.images.labels,
             )
             for split in (*self._splits, *self._local)
@@ -78,6 +85,17 @@ class CentralEvaluation:
         if summary is not None:
             accuracies[summary[0]] = summary[1]
         return accuracies
+
+
+def _frozen(backbone: Backbone, images: ImageSet, cache: FeatureCache) -> Tensor:
+    """Unit frozen features of a set, (n, d)."""
+    return cached_image_features(backbone, images.images.to(backbone.device), cache)
+
+
+def _rows_of(images: ImageSet, class_names: Sequence[str]) -> Tensor:
+    """Positions of the images of some classes, in the order that ImageSet.of_classes keeps."""
+    labels = torch.tensor([images.class_names.index(name) for name in class_names])
+    return torch.nonzero(torch.isin(images.labels, labels)).flatten()
 
 
 def _fraction(hits: Tensor) -> float:
