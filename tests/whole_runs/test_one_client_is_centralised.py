@@ -1,0 +1,81 @@
+"""One client that holds all the data is centralised training: compared with a plain loop."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from federation_harness import final_tensors, run_federation
+from torch import Tensor
+from torch.nn import functional as F
+
+from fedmvp_core.backbone import Backbone, FeatureCache
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.settings import load_setting
+from fedmvp_core.data.shards import few_shot
+from fedmvp_core.methods import find_method
+from fedmvp_core.seeding import generator
+from fedmvp_core.tasks import encode_task
+
+
+def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> dict[str, Tensor]:
+    """Plain minibatch SGD over all the training images: no client, no message, no average."""
+    setting = load_setting(config, backbone.image_size)
+    names = setting.train.class_names
+    held = few_shot(setting.train, config.shots, config.seed, 0)
+    images, labels = held.images, held.labels
+    task = encode_task(backbone, setting.make_task(names), FeatureCache(None))
+    prompting = find_method(config).build_prompting(backbone, config)
+    with torch.no_grad():
+        plain = backbone.encode_image(images, normalize=True)
+        mirrored = backbone.encode_image(images.flip(-1), normalize=True)
+    for round_number in range(1, config.rounds + 1):
+        lora = round_number >= lora_from
+        trained = [p for n, p in prompting.named_parameters() if n.startswith("lora.") == lora]
+        cosine = 0.5 * (1 + math.cos(math.pi * (round_number - 1) / config.rounds))
+        optimizer = torch.optim.SGD(
+            trained, config.learning_rate * cosine, config.momentum, weight_decay=1e-5
+        )
+        draw = generator(config.seed, "local training", round_number, 0)
+        for _ in range(config.local_epochs):
+            order = torch.randperm(len(labels), generator=draw)
+            mirror = torch.rand(len(labels), generator=draw) < 0.5
+            for start in range(0, len(labels), config.batch_size):
+                rows = order[start : start + config.batch_size]
+                flip = mirror[start : start + config.batch_size]
+                target = torch.where(flip[:, None], mirrored[rows], plain[rows])
+                tokens = backbone.embed_patches(images[rows])
+                prompts = prompting.prompts(tokens[:, 1:], task.attribute_features)
+                features = F.normalize(backbone.encode_tokens(tokens, {0: prompts}), dim=-1)
+                logits = backbone.logit_scale * features @ task.class_features.T
+                consistency = (1 - F.cosine_similarity(features, target, dim=-1)).mean()
+                loss = F.cross_entropy(logits, labels[rows]) + config.alpha * consistency
+                prompting.zero_grad()
+                loss.backward()
+                optimizer.step()
+    return prompting.prompt_tensors()
+
+
+@pytest.mark.parametrize(
+    ("threshold", "lora_from"), [(0.0, 99), (1e9, 2)], ids=["full phase", "LoRA from round 2"]
+)
+def test_one_client_is_centralised_training(
+    small_run: Callable[..., RunConfig],
+    tiny_backbone: Backbone,
+    threshold: float,
+    lora_from: int,
+) -> None:
+    config = small_run(
+        rounds=3, local_epochs=2, lora_threshold=threshold, evaluate_every=9, batch_size=5
+    )
+    grid = run_federation(config, clients=1)
+    expected = train_centrally(tiny_backbone, config, lora_from)
+    found = final_tensors(config)
+    assert not any(reply.has_error() for reply in grid.replies)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+    initial = find_method(config).build_prompting(tiny_backbone, config).prompt_tensors()
+    moved = {name for name in initial if not torch.equal(found[name], initial[name])}
+    assert any(name.startswith("lora.") for name in moved) == (lora_from == 2)
+    assert any(not name.startswith("lora.") for name in moved)
