@@ -80,8 +80,10 @@ def _difference(axes: Axes, place: float, row: Row, size: float) -> None:
     colour = {"+": drawing.BLUE, "−": drawing.ORANGE, "±": drawing.MUTED}[sign]
     axes.annotate(
         f"{sign}{abs(change):.1f}",
-        (1.13, place),
+        (1, place),
+        xytext=(4.4 * size, 0),
         xycoords=("axes fraction", "data"),
+        textcoords="offset points",
         ha="right",
         va="center",
         fontsize=size,

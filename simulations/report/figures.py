@@ -137,6 +137,7 @@ def _rounds(axes: Axes) -> None:
 def _span(axes: Axes, first: float, last: float) -> None:
     """End the axis at the last round, so that labels stand beside the lines, not on them."""
     axes.set_xlim(min(first, last - 0.4), last)
+    axes.tick_params(pad=8)
     _rounds(axes)
 
 
