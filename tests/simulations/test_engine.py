@@ -1,0 +1,66 @@
+"""Promises about whole runs under Flower and Ray, with real processes."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from fedmvp_core.config import RunConfig, parse_config
+from simulations.runner import flower
+from simulations.runner.app_folder import stage_app
+from simulations.runner.project import default_config
+from simulations.runner.resources import Resources
+from simulations.runner.run_folder import ENDED, read_status
+from simulations.runner.simulate import run_simulation
+from simulations.runner.superlink import local_superlink
+
+pytestmark = pytest.mark.slow
+SUPERNODES = 3
+
+
+def small_config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
+    places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
+    short = {"rounds": 2, "shots": 2, "local-epochs": 2, "batch-size": 4, "pretrained": ""}
+    return parse_config({**default_config(), **places, **short, **changes})
+
+
+def final_tensors(config: RunConfig, actors: int) -> dict[str, Any]:
+    outcome = run_simulation(config, SUPERNODES, Resources(actors, 0, 0.0), lambda event: None)
+    assert outcome.status == "completed", outcome.error
+    return load_file(outcome.folder / "checkpoints" / "round-0002.safetensors")
+
+
+def test_prompt_tensors_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    with_one = final_tensors(small_config(tmp_path, "one"), actors=1)
+    with_two = final_tensors(small_config(tmp_path, "two"), actors=2)
+    other_seed = final_tensors(small_config(tmp_path, "other", seed=2), actors=2)
+    assert all(with_one[name].equal(with_two[name]) for name in with_one)
+    assert not all(with_one[name].equal(other_seed[name]) for name in with_one)
+
+
+def test_clients_with_stale_sources_stop_the_run(tmp_path: Path) -> None:
+    """A SuperLink puts the folder it was started in first on its clients' import path."""
+    config = small_config(tmp_path, "stale")
+    with local_superlink(tmp_path / "superlink.log") as link:
+        app = stage_app(link.folder)
+        for package in ("client_app", "server_app", "fedmvp_core"):
+            shutil.copytree(app / package, link.folder / package)
+        with (link.folder / "fedmvp_core" / "errors.py").open("a") as older:
+            older.write("\n# an older state of the project\n")
+        flower.submit(link, app, config, SUPERNODES, Resources(1, 0, 0.0))
+        status = wait_for_end(tmp_path / "stale")
+    assert status["status"] == "failed"
+    assert f"the client runs the code in '{link.folder}'" in status["error"]
+    assert "the server that in" in status["error"]
+
+
+def wait_for_end(folder: Path, seconds: float = 180) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (folder / "status.json").exists() and read_status(folder).get("status") in ENDED:
+            break
+        time.sleep(0.5)
+    return read_status(folder)
