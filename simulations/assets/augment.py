@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812  torch's own convention
+from torch.nn import functional as F
 
 
 def chance(p: float, count: int, rng: torch.Generator) -> Tensor:

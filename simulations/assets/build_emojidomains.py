@@ -140,7 +140,8 @@ def attributes_of(class_name: str, concepts: list[Concept]) -> list[str]:
 
     They come from the class's pretraining-pool concepts alone: names spread evenly over Unicode's
     order, which keeps like beside like; then, for small classes, their tags, the commonest first;
-    then plain forms of those tags. Whatever names an evaluation concept or the class itself is left out.
+    then plain forms of those tags. Whatever names an evaluation concept or the class itself is
+    left out.
     """
     taken = {c["name"] for c in concepts if c["pool"] == "evaluation"} | {class_name}
     own = [c for c in concepts if c["pool"] == "pretraining" and c["class"] == class_name]

@@ -32,12 +32,14 @@ NAME_ONLY = 2  # the first two forms need no kind
 
 @dataclass
 class Batch:
-    """images: (batch, 3, 64, 64) augmented, in [0, 1]; tokens: (batch, 20); the rest (batch, 384)."""
+    """images: (batch, 3, 64, 64) augmented, in [0, 1]; tokens: (batch, 20); meanings: (batch, 384);
+    labels: (batch,) rows of the class sentences, -1 where the picture's class is not known."""
 
     images: Tensor
     tokens: Tensor
     caption_meaning: Tensor
     picture_meaning: Tensor
+    labels: Tensor
 
 
 class CaptionedPictures:
@@ -49,6 +51,7 @@ class CaptionedPictures:
         self.names, self.kinds = tables["names"], tables["kinds"]
         self.groups = tables["groups"]
         self.classes = np.load(work / "classes.npy")[self.names[:, 0]]
+        self.class_phrases = np.unique(self.classes[self.classes >= 0])
         phrases = json.loads((work / "phrases.json").read_text())
         self.phrase_tokens = [tokenizer.encode(phrase)[:12] for phrase in phrases]
         self.teacher = torch.from_numpy(np.load(work / "teacher.npy")).float()
@@ -57,6 +60,7 @@ class CaptionedPictures:
         self.cumulative = [np.cumsum(weights[m]) / weights[m].sum() for m in self.members]
         self.literals = {part: tokenizer.encode(part) for form in FORMS for part in form}
         self.start, self.end = tokenizer.sot_token_id, tokenizer.eot_token_id
+        self.class_tokens = self.class_sentences()
 
     def picture_weights(self) -> NDArray[np.float64]:
         """How often each picture is drawn within its group, (pictures,).
@@ -82,7 +86,9 @@ class CaptionedPictures:
         counts[-1] = size - sum(counts[:-1])
         parts = [
             members[np.searchsorted(cumulative, rng.random(count)).clip(max=len(members) - 1)]
-            for members, cumulative, count in zip(self.members, self.cumulative, counts, strict=True)
+            for members, cumulative, count in zip(
+                self.members, self.cumulative, counts, strict=True
+            )
         ]
         return np.concatenate(parts)
 
@@ -97,6 +103,11 @@ class CaptionedPictures:
             else:
                 ids += self.literals[part]
         return [*ids[: TEXT_LENGTH - 1], self.end]
+
+    def class_sentences(self) -> Tensor:
+        """Tokens of "a picture of a {class}." for every class, (classes, 20)."""
+        rows = [self.caption(3, 0, int(phrase)) for phrase in self.class_phrases]
+        return torch.tensor([row + [0] * (TEXT_LENGTH - len(row)) for row in rows])
 
     def meaning(self, form: NDArray[np.int64], name: Tensor, kind: Tensor) -> Tensor:
         """The teacher's unit embedding of what each caption says, (batch, 384)."""
@@ -122,7 +133,9 @@ class CaptionedPictures:
         with_kind = np.where(kinds < 0, 0, 2)
         images = torch.from_numpy(self.images[rows]).permute(0, 3, 1, 2).contiguous().float()
         colour = torch.from_numpy(self.groups[rows] < 3)
+        labels = np.searchsorted(self.class_phrases, self.classes[rows].clip(0))
         return Batch(
+            labels=torch.from_numpy(np.where(self.classes[rows] < 0, -1, labels)),
             images=augment(images.div_(255), colour, torch_rng),
             tokens=torch.from_numpy(tokens),
             caption_meaning=self.meaning(forms, name_ids, kind_ids),

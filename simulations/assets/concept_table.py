@@ -1,4 +1,4 @@
-"""The hand-written part of EmojiDomains: which Unicode subgroups it takes, and what they are called.
+"""The hand-written part of EmojiDomains: which subgroups it takes, and what they are called.
 
 Class names are singular English nouns that a text encoder knows; Unicode's own subgroup names
 ("animal-mammal", "food-prepared") are file-cabinet labels and would cost zero-shot accuracy.

@@ -14,7 +14,7 @@ from typing import Any
 import open_clip
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812  torch's own convention
+from torch.nn import functional as F
 
 from simulations.assets.manifest import ASSETS
 
@@ -34,7 +34,8 @@ def build_model(config: dict[str, Any]) -> open_clip.CLIP:
 
 def write_merges() -> None:
     """OpenAI's header line and its first 4,096 merges."""
-    lines = gzip.open(open_clip.tokenizer.default_bpe()).read().decode().split("\n")
+    with gzip.open(open_clip.tokenizer.default_bpe()) as file:
+        lines = file.read().decode().split("\n")
     text = "\n".join(lines[: NUM_MERGES + 1])
     path = ASSETS / "tiny_clip/merges.txt.gz"
     path.write_bytes(gzip.compress(text.encode(), mtime=0))

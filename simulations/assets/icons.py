@@ -57,7 +57,7 @@ STYLE_WORDS = frozenset(
     rounded round broken flat color colour remix duo off alt variant one two three four five six
     seven eight nine ten icon add remove plus minus check checked cancel edit small large new 16 20
     24 28 32 48 12 10 1 2 3 4 5 6 7 8 9 0 x square circle box a b c the free sign
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 
@@ -74,7 +74,9 @@ class Picture:
 def on_white(picture: Image.Image) -> NDArray[np.uint8]:
     """A picture of any size and mode, fitted into 64x64 on white."""
     picture = picture.convert("RGBA")
-    picture.thumbnail((SIZE, SIZE), Image.Resampling.BOX if max(picture.size) > 600 else 1)
+    large = max(picture.size) > 600
+    resample = Image.Resampling.BOX if large else Image.Resampling.LANCZOS
+    picture.thumbnail((SIZE, SIZE), resample)
     tile = Image.new("RGBA", (SIZE, SIZE), "white")
     corner = ((SIZE - picture.width) // 2, (SIZE - picture.height) // 2)
     tile.alpha_composite(picture, corner)
@@ -105,10 +107,15 @@ def render_icon(body: str, box: tuple[float, float, float, float]) -> NDArray[np
         f'color="black" viewBox="{left} {top} {width} {height}">{body}</svg>'
     )
     try:
-        scale = {"width": SIZE} if width >= height else {"height": SIZE}
-        png = bytes(resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True, **scale))
-        image = on_white(Image.open(io.BytesIO(png)))
-    except Exception:  # noqa: BLE001  a handful of bodies are malformed; they are simply skipped
+        wide = width >= height
+        png = resvg_py.svg_to_bytes(
+            svg_string=svg,
+            skip_system_fonts=True,
+            width=SIZE if wide else None,
+            height=None if wide else SIZE,
+        )
+        image = on_white(Image.open(io.BytesIO(bytes(png))))
+    except Exception:  # a handful of bodies are malformed; they are simply skipped
         return None
     return image if image.min() < 128 or image.std() > 8 else None
 
@@ -166,7 +173,7 @@ def openclipart(folder: Path) -> Iterator[Picture]:
     for path, words in zip(paths, strip_authors(stems), strict=True):
         try:
             image = on_white(Image.open(path))
-        except Exception:  # noqa: BLE001  a few files are broken or absurdly large
+        except Exception:  # a few files are broken or absurdly large
             continue
         topic = path.parent.name.replace("_", " ")
         name = " ".join(words[:4]) or topic

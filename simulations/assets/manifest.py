@@ -1,6 +1,6 @@
 """fedmvp_assets/manifest.json: the size and SHA-256 of every data file that the wheel carries.
 
-    python -m simulations.assets.manifest        writes it anew
+python -m simulations.assets.manifest        writes it anew
 """
 
 from __future__ import annotations

@@ -112,8 +112,12 @@ def assemble(sources: list[Path], wordnet: WordNet, work: Path) -> None:
     for name in document["classes"].values():
         phrases.add(name)
     np.save(work / "images.npy", np.concatenate(images))
-    tables = {"names": np.array(names), "kinds": np.array(kinds), "groups": np.array(groups)}
-    np.savez(work / "tables.npz", **tables)
+    np.savez(
+        work / "tables.npz",
+        names=np.array(names),
+        kinds=np.array(kinds),
+        groups=np.array(groups),
+    )
     (work / "phrases.json").write_text(json.dumps(list(phrases.index)))
     print(len(names), "pictures,", len(phrases.index), "phrases,", Counter(groups))
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812  torch's own convention
+from torch.nn import functional as F
 
 from simulations.assets.augment import choose_patches
 from simulations.assets.captions import Batch, CaptionedPictures
@@ -53,6 +53,7 @@ class Recipe:
     soft_temperature: float = 0.08
     text_distillation: float = 2.0
     image_distillation: float = 1.0
+    class_weight: float = 0.7  # of the loss over the class sentences
     ema: float = 0.998
     seed: int = 0
 
@@ -83,18 +84,33 @@ def soft_targets(meaning: Tensor, share: float, temperature: float) -> Tensor:
     return (1 - share) * own / own.sum(dim=1, keepdim=True) + share * close
 
 
-def total_loss(student: Callable[..., Any], scale: Tensor, batch: Batch, keep: Tensor | None,
-               patches: Tensor, recipe: Recipe) -> Tensor:  # fmt: skip
-    """Contrastive loss with soft targets, plus the two distillation terms."""
+def total_loss(
+    student: Callable[..., Any],
+    scale: Tensor,
+    batch: Batch,
+    class_tokens: Tensor,
+    patches: Tensor,
+    keep: Tensor | None,
+    recipe: Recipe,
+) -> Tensor:
+    """Contrastive loss with soft targets, the two distillation terms, and the class sentences.
+
+    class_tokens: (classes, 20); they are encoded with the captions, in one batch.
+    """
+    size = len(batch.tokens)
     with torch.autocast("cpu", torch.bfloat16):
-        images, texts, image_guess, text_guess = student(patches, keep, batch.tokens)
-    logits = scale.exp().clamp(max=100) * images @ texts.T
+        tokens = torch.cat([batch.tokens, class_tokens])
+        images, texts, image_guess, text_guess = student(patches, keep, tokens)
+    images = scale.exp().clamp(max=100) * images
+    logits = images @ texts[:size].T
     targets = soft_targets(batch.caption_meaning, recipe.soft_share, recipe.soft_temperature)
     contrastive = (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
-    text_gap = 1 - F.cosine_similarity(text_guess.float(), batch.caption_meaning).mean()
+    by_class = F.cross_entropy(images @ texts[size:].T, batch.labels, ignore_index=-1)
+    text_gap = 1 - F.cosine_similarity(text_guess[:size].float(), batch.caption_meaning).mean()
     image_gap = 1 - F.cosine_similarity(image_guess.float(), batch.picture_meaning).mean()
     return (
         contrastive
+        + recipe.class_weight * by_class
         + recipe.text_distillation * text_gap
         + recipe.image_distillation * image_gap
     )
@@ -185,7 +201,7 @@ def train_step(run: Run, forward: Callable[..., Any], data: CaptionedPictures) -
     scale = run.student.clip.logit_scale
     # Compiled bfloat16 attention over all 65 tokens was slower than eager on the CPU at hand.
     student = run.student if whole else forward
-    loss = total_loss(student, scale, batch, keep, patches, recipe)
+    loss = total_loss(student, scale, batch, data.class_tokens, patches, keep, recipe)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(run.student.parameters(), 1.0)

@@ -11,17 +11,17 @@ from pathlib import Path
 
 # Words so general that "a kind of ..." says nothing about the picture.
 TOO_GENERAL = frozenset(
-    """entity physical_entity abstraction abstract_entity psychological_feature object whole artifact
-    instrumentality causal_agent matter substance attribute relation group communication event act
-    organism living_thing chordate vertebrate placental unit thing part state cognition content
-    process measure causal_agency natural_object solid being action activity quality property
-    message idea concept location region collection cause natural_phenomenon phenomenon
-    social_group organization body diversion signal implementation definite_quantity
-    indefinite_quantity fundamental_quantity time_period area line shape form point person
-    worker adult male female leader man woman creation representation condition shape
-    written_symbol written_communication symbol sign indication knowledge information
+    """entity physical_entity abstraction abstract_entity psychological_feature object whole
+    artifact instrumentality causal_agent matter substance attribute relation group
+    communication event act organism living_thing chordate vertebrate placental unit thing part
+    state cognition content process measure causal_agency natural_object solid being action
+    activity quality property message idea concept location region collection cause
+    natural_phenomenon phenomenon social_group organization body diversion signal implementation
+    definite_quantity indefinite_quantity fundamental_quantity time_period area line shape form
+    point person worker adult male female leader man woman creation representation condition
+    shape written_symbol written_communication symbol sign indication knowledge information
     device equipment covering structure way consumer_goods commodity visual_communication
-    """.split()
+    """.split()  # noqa: SIM905
 )
 DEPTH = 7
 
@@ -67,7 +67,7 @@ class WordNet:
             if offset is None:
                 break
             lemma, offset = self.synset(offset)
-            if found or lemma.replace("_", " ") != phrase:
-                if lemma not in TOO_GENERAL:
-                    found.append(lemma.replace("_", " "))
+            kind = lemma.replace("_", " ")
+            if kind != phrase and lemma not in TOO_GENERAL:
+                found.append(kind)
         return found

@@ -1,6 +1,6 @@
 """Zero-shot top-1 of the tiny CLIP by style, with the plain template and with attributes.
 
-    python -m simulations.assets.zero_shot [--split validation]
+python -m simulations.assets.zero_shot [--split validation]
 """
 
 from __future__ import annotations
