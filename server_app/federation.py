@@ -60,6 +60,7 @@ class PromptFederation(Strategy):
         self.tensors = prompting.prompt_tensors()
         self._schema = dict(self.tensors)
         self._changed_in = dict.fromkeys(self.tensors, 0)  # round whose average wrote the tensor
+        self._node_ids = {node.partition_id: node.node_id for node in nodes}
         self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
         self._sent: dict[int, int] = {}  # partition id -> bytes, in the current round
         self._started = 0.0
@@ -124,12 +125,12 @@ class PromptFederation(Strategy):
         """Accuracy on the clients' validation images, pooled."""
         right = images = 0
         for reply in replies:
-            if reply.has_error():
-                logger.warning("round %d: a client cannot evaluate: %s", server_round, reply.error)
+            try:
+                hits, tested = self._tested(reply)
+            except WireError as error:
+                logger.warning("round %d: evaluation refused: %s", server_round, error)
                 continue
-            metrics = reply.content.metric_records[wire.METRICS]
-            right += wire.integer(metrics, wire.CORRECT, "a client")
-            images += wire.integer(metrics, wire.NUM_EXAMPLES, "a client")
+            right, images = right + hits, images + tested
         if images:
             self.folder.record(server_round, "clients", "validation-accuracy", right / images)
             return MetricRecord({"validation-accuracy": right / images})
@@ -211,17 +212,36 @@ class PromptFederation(Strategy):
         sender = f"client {partition_id}"
         if partition_id not in self._sent:
             raise WireError(f"{sender} was not asked in this round")
+        if reply.metadata.src_node_id != self._node_ids[partition_id]:
+            raise WireError(f"{sender}: the reply comes from another supernode")
         num_examples = wire.integer(metrics, wire.NUM_EXAMPLES, sender)
         if num_examples < 1:
             raise WireError(f"{sender} claims {num_examples} training images; allowed: 1 or more")
         wire.check_schema(wire.schema_hash(self._schema), str(facts.get(wire.SCHEMA)), sender)
-        tensors = prompts.to_torch_state_dict()
+        tensors = _tensors(prompts, sender)
         phase = LORA if wire.integer(metrics, wire.LORA_PHASE, sender) else FULL
         wire.check_prompt_tensors(
             tensors, self._schema, self.prompting.phase_tensors(phase), sender
         )
         reported = {key: wire.number(metrics, key, sender) for key in REPORTED}
         return Update(partition_id, tensors, num_examples), reported
+
+    def _tested(self, reply: Message) -> tuple[int, int]:
+        """Right answers and images of one evaluation.
+
+        Raises:
+            WireError: it is an error, or its metrics are not what was asked for.
+        """
+        if reply.has_error():
+            raise WireError(f"a client failed: {reply.error.reason}")
+        metrics = reply.content.get(wire.METRICS)
+        if not isinstance(metrics, MetricRecord):
+            raise WireError("a reply lacks metrics")
+        right = wire.integer(metrics, wire.CORRECT, "a client")
+        images = wire.integer(metrics, wire.NUM_EXAMPLES, "a client")
+        if not 0 <= right <= images:
+            raise WireError(f"a client claims {right} right answers of {images}")
+        return right, images
 
     def _record(self, round: int, updates: Sequence[Update], metrics: Sequence[Reported]) -> None:
         """Rows for every client that answered, totals of the round, one line of progress."""
@@ -244,3 +264,15 @@ class PromptFederation(Strategy):
         self.folder.write_metrics()
         self.folder.event("round", round=round, failed=totals.pop("failed-clients"), **totals)
         logger.info("round %d: %d clients, loss %.4f", round, totals["clients"], totals["loss"])
+
+
+def _tensors(prompts: ArrayRecord, sender: str) -> dict[str, Tensor]:
+    """The tensors of a record.
+
+    Raises:
+        WireError: an array cannot be read as numbers.
+    """
+    try:
+        return prompts.to_torch_state_dict()
+    except (TypeError, ValueError, EOFError) as error:
+        raise WireError(f"{sender}: a prompt tensor cannot be read: {error}") from error

@@ -14,7 +14,7 @@ from flwr.serverapp import Grid
 
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
-from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.errors import ConfigError, FedMVPError, WireError
 from fedmvp_core.sources import source_folder, source_hash
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,9 @@ def _ask(grid: Grid, node_ids: set[int], deadline: float) -> list[Message]:
 def _description(reply: Message) -> ConfigRecord:
     if reply.has_error():
         raise FedMVPError(f"a supernode fails: {reply.error.reason}")
-    description = reply.content[wire.DESCRIPTION]
-    assert isinstance(description, ConfigRecord)
+    description = reply.content.get(wire.DESCRIPTION)
+    if not isinstance(description, ConfigRecord):
+        raise WireError("a supernode's answer holds no description of its shard")
     if wire.ERROR in description:
         sender = f"client {wire.integer(description, wire.PARTITION_ID, 'a supernode')}"
         raise FedMVPError(f"{sender}: {description[wire.ERROR]!s}")
