@@ -62,14 +62,14 @@ def test_num_bytes() -> None:
 
 @pytest.mark.parametrize("value", [None, 1.5, "3", [3], b"3"])
 def test_what_is_no_whole_number_is_refused(value: object) -> None:
-    with pytest.raises(WireError, match="client 4: 'num-examples' is .*; expected a whole number"):
+    with pytest.raises(WireError, match=r"client 4: 'num-examples' is .*; expected a whole number"):
         wire.integer({"num-examples": value}, "num-examples", "client 4")
     assert wire.integer({"num-examples": 7}, "num-examples", "client 4") == 7
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, "3", [3.0]])
 def test_what_is_no_finite_number_is_refused(value: object) -> None:
-    with pytest.raises(WireError, match="client 4: 'loss' is .*; expected a finite number"):
+    with pytest.raises(WireError, match=r"client 4: 'loss' is .*; expected a finite number"):
         wire.number({"loss": value}, "loss", "client 4")
     with pytest.raises(WireError, match="'loss' is None"):
         wire.number({}, "loss", "client 4")

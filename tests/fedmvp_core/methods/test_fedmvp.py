@@ -32,7 +32,7 @@ def test_heads_that_do_not_divide_the_width_are_refused(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
     config = default_config(attention_heads=3)
-    with pytest.raises(ConfigError, match="attention-heads is 3; allowed: a divisor .* 128"):
+    with pytest.raises(ConfigError, match=r"attention-heads is 3; allowed: a divisor .* 128"):
         find_method(config).build_prompting(tiny_backbone, config)
 
 

@@ -34,7 +34,7 @@ def test_some_or_all_tensors_can_be_loaded(module: PromptFormer) -> None:
 
 
 def test_unknown_names_and_other_shapes_are_refused(module: PromptFormer) -> None:
-    with pytest.raises(WireError, match="unknown prompt tensor 'ctx'; known: .*query.weight"):
+    with pytest.raises(WireError, match=r"unknown prompt tensor 'ctx'; known: .*query.weight"):
         module.load_prompt_tensors({"ctx": torch.ones(4)})
     with pytest.raises(WireError, match=r"'query.bias' has shape \(7,\), expected \(8,\)"):
         module.load_prompt_tensors({"query.bias": torch.ones(7)})

@@ -1,0 +1,124 @@
+"""Finding the supernodes: late ones are waited for, missing ones named, within the deadline."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from federation_harness import FIRST_NODE, SerialGrid, error_reply, forget_worker
+from flwr.app import ConfigRecord, Message, RecordDict
+
+from fedmvp_core import wire
+from fedmvp_core.config import RunConfig
+from fedmvp_core.errors import ConfigError, FedMVPError
+from server_app import nodes
+from server_app.nodes import find_nodes
+
+
+class LateGrid(SerialGrid):
+    """Supernodes appear after so many looks; those in `mute` never answer."""
+
+    def __init__(self, config: RunConfig, clients: int, late: dict[int, int], mute: set[int]):
+        super().__init__(config, clients)
+        self.late, self.mute, self.looks = late, mute, 0
+
+    def get_node_ids(self) -> Iterable[int]:
+        self.looks += 1
+        return [node for node in self.contexts if self.late.get(node - FIRST_NODE, 0) <= self.looks]
+
+    def send_and_receive(
+        self, messages: Iterable[Message], *, timeout: float | None = None
+    ) -> Iterable[Message]:
+        arrived = list(messages)
+        muted = [m for m in arrived if m.metadata.dst_node_id - FIRST_NODE in self.mute]
+        if muted:
+            assert timeout is not None
+            time.sleep(timeout)
+        return super().send_and_receive([m for m in arrived if m not in muted])
+
+
+@pytest.fixture(autouse=True)
+def _short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "POLL_SECONDS", 0.01)
+
+
+def test_nodes_are_found_and_sorted_by_partition_id(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run()
+    found = find_nodes(SerialGrid(config, 3, order=lambda messages: messages[::-1]), config)
+    assert [node.partition_id for node in found] == [0, 1, 2]
+    assert [node.node_id for node in found] == [FIRST_NODE, FIRST_NODE + 1, FIRST_NODE + 2]
+    assert found[1].num_examples == 4
+    assert found[1].classes == {"bee": 4}
+    assert sum(found[1].domains.values()) == 4
+
+
+def test_late_nodes_are_waited_for(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run()
+    grid = LateGrid(config, 3, late={0: 4, 1: 2, 2: 9}, mute=set())
+    assert [node.partition_id for node in find_nodes(grid, config)] == [0, 1, 2]
+    asked = [message.metadata.dst_node_id for message in grid.sent]
+    assert sorted(asked) == sorted(grid.contexts), "each is asked once"
+
+
+@pytest.mark.parametrize(
+    ("late", "mute"), [({1: 10**9, 3: 10**9}, set()), ({3: 10**9}, {1})], ids=["absent", "mute"]
+)
+def test_missing_nodes_are_named_within_the_deadline(
+    small_run: Callable[..., RunConfig], late: dict[int, int], mute: set[int]
+) -> None:
+    config = small_run(partition="iid", node_timeout=1)
+    find_nodes(SerialGrid(config, 4), config)  # the shards are made, so that the clock is fair
+    started = time.monotonic()
+    with pytest.raises(FedMVPError) as caught:
+        find_nodes(LateGrid(config, 4, late, mute), config)
+    assert time.monotonic() - started < 3
+    assert "2 of 4 supernodes answered within node-timeout (1 s)" in str(caught.value)
+    assert str(caught.value).endswith("missing partition ids: 1, 3")
+
+
+def test_no_node_at_all(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run(node_timeout=1)
+    with pytest.raises(FedMVPError, match=r"no supernode answered within node-timeout \(1 s\)"):
+        find_nodes(SerialGrid(config, 0), config)
+
+
+def test_clients_must_be_the_number_of_supernodes(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run(clients=2)
+    with pytest.raises(ConfigError, match="clients is 2, but there are 3 supernodes; make them"):
+        find_nodes(SerialGrid(config, 3), config)
+    assert len(find_nodes(SerialGrid(small_run(clients=3), 3), small_run(clients=3))) == 3
+
+
+def test_a_shard_that_cannot_be_made_stops_the_run(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run(data_dir="/nowhere")
+    forget_worker()
+    with pytest.raises(FedMVPError, match=r"client \d: data-dir '/nowhere' is not a folder"):
+        find_nodes(SerialGrid(config, 2), config)
+
+
+def test_a_failing_node_stops_the_run(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run()
+
+    def fail(message: Message, partition_id: int) -> Message | None:
+        return error_reply(message, "no module named torch") if partition_id == 1 else None
+
+    with pytest.raises(FedMVPError, match="a supernode fails: no module named torch"):
+        find_nodes(SerialGrid(config, 2, intercept=fail), config)
+
+
+@pytest.mark.parametrize(
+    "description", [{}, {"partition-id": "0"}, {"partition-id": 0, "num-partitions": 1}]
+)
+def test_an_answer_of_another_kind_is_refused(
+    small_run: Callable[..., RunConfig], description: dict[str, Any]
+) -> None:
+    config = small_run()
+
+    def strange(message: Message, partition_id: int) -> Message:
+        content = RecordDict({wire.DESCRIPTION: ConfigRecord(description)} if description else {})
+        return Message(content, reply_to=message)
+
+    with pytest.raises(FedMVPError, match="a supernode"):
+        find_nodes(SerialGrid(config, 1, intercept=strange), config)
