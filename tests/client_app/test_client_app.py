@@ -1,0 +1,285 @@
+"""The client's handlers, called with messages as the server makes them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from federation_harness import client_context
+from flwr.app import (
+    ArrayRecord,
+    ConfigRecord,
+    Context,
+    Message,
+    MessageType,
+    MetricRecord,
+    RecordDict,
+)
+from torch import Tensor
+
+from client_app.app import app
+from client_app.worker import configured_backbone
+from fedmvp_core import wire
+from fedmvp_core.config import RunConfig
+from fedmvp_core.errors import FedMVPError, WireError
+from fedmvp_core.methods import find_method
+from fedmvp_core.prompting import FULL, LORA, Prompting
+from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.sources import source_folder, source_hash
+
+CLIENTS = 3
+
+
+def prompting_of(config: RunConfig) -> Prompting:
+    return find_method(config).build_prompting(configured_backbone(config), config)
+
+
+def request(
+    kind: str,
+    tensors: dict[str, Tensor] | None = None,
+    round_number: int = 1,
+    cached_round: int = 0,
+    schema: str = "",
+    **changes: Any,
+) -> Message:
+    facts: dict[str, Any] = {
+        wire.ROUND: round_number,
+        wire.SCHEMA: schema,
+        wire.CACHED_ROUND: cached_round,
+        wire.SOURCES: source_hash(),
+        wire.SOURCE_FOLDER: str(source_folder()),
+    }
+    records: dict[str, Any] = {wire.CONFIG: ConfigRecord(facts | changes)}
+    if tensors is not None:
+        records[wire.PROMPTS] = ArrayRecord(tensors)
+    return Message(RecordDict(records), dst_node_id=5, message_type=kind)
+
+
+def train_request(config: RunConfig, **options: Any) -> Message:
+    tensors = prompting_of(config).prompt_tensors()
+    options.setdefault("schema", wire.schema_hash(tensors))
+    return request(MessageType.TRAIN, options.pop("tensors", tensors), **options)
+
+
+def tensors_of(reply: Message) -> dict[str, Tensor]:
+    return reply.content.array_records[wire.PROMPTS].to_torch_state_dict()
+
+
+def metrics_of(reply: Message) -> MetricRecord:
+    return reply.content.metric_records[wire.METRICS]
+
+
+# --- train
+
+
+def test_a_reply_holds_the_tensors_of_the_phase_and_nothing_else(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run()
+    module = prompting_of(config)
+    context = client_context(config, 1, CLIENTS)
+    reply = app(train_request(config), context)
+    assert set(reply.content) == {wire.PROMPTS, wire.METRICS, wire.CONFIG}
+    assert tuple(tensors_of(reply)) == module.phase_tensors(FULL)
+    schema = module.prompt_tensors()
+    wire.check_prompt_tensors(tensors_of(reply), schema, module.phase_tensors(FULL), "client")
+    moved = [n for n, value in tensors_of(reply).items() if not torch.equal(value, schema[n])]
+    assert set(moved) == set(module.phase_tensors(FULL))
+    facts = reply.content.config_records[wire.CONFIG]
+    assert dict(facts) == {wire.SCHEMA: wire.schema_hash(schema)}
+
+
+def test_metrics_of_a_reply(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run()
+    metrics = metrics_of(app(train_request(config), client_context(config, 1, CLIENTS)))
+    assert metrics[wire.PARTITION_ID] == 1
+    assert metrics[wire.NUM_EXAMPLES] == 4
+    assert metrics[wire.LORA_PHASE] == 0
+    assert metrics[wire.IMAGES_ENCODED] == 8, "4 images, and their mirror images"
+    assert metrics[wire.SENTENCES_ENCODED] == 2
+    assert 0 < float(metrics[wire.TRAIN_LOSS]) < 100  # type: ignore[arg-type]
+    assert float(metrics[wire.SECONDS]) > 0  # type: ignore[arg-type]
+
+
+def test_bytes_on_the_wire_at_the_widths_of_the_paper() -> None:
+    with torch.device("meta"):
+        module = PromptFormer(image_width=768, text_width=512)
+    shapes = dict(module.named_parameters())
+    for phase, expected in ((FULL, 4 * 9_845_760), (LORA, 4 * 36_864)):
+        sent = {name: shapes[name] for name in module.phase_tensors(phase)}
+        assert wire.num_bytes(sent) == expected
+
+
+def test_bytes_on_the_wire_are_those_of_the_tensors_and_a_small_envelope(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run()
+    reply = app(train_request(config), client_context(config, 0, CLIENTS))
+    record = reply.content.array_records[wire.PROMPTS]
+    numbers = wire.num_bytes(tensors_of(reply))
+    assert numbers <= record.count_bytes() <= numbers + 256 * len(record)
+
+
+def test_the_lora_switch(small_run: Callable[..., RunConfig]) -> None:
+    """Round 1 in the full phase; its loss is below the threshold, so LoRA from round 2 on."""
+    config = small_run(rounds=3, lora_threshold=1e9)
+    module = prompting_of(config)
+    context = client_context(config, 0, CLIENTS)
+    full = tensors_of(app(train_request(config), context))
+    module.load_prompt_tensors(full)
+    tensors = module.prompt_tensors()
+    changed = {name: tensors[name] for name in full}
+    second = app(train_request(config, tensors=changed, round_number=2, cached_round=1), context)
+    assert tuple(tensors_of(second)) == module.phase_tensors(LORA)
+    assert metrics_of(second)[wire.LORA_PHASE] == 1
+    lora = tensors_of(second)
+    third = app(train_request(config, tensors=lora, round_number=3, cached_round=2), context)
+    assert tuple(tensors_of(third)) == module.phase_tensors(LORA), "it stays in the phase"
+
+
+def test_merged_tensors_train_as_if_all_had_been_sent(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run(lora_threshold=0)
+    module = prompting_of(config)
+    context, other = (client_context(config, 0, CLIENTS) for _ in range(2))
+    first = tensors_of(app(train_request(config), context))
+    app(train_request(config), other)
+    module.load_prompt_tensors(first)
+    some = app(train_request(config, tensors=first, round_number=2, cached_round=1), context)
+    every = app(train_request(config, tensors=module.prompt_tensors(), round_number=2), other)
+    assert all(torch.equal(value, tensors_of(every)[n]) for n, value in tensors_of(some).items())
+
+
+@pytest.mark.parametrize("rounds_trained", [0, 1])
+def test_tensors_that_the_client_does_not_hold_are_not_counted_on(
+    small_run: Callable[..., RunConfig], rounds_trained: int
+) -> None:
+    config = small_run()
+    context = client_context(config, 0, CLIENTS)
+    for _ in range(rounds_trained):
+        app(train_request(config), context)
+    lora = {n: t for n, t in prompting_of(config).prompt_tensors().items() if "lora" in n}
+    message = f"of round 4, this client holds those of round {rounds_trained}"
+    with pytest.raises(WireError, match=message):
+        app(train_request(config, tensors=lora, round_number=5, cached_round=4), context)
+
+
+def test_a_failing_round_leaves_the_state_alone(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run()
+    context = client_context(config, 0, CLIENTS)
+    app(train_request(config), context)
+    before = {name: dict(context.state.config_records[name]) for name in ("facts",)}
+    broken = {
+        n: torch.full_like(t, float("nan"))
+        for n, t in prompting_of(config).prompt_tensors().items()
+    }
+    with pytest.raises(FedMVPError):
+        app(train_request(config, tensors=broken, round_number=2), context)
+    assert before == {name: dict(context.state.config_records[name]) for name in ("facts",)}
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize("kind", [MessageType.TRAIN, MessageType.EVALUATE])
+def test_other_code_than_the_servers_is_refused_with_both_folders(
+    small_run: Callable[..., RunConfig], kind: str
+) -> None:
+    config = small_run()
+    tensors = prompting_of(config).prompt_tensors()
+    stale = {wire.SOURCES: "0" * 16, wire.SOURCE_FOLDER: "/old/project"}
+    message = request(kind, tensors, schema=wire.schema_hash(tensors), **stale)
+    with pytest.raises(WireError) as caught:
+        app(message, client_context(config, 0, CLIENTS))
+    assert "'/old/project'" in str(caught.value)
+    assert f"'{source_folder()}'" in str(caught.value)
+
+
+def test_another_schema_is_refused(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run()
+    with pytest.raises(WireError, match="the server has prompt tensors of schema"):
+        app(train_request(config, schema="feed"), client_context(config, 0, CLIENTS))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t | {"query.bias": torch.ones(3)}, r"'query.bias' is \(3,\)"),
+        (lambda t: t | {"ctx": torch.ones(3)}, "unexpected ctx"),
+        (lambda t: {n: v for n, v in t.items() if n != "query.bias"}, "lacks query.bias"),
+        (lambda t: t | {"query.bias": t["query.bias"] / 0}, "'query.bias' holds NaN"),
+    ],
+)
+def test_damaged_tensors_are_refused(
+    small_run: Callable[..., RunConfig],
+    damage: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    message: str,
+) -> None:
+    config = small_run()
+    tensors = prompting_of(config).prompt_tensors()
+    with pytest.raises(WireError, match=f"the server: .*{message}"):
+        app(train_request(config, tensors=damage(tensors)), client_context(config, 0, CLIENTS))
+
+
+# --- evaluate and query
+
+
+def test_evaluation_counts_right_answers_on_validation_images(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run(partition="iid")
+    tensors = prompting_of(config).prompt_tensors()
+    context = client_context(config, 0, CLIENTS)
+    message = request(MessageType.EVALUATE, tensors, schema=wire.schema_hash(tensors))
+    metrics = metrics_of(app(message, context))
+    assert metrics[wire.PARTITION_ID] == 0
+    # 6 pictures of a class and domain: 4 for training, 1 for validation, 1 for testing
+    assert metrics[wire.NUM_EXAMPLES] == 6
+    assert 0 <= metrics[wire.CORRECT] <= 6  # type: ignore[operator]
+    assert not list(context.state), "evaluation keeps nothing"
+
+
+def description_of(config: RunConfig, context: Context, **changes: Any) -> ConfigRecord:
+    reply = app(request(MessageType.QUERY, **changes), context)
+    assert set(reply.content) == {wire.DESCRIPTION}
+    return reply.content.config_records[wire.DESCRIPTION]
+
+
+def test_a_query_says_what_the_client_holds(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run(shots=2)
+    description = description_of(config, client_context(config, 2, CLIENTS))
+    assert description[wire.PARTITION_ID] == 2
+    assert description[wire.NUM_PARTITIONS] == CLIENTS
+    assert description[wire.NUM_EXAMPLES] == 2
+    assert json.loads(str(description[wire.CLASSES])) == {"cow": 2}
+    assert sum(json.loads(str(description[wire.DOMAINS])).values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changes", "message"),
+    [
+        ({"data_dir": "/nowhere"}, {}, "data-dir '/nowhere' is not a folder"),
+        ({}, {wire.SOURCES: "0" * 16}, "the client runs the code in"),
+    ],
+)
+def test_a_query_reports_what_is_wrong(
+    small_run: Callable[..., RunConfig],
+    overrides: dict[str, Any],
+    changes: dict[str, Any],
+    message: str,
+) -> None:
+    config = small_run(**overrides)
+    description = description_of(config, client_context(config, 1, CLIENTS), **changes)
+    assert message in str(description[wire.ERROR])
+    assert description[wire.PARTITION_ID] == 1
+    assert wire.NUM_EXAMPLES not in description
+
+
+def test_a_query_reports_a_wrong_key(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run()
+    context = client_context(config, 1, CLIENTS)
+    context.run_config["rouns"] = 3
+    description = description_of(config, context)
+    assert "unknown run-config key 'rouns'; did you mean rounds" in str(description[wire.ERROR])
