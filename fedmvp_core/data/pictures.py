@@ -11,6 +11,15 @@ from fedmvp_core.errors import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
+# Whatever Pillow raises for files that are damaged, no pictures, or absurdly large.
+UNREADABLE = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+)
+
 
 def load_picture(path: Path, size: int) -> Tensor:
     """Decode a file: shorter side to `size` (bicubic), centre crop, transparency on white.
@@ -24,12 +33,15 @@ def load_picture(path: Path, size: int) -> Tensor:
             picture = _on_white(opened)
     except FileNotFoundError as error:
         raise DataError(f"picture '{path}' does not exist") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"'{path}' cannot be read as a picture: {error}") from error
     return to_tensor(resize_and_crop(picture, size))
 
 
 def _on_white(opened: Image.Image) -> Image.Image:
+    if opened.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255 instead of scaling
+        eight_bits = (np.asarray(opened) / 257).round().clip(0, 255).astype(np.uint8)
+        return Image.fromarray(eight_bits).convert("RGB")
     if opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info:
         layer = opened.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
@@ -42,10 +54,11 @@ def resize_and_crop(picture: Image.Image, size: int) -> Image.Image:
     width, height = picture.size
     if (width, height) == (size, size):
         return picture
-    scale = size / min(width, height)
-    wide, high = max(size, round(width * scale)), max(size, round(height * scale))
+    # Rounded as torchvision's Resize and CenterCrop do, so that pixels equal open_clip's.
+    shorter = min(width, height)
+    wide, high = size * width // shorter, size * height // shorter
     picture = picture.resize((wide, high), Image.Resampling.BICUBIC)
-    left, top = (wide - size) // 2, (high - size) // 2
+    left, top = round((wide - size) / 2), round((high - size) / 2)
     return picture.crop((left, top, left + size, top + size))
 
 
