@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from fedmvp_core.errors import DataError
 from fedmvp_core.seeding import generator
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+Pixels: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 SPLIT_SHARES = (0.6, 0.2)  # train, validation; the rest is test
 
 
@@ -91,7 +93,8 @@ def _find_pictures(root: Path) -> list[_Picture]:
 
 
 def _place(path: Path, folders: tuple[str, ...]) -> _Picture:
-    split = SPLITS.get(folders[0].lower(), "") if folders else ""
+    # "train" with pictures right inside is a class: the vehicle, not the split.
+    split = SPLITS.get(folders[0].lower(), "") if len(folders) > 1 else ""
     inner = folders[1:] if split else folders
     if not 1 <= len(inner) <= 2:
         raise DataError(
@@ -130,17 +133,25 @@ def _decoded(paths: list[Path], image_size: int, cache: Path) -> Tensor:
     """(n, 3, size, size) uint8, decoded once, then memory-mapped from the cache folder."""
     file = cache / "pictures" / f"{_listing_hash(paths, image_size)}.npy"
     shape = (len(paths), 3, image_size, image_size)
-    if not file.is_file():
-        pixels = np.stack([load_picture(path, image_size).numpy() for path in paths])
-        if not write_atomically(file, lambda temporary: _save(temporary, pixels)):
-            return torch.from_numpy(pixels)
-    mapped = np.load(file, mmap_mode="c")
-    if mapped.shape != shape:
-        raise DataError(f"cache file '{file}' holds {mapped.shape}, not {shape}; delete it")
-    return torch.from_numpy(mapped)
+    mapped = _mapped(file, shape)
+    if mapped is not None:
+        return torch.from_numpy(mapped)
+    pixels = np.stack([load_picture(path, image_size).numpy() for path in paths])
+    written = write_atomically(file, lambda temporary: _save(temporary, pixels))
+    mapped = _mapped(file, shape) if written else None
+    return torch.from_numpy(pixels if mapped is None else mapped)
 
 
-def _save(path: Path, pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> None:
+def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels | None:
+    """The cached pixels, copied only where they are written to, or None if they cannot be used."""
+    try:
+        mapped = np.load(file, mmap_mode="c")
+    except (OSError, ValueError, EOFError):
+        return None
+    return mapped if mapped.shape == shape and mapped.dtype == np.uint8 else None
+
+
+def _save(path: Path, pixels: Pixels) -> None:
     with path.open("wb") as file:
         np.save(file, pixels)
 
