@@ -61,6 +61,7 @@ class RunConfig:
     template: str
     attribute_template: str
     attributes: str
+    class_text: Annotated[str, OneOf(("attributes", "template", "both"))]
     setting: Annotated[str, OneOf(group=SETTINGS)]
     target_domain: str
     partition: Annotated[str, OneOf(group=PARTITIONS)]

@@ -14,12 +14,17 @@ from fedmvp_core.backbone import Backbone, FeatureCache, cached_text_features
 
 @dataclass(frozen=True)
 class Task:
-    """class_names in label order; attributes: phrases of each class, all () when there are none."""
+    """class_names in label order; attributes: phrases of each class, all () when there are none.
+
+    class_text: what a class is recognised by: the mean over its attribute sentences (FedMVP), the
+    plain template's sentence, or the mean of these two.
+    """
 
     class_names: tuple[str, ...]
     attributes: tuple[tuple[str, ...], ...]
     template: str
     attribute_template: str
+    class_text: str = "attributes"
 
     def class_sentences(self) -> list[str]:
         """One plain sentence a class: what zero-shot CLIP uses."""
@@ -38,8 +43,8 @@ class Task:
 class EncodedTask:
     """A task's frozen text features.
 
-    class_features: (classes, d), the mean of a class's unit sentence features, not normalised
-        again: then logits are the mean over sentences of the scaled cosines (FedMVP, section 3).
+    class_features: (classes, d), means of unit sentence features, not normalised again: then
+        logits are the mean over sentences of the scaled cosines (FedMVP, section 3).
     zero_shot_features: (classes, d), unit features of the plain template.
     attribute_features: (attributes, d), unit; the keys and values of PromptFormer.
     attribute_names: "class: phrase" for each of them.
@@ -66,9 +71,15 @@ def encode_task(backbone: Backbone, task: Task, cache: FeatureCache) -> EncodedT
         for name, phrases in zip(task.class_names, task.attributes, strict=True)
         for phrase in (phrases or (name,))
     ]
+    described = torch.stack([group.mean(dim=0) for group in groups])
+    class_features = {
+        "attributes": described,
+        "template": zero_shot,
+        "both": (zero_shot + described) / 2,
+    }
     return EncodedTask(
         task=task,
-        class_features=torch.stack([group.mean(dim=0) for group in groups]),
+        class_features=class_features[task.class_text],
         zero_shot_features=F.normalize(zero_shot, dim=-1),
         attribute_features=attribute_features,
         attribute_names=tuple(names),

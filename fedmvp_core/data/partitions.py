@@ -25,8 +25,10 @@ def partition(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]
 
     Raises:
         ConfigError: the rule cannot serve that many clients.
-        DataError: a client would hold no image.
+        DataError: there are no images, or a client would hold none.
     """
+    if len(images) == 0:
+        raise DataError(f"there are no training images to part among {clients} clients")
     rule: Partition = find(PARTITIONS, config.partition)
     shards = rule(images, clients, config)
     empty = [str(client) for client, shard in enumerate(shards) if len(shard) == 0]

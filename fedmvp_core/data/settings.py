@@ -15,7 +15,7 @@ from typing import TypeAlias
 from fedmvp_core.attributes.files import Attributes, attributes_of, in_class_order
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.errors import ConfigError
+from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.registry import DATASETS, SETTINGS, find
 from fedmvp_core.tasks import Task
 
@@ -49,7 +49,12 @@ SettingRule: TypeAlias = Callable[[Dataset, RunConfig], Setting]
 
 
 def load_setting(config: RunConfig, image_size: int) -> Setting:
-    """Load the configured data set and cut it as the configured setting says."""
+    """Load the configured data set and cut it as the configured setting says.
+
+    Raises:
+        ConfigError: the setting cannot be made of the data set.
+        DataError: the data cannot be read, or a split has no images.
+    """
     dataset: Dataset = find(DATASETS, config.dataset)(config, image_size)
     rule: SettingRule = find(SETTINGS, config.setting)
     return rule(dataset, config)
@@ -70,8 +75,8 @@ def base_to_new(dataset: Dataset, config: RunConfig) -> Setting:
         train=dataset.train.of_classes(names[:half]),
         validation=dataset.validation.of_classes(names[:half]),
         evaluations=(
-            Evaluation("base", base, make_task(names[:half])),
-            Evaluation("new", new, make_task(names[half:])),
+            _evaluation("base", base, make_task(names[:half]), dataset),
+            _evaluation("new", new, make_task(names[half:]), dataset),
         ),
         local=base,
         summary=_harmonic_mean_of_local_base_new,
@@ -95,8 +100,8 @@ def msst(dataset: Dataset, config: RunConfig) -> Setting:
         train=dataset.train.of_domains(sources),
         validation=dataset.validation.of_domains(sources),
         evaluations=(
-            Evaluation("source", test.of_domains(sources), task),
-            Evaluation("target", test.of_domains([config.target_domain]), task),
+            _evaluation("source", test.of_domains(sources), task, dataset),
+            _evaluation("target", test.of_domains([config.target_domain]), task, dataset),
         ),
         local=None,
         summary=lambda accuracies: None,
@@ -113,12 +118,24 @@ def _tested(dataset: Dataset, config: RunConfig) -> ImageSet:
     return images
 
 
+def _evaluation(name: str, images: ImageSet, task: Task, dataset: Dataset) -> Evaluation:
+    if len(images) == 0:
+        raise DataError(f"split '{name}' of {dataset.name} has no test images")
+    return Evaluation(name, images, task)
+
+
 def _task_maker(
     attributes: Attributes | None, config: RunConfig
 ) -> Callable[[Sequence[str]], Task]:
     def make_task(class_names: Sequence[str]) -> Task:
         phrases = in_class_order(attributes, class_names)
-        return Task(tuple(class_names), phrases, config.template, config.attribute_template)
+        return Task(
+            class_names=tuple(class_names),
+            attributes=phrases,
+            template=config.template,
+            attribute_template=config.attribute_template,
+            class_text=config.class_text,
+        )
 
     return make_task
 
