@@ -1,0 +1,76 @@
+"""Attribute phrases: read from JSON, in the order of the class names."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_pictures import write_folder
+
+from fedmvp_core.attributes.files import attributes_of, in_class_order, read_attributes
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data import imagefolder
+from fedmvp_core.data.image_set import Dataset
+from fedmvp_core.errors import DataError
+
+
+def test_order_follows_the_class_names_whatever_the_files_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"cow": ["horned"], "ant": ["tiny", "red"], "bee": ["striped"]}')
+    attributes = read_attributes(path)
+    assert in_class_order(attributes, ("ant", "bee", "cow")) == (
+        ("tiny", "red"),
+        ("striped",),
+        ("horned",),
+    )
+    assert in_class_order(attributes, ("cow", "ant")) == (("horned",), ("tiny", "red"))
+
+
+def test_every_missing_class_is_named() -> None:
+    with pytest.raises(DataError, match="no attributes for the classes: bee, cow"):
+        in_class_order({"ant": ("tiny",)}, ("ant", "bee", "cow"))
+
+
+def test_no_attributes_at_all() -> None:
+    assert in_class_order(None, ("ant", "bee")) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "holds a list, not an object"),
+        ("{", "cannot be read"),
+        ('{"ant": "tiny"}', "attributes of class 'ant' in .* are no list of phrases"),
+        ('{"ant": []}', "attributes of class 'ant'"),
+        ('{"ant": ["tiny", ""]}', "attributes of class 'ant'"),
+        ('{"ant": ["tiny", 3]}', "attributes of class 'ant'"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_attributes(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'.*gone.json' cannot be read"):
+        read_attributes(tmp_path / "gone.json")
+
+
+def test_the_key_chooses(default_config: Callable[..., RunConfig], tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "pictures", ("ant", "bee"), 3)
+    (root / "attributes.json").write_text(json.dumps({"ant": ["tiny"], "bee": ["striped"]}))
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"ant": ["busy"], "bee": ["loud"]}))
+    folder = {"dataset": "imagefolder", "data_dir": str(root)}
+
+    def chosen(attributes: str) -> object:
+        config = default_config(attributes=attributes, **folder)
+        dataset: Dataset = imagefolder.load(config, 8)
+        return attributes_of(config, dataset)
+
+    write_folder(root, ("ant", "bee"), 9)
+    assert chosen("auto") == {"ant": ("tiny",), "bee": ("striped",)}
+    assert chosen("none") is None
+    assert chosen(str(other)) == {"ant": ("busy",), "bee": ("loud",)}

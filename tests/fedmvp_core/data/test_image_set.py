@@ -1,0 +1,56 @@
+"""Selecting images without losing what belongs to them."""
+
+import pytest
+import torch
+
+from fedmvp_core.data.image_set import Dataset, ImageSet
+
+
+@pytest.fixture
+def images() -> ImageSet:
+    """Image i is filled with i."""
+    return ImageSet(
+        images=torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 3, 2, 2),
+        labels=torch.tensor([2, 0, 1, 2, 0, 0]),
+        domains=("b", "a", "b", "a", "b", "a"),
+        names=("n0", "n1", "n2", "n3", "n4", "n5"),
+        class_names=("x", "y", "z", "unused"),
+    )
+
+
+def check(images: ImageSet, positions: list[int], labels: list[int]) -> None:
+    assert images.images[:, 0, 0, 0].tolist() == positions
+    assert images.names == tuple(f"n{i}" for i in positions)
+    assert images.domains == tuple("bababa"[i] for i in positions)
+    assert images.labels.tolist() == labels
+    assert images.labels.dtype == torch.int64
+    assert len(images) == len(positions)
+
+
+def test_select(images: ImageSet) -> None:
+    check(images.select(torch.tensor([4, 0])), [4, 0], [0, 2])
+    check(images.select(torch.tensor([], dtype=torch.int64)), [], [])
+
+
+def test_of_classes_relabels_to_the_order_given(images: ImageSet) -> None:
+    chosen = images.of_classes(["z", "x"])
+    check(chosen, [0, 1, 3, 4, 5], [0, 1, 0, 1, 1])
+    assert chosen.class_names == ("z", "x")
+    check(images.of_classes(["unused"]), [], [])
+
+
+def test_of_domains(images: ImageSet) -> None:
+    check(images.of_domains(["a"]), [1, 3, 5], [0, 2, 0])
+    check(images.of_domains([]), [], [])
+
+
+def test_counts(images: ImageSet) -> None:
+    assert images.present_classes() == ("x", "y", "z")
+    assert images.class_counts() == {"x": 3, "y": 1, "z": 2}
+    assert list(images.domain_counts().items()) == [("a", 3), ("b", 3)]
+
+
+def test_a_data_set_takes_classes_and_domains_from_its_training_images(images: ImageSet) -> None:
+    dataset = Dataset("pictures", images, images, images)
+    assert dataset.class_names == images.class_names
+    assert dataset.domains == ("a", "b")

@@ -1,0 +1,149 @@
+"""What is trained on and tested on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.image_set import Dataset, ImageSet
+from fedmvp_core.data.settings import Setting, base_to_new, load_setting, msst
+from fedmvp_core.errors import ConfigError, DataError
+
+DOMAINS = ("art", "photo", "sketch")
+
+
+def image_set(classes: int, each: int, without: tuple[tuple[int, int], ...] = ()) -> ImageSet:
+    """`each` images of every class and domain, but none of the pairs in `without`."""
+    rows = [
+        (label, domain)
+        for label in range(classes)
+        for domain in range(3)
+        for _ in range(each)
+        if (label, domain) not in without
+    ]
+    return ImageSet(
+        images=torch.zeros(len(rows), 3, 1, 1, dtype=torch.uint8),
+        labels=torch.tensor([label for label, _ in rows], dtype=torch.int64),
+        domains=tuple(DOMAINS[domain] for _, domain in rows),
+        names=tuple(str(i) for i in range(len(rows))),
+        class_names=tuple("abcdefgh"[i] for i in range(classes)),
+    )
+
+
+def dataset(classes: int, without: tuple[tuple[int, int], ...] = (), **options: Any) -> Dataset:
+    return Dataset(
+        "toy",
+        image_set(classes, 3),
+        image_set(classes, 2) if options.get("validation", True) else image_set(classes, 0),
+        image_set(classes, 1, without),
+        {"abcdefgh"[i]: (f"trait {i}",) for i in range(classes)},
+    )
+
+
+Make = Callable[..., RunConfig]
+
+
+def evaluation_names(setting: Setting) -> list[str]:
+    return [evaluation.name for evaluation in setting.evaluations]
+
+
+# --- base-to-new
+
+
+@pytest.mark.parametrize(("classes", "half"), [(2, 1), (5, 3), (6, 3), (7, 4)])
+def test_base_is_the_first_half_rounded_up(default_config: Make, classes: int, half: int) -> None:
+    setting = base_to_new(dataset(classes), default_config())
+    base, new = setting.evaluations
+    assert evaluation_names(setting) == ["base", "new"]
+    assert base.task.class_names == tuple("abcdefgh"[:half])
+    assert new.task.class_names == tuple("abcdefgh"[half:classes])
+    for images in (setting.train, setting.validation, base.images):
+        assert images.class_names == base.task.class_names
+        assert images.labels.unique().tolist() == list(range(half))
+    assert new.images.class_names == new.task.class_names
+    assert new.images.labels.unique().tolist() == list(range(classes - half)), "from 0 again"
+    assert setting.local is base.images
+
+
+def test_attributes_follow_the_classes(default_config: Make) -> None:
+    setting = base_to_new(dataset(4), default_config())
+    assert setting.evaluations[1].task.attributes == (("trait 2",), ("trait 3",))
+    assert setting.make_task(["d", "a"]).attributes == (("trait 3",), ("trait 0",))
+
+
+def test_one_class_cannot_be_halved(default_config: Make) -> None:
+    with pytest.raises(ConfigError, match="'base-to-new' needs 2 classes or more; toy has 1"):
+        base_to_new(dataset(1), default_config())
+
+
+def test_the_harmonic_mean_is_of_three(default_config: Make) -> None:
+    """FedMVP's table 1: 81.89 local, 75.37 base, 77.82 new make 78.27."""
+    summary = base_to_new(dataset(4), default_config()).summary
+    headline = summary({"local": 0.8189, "base": 0.7537, "new": 0.7782})
+    assert headline is not None
+    assert headline[0] == "harmonic-mean"
+    assert round(100 * headline[1], 2) == 78.27
+    assert summary({"local": 0.5, "base": 0.0, "new": 0.5}) == ("harmonic-mean", 0.0)
+    assert summary({"base": 0.5, "new": 0.5}) is None
+
+
+# --- msst
+
+
+def test_msst_trains_on_the_sources_and_tests_on_the_target(default_config: Make) -> None:
+    setting = msst(dataset(4), default_config(setting="msst", target_domain="photo"))
+    assert evaluation_names(setting) == ["source", "target"]
+    source, target = setting.evaluations
+    for images in (setting.train, setting.validation, source.images):
+        assert set(images.domains) == {"art", "sketch"}
+    assert set(target.images.domains) == {"photo"}
+    assert source.task.class_names == target.task.class_names == ("a", "b", "c", "d")
+    assert setting.local is None
+    assert setting.summary({"source": 0.5, "target": 0.5}) is None
+
+
+def test_an_unknown_target_domain_lists_those_there_are(default_config: Make) -> None:
+    config = default_config(setting="msst", target_domain="clipart")
+    with pytest.raises(ConfigError, match="is 'clipart'; toy has the domains: art, photo, sketch"):
+        msst(dataset(4), config)
+
+
+def test_one_domain_is_too_few(default_config: Make) -> None:
+    whole = dataset(4)
+    only = Dataset("toy", *(i.of_domains(["art"]) for i in (whole.train, whole.train, whole.test)))
+    with pytest.raises(ConfigError, match="'msst' needs 2 domains or more; toy has 1"):
+        msst(only, default_config(setting="msst", target_domain="art"))
+
+
+# --- what is tested
+
+
+def test_eval_split_chooses_validation(default_config: Make) -> None:
+    tested = base_to_new(dataset(4), default_config()).evaluations[0].images
+    chosen = base_to_new(dataset(4), default_config(eval_split="validation")).evaluations[0]
+    assert (len(tested), len(chosen.images)) == (6, 12)
+
+
+def test_a_data_set_without_validation_images(default_config: Make) -> None:
+    bare = dataset(4, validation=False)
+    assert len(base_to_new(bare, default_config()).validation) == 0
+    with pytest.raises(ConfigError, match="eval-split is 'validation', but toy has no such images"):
+        base_to_new(bare, default_config(eval_split="validation"))
+
+
+def test_a_split_without_test_images_is_refused(default_config: Make) -> None:
+    """Its accuracy would be no number."""
+    no_new = tuple((label, domain) for label in (2, 3) for domain in range(3))
+    with pytest.raises(DataError, match="split 'new' of toy has no test images"):
+        base_to_new(dataset(4, no_new), default_config())
+    no_photo = tuple((label, 1) for label in range(4))
+    with pytest.raises(DataError, match="split 'target' of toy has no test images"):
+        msst(dataset(4, no_photo), default_config(setting="msst", target_domain="photo"))
+
+
+def test_load_setting_finds_data_set_and_setting_by_name(small_run: Make) -> None:
+    setting = load_setting(small_run(setting="msst", target_domain="drawn"), 64)
+    assert set(setting.train.domains) == {"photo"}
+    assert setting.train.images.shape[1:] == (3, 64, 64)
