@@ -2,7 +2,7 @@
 
 import logging
 import os
-import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,9 +24,8 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         OSError: the folder cannot be written or the disk is full; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary.touch(exist_ok=False)  # with the rights of any new file: tempfile's are private
     try:
         write(temporary)
         temporary.replace(path)

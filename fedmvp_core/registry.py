@@ -31,7 +31,7 @@ def find(group: str, name: str) -> Any:
     """Load what `name` stands for in `group`.
 
     Raises:
-        ConfigError: nothing of that name is installed, or its package cannot be imported.
+        ConfigError: nothing of that name is installed, or it cannot be loaded from its package.
     """
     entries = _entries(group)
     if name not in entries:
@@ -39,5 +39,5 @@ def find(group: str, name: str) -> Any:
         raise ConfigError(f"{kind} is '{name}'; installed: {', '.join(names_in(group)) or 'none'}")
     try:
         return entries[name].load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise ConfigError(f"{group} '{name}' ({entries[name].value}) fails: {error}") from error
