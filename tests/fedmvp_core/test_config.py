@@ -1,0 +1,109 @@
+"""The run configuration is checked once, and every message names key, value and what is allowed."""
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from run_configs import defaults, run_config
+
+from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.errors import ConfigError
+
+
+def test_keys_of_pyproject_are_the_fields() -> None:
+    fields = [field.name.replace("_", "-") for field in dataclasses.fields(RunConfig)]
+    assert list(defaults()) == fields, "the same keys, in the same order"
+
+
+def test_defaults_are_allowed() -> None:
+    config = parse_config(defaults())
+    assert config.alpha == 10.0
+    assert config.learning_rate == 0.003
+    assert config.as_mapping() == defaults()
+
+
+def test_a_mapping_comes_back_as_it_went_in() -> None:
+    config = run_config(rounds=3, template="one {class}")
+    assert parse_config(config.as_mapping()) == config
+
+
+def test_whole_numbers_are_accepted_where_fractions_are() -> None:
+    config = run_config(alpha=3)
+    assert config.alpha == 3.0
+    assert isinstance(config.alpha, float)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        # of another type
+        ("rounds", 2.0, "rounds is 2.0; allowed: a value of type int"),
+        ("rounds", "5", "rounds is '5'; allowed: a value of type int"),
+        ("rounds", True, "rounds is True; allowed: a value of type int"),
+        ("alpha", "10", "alpha is '10'; allowed: a value of type float"),
+        ("alpha", True, "alpha is True; allowed: a value of type float"),
+        ("overwrite", 1, "overwrite is 1; allowed: a value of type bool"),
+        ("template", None, "template is None; allowed: a value of type str"),
+        # out of range
+        ("seed", -1, "seed is -1; allowed: 0 or more"),
+        ("rounds", -1, "rounds is -1; allowed: 0 or more"),
+        ("prompt-length", 0, "prompt-length is 0; allowed: 1 to 64"),
+        ("batch-size", 0, "batch-size is 0; allowed: 1 or more"),
+        ("momentum", 1.5, "momentum is 1.5; allowed: 0 to 1"),
+        ("fraction-train", 1.01, "fraction-train is 1.01; allowed: 0 to 1"),
+        ("fraction-train", 0.0, "fraction-train is 0.0; allowed: above 0, up to 1"),
+        ("dirichlet-alpha", 0.0, "dirichlet-alpha is 0; allowed: 0.001 or more"),
+        ("learning-rate", math.nan, "learning-rate is nan; allowed: 0 or more"),
+        ("learning-rate", math.inf, "learning-rate is inf; allowed: 0 or more"),
+        ("weight-decay", -math.inf, "weight-decay is -inf; allowed: 0 or more"),
+        ("momentum", math.nan, "momentum is nan; allowed: 0 to 1"),
+        # other words
+        ("precision", "fp16", "precision is 'fp16'; allowed: fp32, bf16"),
+        ("device", "tpu", "device is 'tpu'; allowed: auto, cpu, cuda"),
+        ("lora-init", "ones", "lora-init is 'ones'; allowed: zero, normal"),
+        ("eval-split", "train", "eval-split is 'train'; allowed: test, validation"),
+        ("weighting", "", "weighting is ''; allowed: uniform, examples"),
+        ("method", "coop", "method is 'coop'; allowed: .*fedmvp.*zs-clip"),
+        ("dataset", "mnist", "dataset is 'mnist'; allowed: .*emojidomains.*imagefolder"),
+        ("partition", "x", "partition is 'x'; allowed: by-domain, dirichlet, disjoint-classes, i"),
+        ("setting", "x", "setting is 'x'; allowed: .*base-to-new.*msst"),
+        ("strategy", "x", "strategy is 'x'; allowed: .*fedavg"),
+        # sentences and names
+        ("template", "a photo.", "template is 'a photo.'; it must hold {class}"),
+        ("attribute-template", "a {class}.", "attribute-template is .* must hold {attribute}"),
+        ("attribute-template", "{attribute}", "attribute-template is .* must hold {class}"),
+        ("run-name", "", "run-name is ''; allowed: a folder name without '/'"),
+        ("run-name", "a/b", "run-name is 'a/b'; allowed: a folder name"),
+        ("run-name", "..", "run-name is '..'; allowed: a folder name"),
+    ],
+)
+def test_a_bad_value_is_refused(key: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace("{", r"\{").replace("}", r"\}")):
+        parse_config(defaults() | {key: value})
+
+
+def test_unknown_and_missing_keys_are_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown run-config key 'learning_rate'; did you mean l"):
+        parse_config(defaults() | {"learning_rate": 0.1})
+    with pytest.raises(ConfigError, match=r"unknown run-config key 'xyzzy'; known: alpha, .*"):
+        parse_config(defaults() | {"xyzzy": 1})
+    some = {key: value for key, value in defaults().items() if key not in ("seed", "alpha")}
+    with pytest.raises(ConfigError, match="run-config lacks the keys alpha, seed"):
+        parse_config(some)
+
+
+def test_keys_that_contradict_each_other() -> None:
+    with pytest.raises(
+        ConfigError, match="'embedded' but backbone is 'ViT-B-16'; embedded weights"
+    ):
+        run_config(pretrained="embedded", backbone="ViT-B-16")
+    with pytest.raises(ConfigError, match="data-dir is empty; dataset 'imagefolder' needs"):
+        run_config(dataset="imagefolder")
+
+
+def test_a_configuration_is_frozen_and_hashable() -> None:
+    config = run_config()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.rounds = 3  # type: ignore[misc]
+    assert hash(config) == hash(run_config())
