@@ -195,7 +195,3 @@ def suite(
 def main() -> None:
     """The entry point of the `fedmvp` command."""
     app()
-
-
-if __name__ == "__main__":
-    main()

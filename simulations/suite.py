@@ -76,12 +76,9 @@ def run_suite(
     for run in suite.runs:  # all are checked before the first starts
         for seed in seeds:
             folder = f"{suite.name}-{run.name}-seed{seed}"
-            where: dict[str, Scalar] = {
-                "output-dir": str(output_dir),
-                "run-name": folder,
-                "seed": seed,
-            }
-            plan = plan_run(run, where, None, clients_at_once, clients_per_gpu)
+            own: dict[str, Scalar] = {"run-name": folder, "seed": seed}
+            own["output-dir"] = str(output_dir)
+            plan = plan_run(run, own, None, clients_at_once, clients_per_gpu)
             plans.append((run.name, plan))
     code = 0
     for _, plan in plans:

@@ -34,6 +34,9 @@ def clean_environment(folder: Path, base: Mapping[str, str] | None = None) -> di
         "RAY_TMPDIR": str(folder),
         "RAY_DEDUP_LOGS": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray gives its workers nice 15; beside any other work on the machine the clients, which are
+        # the run, would then be starved until the server gives them up.
+        "RAY_worker_niceness": "0",
         # Ray's own warning about a change in a later version of it.
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
         "PYTHONUNBUFFERED": "1",

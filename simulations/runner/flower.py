@@ -96,6 +96,8 @@ def _ask(link: SuperLink, *words: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         answer = {"success": False}
     if not answer.get("success"):
-        said = answer.get("error-message") or done.stderr or done.stdout
-        raise EngineError(f"'flwr {words[0]}' failed: {' '.join(plain(str(said)).split())}")
+        said = plain(str(answer.get("error-message") or done.stderr or done.stdout))
+        # The first line, with a port that says nothing to anybody, precedes every answer.
+        said = " ".join(line for line in said.split("\n") if not line.startswith("Using SuperLink"))
+        raise EngineError(f"'flwr {words[0]}' failed: {' '.join(said.split())}")
     return dict(answer)

@@ -22,7 +22,7 @@ def processes_of(folder: Path) -> dict[int, str]:
     return {pid: command for pid, command in found if pid != os.getpid()}
 
 
-def end_processes_of(folder: Path, grace_seconds: float = 5.0) -> None:
+def end_processes_of(folder: Path, grace_seconds: float = 2.0) -> None:
     """Ask all processes of `folder` to end, then kill what is left."""
     for sign, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
         deadline = time.monotonic() + seconds

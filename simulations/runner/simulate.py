@@ -32,8 +32,9 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 
 _GLANCE_SECONDS = 0.2
 _PROCESS_GLANCE_SECONDS = 2.0
-# After the server wrote the end, Ray shuts down and the last log lines arrive.
-_FAREWELL_SECONDS = 20.0
+# The server writes the end last. Ray then takes seconds to shut down, which are worth waiting for
+# only when the log has more to tell.
+_FAREWELL_SECONDS = {"completed": 1.0, "failed": 6.0}
 _SIMULATION = "flwr-simulation"
 
 
@@ -112,18 +113,18 @@ def _watch(link: SuperLink, run_id: str, folder: Path, on_event: OnEvent) -> Non
     process = _ProcessGlance(link)
     log = flower.follow_log(link, run_id, folder / APP_LOG)
     following = True
-    ended_at: float | None = None
+    give_up: float | None = None
     while True:
         # Asked before the events are read: what was written before the end is then passed on.
-        over = process.has_gone(soon=ended_at is not None)
+        over = process.has_gone(soon=give_up is not None)
         if following and log.poll() is not None:
             following = False
             over = over or flower.run_status(link, run_id).status.startswith("finished")
         for event in tail.new_events():
             on_event(event)
             if event.get("event") == "end":
-                ended_at = time.monotonic()
-        if over or (ended_at and time.monotonic() - ended_at > _FAREWELL_SECONDS):
+                give_up = time.monotonic() + _FAREWELL_SECONDS.get(event["status"], 1.0)
+        if over or (give_up is not None and time.monotonic() > give_up):
             return
         time.sleep(_GLANCE_SECONDS)
 

@@ -1,0 +1,108 @@
+"""Named runs: shipped ones are valid, and what is wrong with a file is said."""
+
+from pathlib import Path
+
+import pytest
+
+from fedmvp_core.errors import ConfigError
+from simulations.runner.named_runs import (
+    DEFAULT_SUPERNODES,
+    NamedRun,
+    load_named_run,
+    resolve_config,
+    resolve_supernodes,
+    run_names,
+)
+
+BARE = NamedRun("bare", "", 0, {"run-name": "bare"})
+
+
+@pytest.mark.parametrize("name", run_names())
+def test_shipped_run_is_valid_and_described(name):
+    run = load_named_run(name)
+    config = resolve_config(run, {})
+    assert run.description
+    assert config.run_name == name
+    assert resolve_supernodes(run, {}, config, None) == run.supernodes
+
+
+def test_shipped_runs_are_the_promised_ones():
+    assert {"demo", "demo-short", "msst", "zs-clip"} <= set(run_names())
+
+
+def test_run_file_by_path(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("supernodes = 3\n[config]\nrounds = 1\n")
+    run = load_named_run(str(path))
+    assert (run.name, run.supernodes) == ("mine", 3)
+    assert resolve_config(run, {"rounds": 7}).rounds == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("rounds = 1", "unknown key 'rounds'"),
+        ("supernodes = 'six'", "supernodes is 'six'; allowed: a int"),
+        ("= 1", "is no TOML"),
+    ],
+)
+def test_bad_run_file_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=sentence):
+        load_named_run(str(path))
+
+
+def test_missing_run_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.toml cannot be read: No such file"):
+        load_named_run(str(tmp_path / "absent.toml"))
+
+
+def test_unknown_run_offers_the_nearest():
+    with pytest.raises(ConfigError, match="unknown run 'dmo'; did you mean demo"):
+        load_named_run("dmo")
+
+
+def test_paths_become_absolute_relative_to_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.bin").touch()
+    given = {"output-dir": "out", "cache-dir": "", "data-dir": "~/pictures"}
+    config = resolve_config(BARE, {**given, "backbone": "ViT-B-32", "pretrained": "weights.bin"})
+    assert config.output_dir == str(tmp_path / "out")
+    assert config.cache_dir == ""
+    assert config.data_dir == str(Path.home() / "pictures")
+    assert config.pretrained == str(tmp_path / "weights.bin")
+
+
+@pytest.mark.parametrize("pretrained", ["embedded", "openai", "laion2b_s34b_b79k", ""])
+def test_a_tag_is_no_path(pretrained):
+    backbone = "tiny" if pretrained == "embedded" else "ViT-B-32"
+    overrides = {"backbone": backbone, "pretrained": pretrained}
+    assert resolve_config(BARE, overrides).pretrained == pretrained
+
+
+@pytest.mark.parametrize(
+    ("run_nodes", "overrides", "asked", "expected"),
+    [
+        (6, {}, None, 6),
+        (6, {}, 4, 4),
+        (6, {"clients": 3}, None, 3),
+        (0, {}, None, DEFAULT_SUPERNODES),
+        (0, {"clients": 3}, 3, 3),
+    ],
+)
+def test_the_more_explicit_number_of_supernodes_wins(run_nodes, overrides, asked, expected):
+    run = NamedRun("bare", "", run_nodes, {})
+    config = resolve_config(run, overrides)
+    assert resolve_supernodes(run, overrides, config, asked) == expected
+
+
+def test_clients_and_supernodes_must_agree():
+    config = resolve_config(BARE, {"clients": 3})
+    with pytest.raises(ConfigError, match="clients is 3 but supernodes is 4"):
+        resolve_supernodes(BARE, {"clients": 3}, config, 4)
+
+
+def test_no_supernodes_are_too_few():
+    with pytest.raises(ConfigError, match="supernodes is 0; allowed: 1 or more"):
+        resolve_supernodes(BARE, {}, resolve_config(BARE, {}), 0)
