@@ -48,10 +48,13 @@ def load_checkpoint(folder: Path, round: int, schema: Mapping[str, Tensor]) -> d
         tensors = load_file(path) if schema else {}
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint '{path}' cannot be read: {error}") from error
-    expected = schema_hash(schema)
-    if facts.get("schema-hash") != expected or set(tensors) != set(schema):
+    described = facts.get("schema-hash") if isinstance(facts, dict) else None
+    # In the schema's order: the file's own is alphabetical.
+    ordered = {name: tensors[name] for name in [*schema, *tensors] if name in tensors}
+    expected, found = schema_hash(schema), schema_hash(ordered)
+    if described != expected or found != expected:
         raise CheckpointError(
-            f"checkpoint '{path}' holds prompt tensors of schema {facts.get('schema-hash')}, the "
-            f"configuration makes {expected}"
+            f"checkpoint '{path}' is described as of schema {described} and holds prompt tensors "
+            f"of schema {found}; the configuration makes {expected}"
         )
-    return {name: tensors[name] for name in schema}
+    return ordered

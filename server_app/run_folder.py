@@ -19,6 +19,14 @@ from fedmvp_core.sources import source_folder, source_hash
 from server_app.checkpoints import save_checkpoint
 from server_app.nodes import Node
 
+LEFT_BEHIND = (
+    "classes.csv",
+    "environment.json",
+    "metrics.csv",
+    "progress.jsonl",
+    "report.html",
+    "shards.json",
+)
 VERSIONED = ("fedmvp", "torch", "open_clip_torch", "flwr", "ray", "numpy")
 
 
@@ -49,8 +57,7 @@ class RunFolder:
         """Remove what an earlier run of this name left, and nothing else."""
         (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         stale = list((self.path / "checkpoints").glob("round-*"))
-        names = ("metrics.csv", "classes.csv", "shards.json", "progress.jsonl", "report.html")
-        for path in [*stale, *(self.path / name for name in names)]:
+        for path in [*stale, *(self.path / name for name in LEFT_BEHIND)]:
             path.unlink(missing_ok=True)
 
     def write_environment(self, device: str) -> None:
