@@ -1,0 +1,185 @@
+"""The house keeps its rules: which way imports point, what the bundle carries, what must exist."""
+
+import ast
+import fnmatch
+import importlib
+import pkgutil
+import re
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGES = ("fedmvp_core", "client_app", "server_app", "simulations")
+# What the modules of a package may not import.
+FORBIDDEN = {
+    "fedmvp_core": {"flwr", "ray", "client_app", "server_app", "simulations"},
+    "client_app": {"server_app", "simulations"},
+    "server_app": {"client_app", "simulations"},
+}
+# Written to be run by hand, with packages that are no dependencies of the project.
+SCRIPTS = "simulations.assets."
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((PROJECT / package).rglob("*.py"))
+
+
+def imported_by(path: Path) -> set[str]:
+    """Top-level names of all that a file imports, wherever in the file."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides which way the arrow points"
+            names.add(node.module or "")
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_point_one_way(package: str) -> None:
+    broken = {
+        str(path.relative_to(PROJECT)): sorted(imported_by(path) & FORBIDDEN[package])
+        for path in sources(package)
+        if imported_by(path) & FORBIDDEN[package]
+    }
+    assert not broken
+
+
+def test_the_backbone_stands_alone() -> None:
+    """The lowest layer imports none of those above it."""
+    for path in sources("fedmvp_core/backbone"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fedmvp_core."):
+                assert node.module in ("fedmvp_core.errors",) or node.module.startswith(
+                    "fedmvp_core.backbone"
+                ), f"{path} imports {node.module}"
+
+
+def test_a_run_never_syncs_dependencies(pyproject: dict[str, Any]) -> None:
+    """A name that is missing here makes Flower install it anew for every run."""
+    excluded = set(pyproject["tool"]["uv"]["exclude-dependencies"])
+    needed = {
+        re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0]
+        for requirement in pyproject["project"]["dependencies"]
+    }
+    assert excluded == needed
+
+
+def bundled(pyproject: dict[str, Any]) -> list[Path]:
+    patterns = pyproject["tool"]["flwr"]["app"]["fab-include"]
+    files: list[Path] = []
+    for pattern in patterns:
+        found = sorted(PROJECT.glob(pattern))
+        assert found, f"'{pattern}' matches nothing, which Flower refuses"
+        files += found
+    return files
+
+
+def test_the_bundle_carries_the_three_packages_and_nothing_else(
+    pyproject: dict[str, Any],
+) -> None:
+    expected = {path for package in PACKAGES[:3] for path in sources(package)}
+    assert set(bundled(pyproject)) == expected
+
+
+def test_the_bundle_has_no_file_that_flower_drops(pyproject: dict[str, Any]) -> None:
+    dropped = [
+        path.name
+        for path in bundled(pyproject)
+        if fnmatch.fnmatch(path.name, "test_*.py") or fnmatch.fnmatch(path.name, "*_test.py")
+    ]
+    assert not dropped
+
+
+def test_the_bundle_is_small_and_code_only(pyproject: dict[str, Any]) -> None:
+    assert sum(path.stat().st_size for path in bundled(pyproject)) < 1_000_000
+    for package in PACKAGES[:3]:
+        others = [
+            path
+            for path in (PROJECT / package).rglob("*")
+            if path.is_file() and path.suffix not in (".py", ".pyc")
+        ]
+        assert not others, "data belongs in fedmvp_assets: a bundle hides the installed package"
+
+
+def test_no_federations_section(pyproject: dict[str, Any]) -> None:
+    """Flower would move it to the user's own configuration and edit pyproject.toml."""
+    assert "federations" not in pyproject["tool"]["flwr"]
+
+
+def modules(package: str) -> list[str]:
+    found = importlib.import_module(package)
+    walked = pkgutil.walk_packages(found.__path__, f"{package}.")
+    return [package, *(module.name for module in walked)]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_imports(package: str) -> None:
+    for name in modules(package):
+        if name.startswith(SCRIPTS) or name.endswith("__main__"):
+            continue
+        importlib.import_module(name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_and_package_says_what_it_is(package: str) -> None:
+    bare = [
+        str(path.relative_to(PROJECT))
+        for path in sources(package)
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not bare
+
+
+def test_every_package_is_a_regular_one() -> None:
+    """Without __init__.py a folder is left out of some imports and of some wheels."""
+    for package in PACKAGES:
+        for path in sources(package):
+            assert (path.parent / "__init__.py").exists(), path
+
+
+def test_every_entry_point_loads(pyproject: dict[str, Any]) -> None:
+    declared = pyproject["project"]["entry-points"]
+    assert declared
+    for group, names in declared.items():
+        installed = {entry.name: entry for entry in entry_points(group=group)}
+        for name, value in names.items():
+            assert installed[name].value == value, f"{group} {name}: install the project again"
+            assert callable(installed[name].load()) or group == "fedmvp.methods"
+
+
+def test_the_apps_are_where_flower_looks(pyproject: dict[str, Any]) -> None:
+    components = pyproject["tool"]["flwr"]["app"]["components"]
+    for value in components.values():
+        module, name = value.split(":")
+        assert getattr(importlib.import_module(module), name) is not None
+
+
+def test_every_method_has_a_file_a_test_and_a_line_in_the_documentation(
+    pyproject: dict[str, Any],
+) -> None:
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    written = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.exists())
+    for name, value in pyproject["project"]["entry-points"]["fedmvp.methods"].items():
+        file = name.replace("-", "_")
+        assert value == f"fedmvp_core.methods.{file}:method"
+        assert (PROJECT / "fedmvp_core" / "methods" / f"{file}.py").exists()
+        assert (PROJECT / "tests" / "fedmvp_core" / "methods" / f"test_{file}.py").exists()
+        assert name in written, f"no page of the documentation mentions '{name}'"
+
+
+def test_every_metric_on_the_wire_is_documented() -> None:
+    from server_app.federation import REPORTED
+
+    page = (PROJECT / "docs" / "run_folder.md").read_text(encoding="utf-8")
+    assert all(f"`{metric}`" in page for metric in REPORTED)
