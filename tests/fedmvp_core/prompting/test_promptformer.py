@@ -180,8 +180,15 @@ def test_attention_is_the_mean_over_heads_and_rows_sum_to_one(
 
 @pytest.mark.parametrize(
     "name",
-    ["project_attributes.weight", "query_norm.weight", "key.weight", "lora.query.down"]
-    + ["lora.value.up", "attention_output.bias", "feed_forward.expand.bias"],
+    [
+        "project_attributes.weight",
+        "query_norm.weight",
+        "key.weight",
+        "lora.query.down",
+        "lora.value.up",
+        "attention_output.bias",
+        "feed_forward.expand.bias",
+    ],
 )
 def test_gradients_equal_finite_differences(
     promptformer: PromptFormer, inputs: tuple[Tensor, Tensor], name: str

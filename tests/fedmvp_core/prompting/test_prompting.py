@@ -5,6 +5,7 @@ import torch
 
 from fedmvp_core.errors import WireError
 from fedmvp_core.prompting import FULL, Features
+from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.prompting.promptformer import PromptFormer
 
 
@@ -46,8 +47,6 @@ def test_logits_are_scaled_dot_products() -> None:
     torch.testing.assert_close(logits, torch.tensor([[6.0, 4.0]]))
 
 
-def test_phases_default_to_every_tensor(module: PromptFormer) -> None:
-    from fedmvp_core.prompting.none import NoPrompts
-
+def test_a_module_without_parameters_has_no_prompt_tensors() -> None:
     assert NoPrompts().phase_tensors(FULL) == ()
     assert NoPrompts().prompt_tensors() == {}
