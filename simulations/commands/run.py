@@ -80,7 +80,8 @@ def run_command(plan: Plan, console: Console, report: bool, show: bool) -> int:
         raise RunFailedError(outcome.error or f"the run failed; see {outcome.folder}")
     else:
         console.print(final_table(outcome.folder))
-        page = write_page(outcome.folder) if report else None
+        with console.status("writing the report"):
+            page = write_page(outcome.folder) if report else None
         console.print(
             f"{'report' if page else 'run folder'}: {page or outcome.folder}", soft_wrap=True
         )

@@ -31,6 +31,7 @@ def clean_environment(folder: Path, base: Mapping[str, str] | None = None) -> di
         "FLWR_TELEMETRY_ENABLED": "0",
         "FLWR_DISABLE_UPDATE_CHECK": "1",
         "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+        "TMPDIR": str(folder),  # removed with all that libraries leave there
         "RAY_TMPDIR": str(folder),
         "RAY_DEDUP_LOGS": "0",
         "RAY_USAGE_STATS_ENABLED": "0",

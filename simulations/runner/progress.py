@@ -98,7 +98,8 @@ class LiveTable:
             self._progress.update(self._task, words=words)
         elif kind == "start":
             words = f"{event['clients']} clients"
-            self._progress.update(self._task, total=event["rounds"], words=words)
+            # The time left is told from the rounds' own pace, not from that of the start.
+            self._progress.reset(self._task, total=event["rounds"], words=words)
         elif kind == "round":
             words = f"{clients_words(event)}  loss {event['loss']:.3f}"
             self._progress.update(self._task, completed=event["round"], words=words)

@@ -1,9 +1,7 @@
 """A SuperLink of one's own: started on a free port, and gone, with all it started, at the end."""
 
-import ctypes
 import logging
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from simulations.runner.environment import clean_environment
 from simulations.runner.errors import EngineError
 from simulations.runner.interrupts import no_interrupts
 from simulations.runner.processes import end_processes_of
+from simulations.runner.watchdog import watched
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +51,16 @@ def local_superlink(log: Path) -> Iterator[SuperLink]:
     folder = Path(tempfile.mkdtemp(prefix="fedmvp-", dir=_short_temporary_folder())).resolve()
     link = SuperLink(folder, clean_environment(folder))
     process: subprocess.Popen[bytes] | None = None
-    try:
-        process = _start(link, log)
-        yield link
-    finally:
-        with no_interrupts():
-            end_processes_of(folder)
-            if process is not None:
-                process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
+    with watched(folder):
+        try:
+            process = _start(link, log)
+            yield link
+        finally:
+            with no_interrupts():
+                end_processes_of(folder)
+                if process is not None:
+                    process.wait()
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(link: SuperLink, log: Path) -> "subprocess.Popen[bytes]":
@@ -93,14 +93,7 @@ def _launch(link: SuperLink, log: Path, port: int) -> "subprocess.Popen[bytes]":
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a terminal's Ctrl-C is for us to handle
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
-
-
-def _end_with_parent() -> None:
-    """Linux: have SIGTERM sent to this process should the starter be killed without a chance."""
-    parent_death_signal = 1
-    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGTERM)
 
 
 def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int) -> bool:
