@@ -28,7 +28,10 @@ def runs_table(folders: list[Path], output_dir: Path) -> Table:
     """One row for each run: status, method, rounds, final accuracies."""
     accuracies = {folder: _accuracies(folder) for folder in folders}
     splits = list(dict.fromkeys(split for values in accuracies.values() for split in values))
-    table = Table("run", "status", "method", title=f"runs in {output_dir}", title_justify="left")
+    table = Table(title=f"runs in {output_dir}", title_justify="left")
+    table.add_column("run", overflow="fold")  # a name that is cut short names nothing
+    for column in ("status", "method"):
+        table.add_column(column)
     for column in ("rounds", *splits):
         table.add_column(column, justify="right")
     for folder, values in accuracies.items():
