@@ -19,6 +19,7 @@ from flwr.app import (
 from torch import Tensor
 
 from client_app.app import app
+from client_app.state import merge_received
 from client_app.worker import configured_backbone
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
@@ -150,6 +151,19 @@ def test_merged_tensors_train_as_if_all_had_been_sent(
     some = app(train_request(config, tensors=first, round_number=2, cached_round=1), context)
     every = app(train_request(config, tensors=module.prompt_tensors(), round_number=2), other)
     assert all(torch.equal(value, tensors_of(every)[n]) for n, value in tensors_of(some).items())
+
+
+def test_what_was_received_is_kept_not_what_was_trained(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    """The server counts on the former for whatever its average leaves as it was."""
+    config = small_run()
+    context = client_context(config, 0, CLIENTS)
+    app(train_request(config), context)
+    received = prompting_of(config).prompt_tensors()
+    kept = merge_received(context.state, {}, 1)
+    assert list(kept) == list(received)
+    assert all(torch.equal(value, received[name]) for name, value in kept.items())
 
 
 @pytest.mark.parametrize("rounds_trained", [0, 1])

@@ -1,5 +1,6 @@
 """A task's sentences and frozen text features."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,20 @@ def test_columns_follow_the_class_names_not_the_attribute_mapping(
         encoded.append(encode_task(tiny_backbone, plain, memory_cache))
     assert torch.equal(encoded[0].class_features, encoded[1].class_features)
     assert encoded[1].attribute_names == ("cat: fur", "dog: nose")
+
+
+@pytest.mark.parametrize(
+    ("class_text", "share"), [("attributes", 1.0), ("template", 0.0), ("both", 0.5)]
+)
+def test_what_a_class_is_recognised_by(
+    tiny_backbone: Backbone, memory_cache: FeatureCache, class_text: str, share: float
+) -> None:
+    chosen = replace(task(("fur", "claws"), ("a nose",)), class_text=class_text)
+    encoded = encode_task(tiny_backbone, chosen, memory_cache)
+    described = torch.stack([encoded.attribute_features[:2].mean(0), encoded.attribute_features[2]])
+    expected = share * described + (1 - share) * encoded.zero_shot_features
+    torch.testing.assert_close(encoded.class_features, expected, rtol=0, atol=1e-6)
+    assert len(encoded.attribute_features) == 3, "PromptFormer looks at attributes all the same"
 
 
 @pytest.mark.parametrize("on_disk", [True, False])

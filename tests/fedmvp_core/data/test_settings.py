@@ -1,6 +1,7 @@
 """What is trained on and tested on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,20 @@ def test_attributes_follow_the_classes(default_config: Make) -> None:
     setting = base_to_new(dataset(4), default_config())
     assert setting.evaluations[1].task.attributes == (("trait 2",), ("trait 3",))
     assert setting.make_task(["d", "a"]).attributes == (("trait 3",), ("trait 0",))
+
+
+def test_tasks_have_the_configured_sentences(default_config: Make) -> None:
+    config = default_config(
+        template="one {class}", attribute_template="{class}: {attribute}", class_text="both"
+    )
+    for setting in (
+        base_to_new(dataset(4), config),
+        msst(dataset(4), replace(config, setting="msst", target_domain="art")),
+    ):
+        for task in (setting.evaluations[0].task, setting.make_task(["a"])):
+            assert task.class_sentences()[0] == "one a"
+            assert task.attribute_sentences(0) == ["a: trait 0"]
+            assert task.class_text == "both"
 
 
 def test_one_class_cannot_be_halved(default_config: Make) -> None:
