@@ -1,4 +1,4 @@
-"""What is possible at all: the same shards pooled on one machine, and far more than prompts trained.
+"""What is possible at all: the same shards in one place, and far more than prompts trained.
 
 Nobody may pool these images in a federation. These figures only say how far prompt tuning gets
 between zero-shot CLIP and a model that is free to move.
@@ -9,7 +9,6 @@ fine-tuned     the whole image encoder, trained with cross-entropy against the f
 """
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -131,12 +130,3 @@ def _fine_tune(pooled: _Pooled, targets: Tensor) -> None:
             loss.backward()
             optimizer.step()
             schedule.step()
-
-
-def as_rows(results: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str, float]]:
-    """(ceiling, split, accuracy) for tables."""
-    return [
-        (ceiling, split, accuracy)
-        for ceiling, accuracies in results.items()
-        for split, accuracy in accuracies.items()
-    ]

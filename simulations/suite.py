@@ -1,10 +1,12 @@
 """Suites: the runs behind one table of results, each repeated with several seeds.
 
 A suite is a TOML file: `description`, `supernodes`, `seeds`, a `[config]` that all its runs share,
-and a `[runs.<name>]` for each run, which holds what a run file holds.
+and a `[runs.<name>]` for each run, which holds what a run file holds. `ceilings = "<name>"` adds
+what is possible at all on the pooled shards of that run (ceilings.py).
 """
 
 import csv
+import json
 import statistics
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -22,8 +24,10 @@ from simulations.runner.named_runs import NamedRun, named_run_from
 from simulations.runner.project import package_folder
 from simulations.runner.run_folder import read_status, run_folder
 
+# run -> one mapping a seed: split -> (zero-shot, tuned)
+Results = dict[str, list[dict[str, tuple[float | None, float | None]]]]
 COLUMNS = ("run", "split", "seeds", "zero-shot", "mean", "range", "difference")
-_KEYS = ("description", "supernodes", "seeds", "config", "runs")
+_KEYS = ("description", "supernodes", "seeds", "config", "runs", "ceilings")
 # Keys that say where a run leaves things, not what it computes.
 _PLACES = ("output-dir", "run-name", "cache-dir", "overwrite")
 
@@ -35,6 +39,7 @@ class Suite:
     name: str
     seeds: Sequence[int]
     runs: Sequence[NamedRun]
+    ceilings: str  # the run that is pooled for them, or ""
 
 
 def load_suite(name: str) -> Suite:
@@ -51,7 +56,10 @@ def load_suite(name: str) -> Suite:
             raise ConfigError(f"{path}: unknown key '{key}'{did_you_mean(key, list(_KEYS))}")
     if not table.get("runs"):
         raise ConfigError(f"{path} lists no runs; write a [runs.<name>] for each")
-    return Suite(path.stem, table.get("seeds", [1]), [*_runs(table, path)])
+    ceilings = table.get("ceilings", "")
+    if ceilings and ceilings not in table["runs"]:
+        raise ConfigError(f"{path}: ceilings is '{ceilings}'; its runs: {', '.join(table['runs'])}")
+    return Suite(path.stem, table.get("seeds", [1]), [*_runs(table, path)], ceilings)
 
 
 def _runs(table: dict[str, Any], path: Path) -> Iterator[NamedRun]:
@@ -91,8 +99,11 @@ def run_suite(
             console.print(f"{plan.config.run_name}: {outcome.error}", soft_wrap=True, markup=False)
         if outcome.status == "interrupted":
             return EXIT_CODES["interrupted"]
-    finished = [(run, run_folder(plan.config)) for run, plan in plans if is_done(plan.config)]
-    rows = [*_rows(finished)]
+    done = [(run, plan) for run, plan in plans if is_done(plan.config)]
+    rows = [*_rows(_results(done))]
+    if suite.ceilings:
+        console.print("ceilings: training on pooled shards", soft_wrap=True)
+        rows += _rows(_ceilings([plan for run, plan in done if run == suite.ceilings]))
     console.print(as_markdown(rows), soft_wrap=True, markup=False, highlight=False)
     _write(output_dir.absolute() / suite.name, rows, console)
     return code
@@ -117,12 +128,37 @@ def _parse_seeds(words: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(map(int, numbers)))
 
 
-def _rows(finished: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, ...]]:
+def _results(done: Sequence[tuple[str, Plan]]) -> Results:
+    """The accuracies of each run, one mapping a seed."""
+    results: Results = {}
+    for run, plan in done:
+        results.setdefault(run, []).append(final_accuracies(run_folder(plan.config)))
+    return results
+
+
+def _ceilings(plans: Sequence[Plan]) -> Results:
+    """Accuracies of each ceiling; kept in the run's folder, since they take a while."""
+    from simulations.ceilings import ceilings
+
+    results: Results = {}
+    for plan in plans:
+        folder = run_folder(plan.config)
+        kept = folder / "ceilings.json"
+        if not kept.exists():
+            reached = ceilings(plan.config, plan.supernodes)
+            kept.write_text(json.dumps(reached, indent=1) + "\n", encoding="utf-8")
+        frozen = final_accuracies(folder)
+        for name, accuracies in read_json(kept).items():
+            pairs = {s: (frozen[s][0], accuracies[s]) for s in frozen if s in accuracies}
+            results.setdefault(f"{name}, pooled", []).append(pairs)
+    return results
+
+
+def _rows(results: Results) -> Iterator[tuple[str, ...]]:
     """One row for each run and split, over the seeds that completed."""
-    for run in dict.fromkeys(name for name, _ in finished):
-        results = [final_accuracies(folder) for name, folder in finished if name == run]
-        for split in dict.fromkeys(split for result in results for split in result):
-            pairs = [result[split] for result in results if split in result]
+    for run, seeds in results.items():
+        for split in dict.fromkeys(split for seed in seeds for split in seed):
+            pairs = [seed[split] for seed in seeds if split in seed]
             tuned = [after for _, after in pairs if after is not None]
             before = [zero_shot for zero_shot, _ in pairs if zero_shot is not None]
             mean = statistics.fmean(tuned) if tuned else None
