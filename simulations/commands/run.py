@@ -91,12 +91,16 @@ def run_command(plan: Plan, console: Console, report: bool, show: bool) -> int:
 
 
 def write_page(folder: Path) -> Path:
-    """Write the report of a run folder and return its path."""
+    """Write the report of a run folder and return its path.
+
+    A run that stopped before its first checkpoint has a report without examples.
+    """
+    from server_app.checkpoints import latest_round
     from simulations.report import write_report
     from simulations.saved_run import load_saved_run
 
-    written = write_report(folder, load_saved_run(folder))
-    return written if isinstance(written, Path) else folder / "report.html"
+    stopped_early = latest_round(folder / "checkpoints") is None
+    return write_report(folder, None if stopped_early else load_saved_run(folder))
 
 
 def open_page(page: Path) -> None:
