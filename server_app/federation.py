@@ -8,7 +8,6 @@ finishes first.
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
 
 import torch
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
@@ -20,23 +19,15 @@ from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.shards import client_name
 from fedmvp_core.errors import FedMVPError, WireError
-from fedmvp_core.prompting import FULL, LORA, Prompting
+from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.sources import source_folder, source_hash
 from server_app.nodes import Node
+from server_app.replies import REPORTED, Asked, Reported, read_evaluation, read_updates
 from server_app.run_folder import RunFolder
 from server_app.strategies import Aggregate, Update
 
 logger = logging.getLogger(__name__)
-REPORTED = (
-    wire.TRAIN_LOSS,
-    wire.SECONDS,
-    wire.NUM_EXAMPLES,
-    wire.LORA_PHASE,
-    wire.IMAGES_ENCODED,
-    wire.SENTENCES_ENCODED,
-)
-Reported: TypeAlias = dict[str, float]  # the metrics of one reply
 
 
 class PromptFederation(Strategy):
@@ -60,7 +51,6 @@ class PromptFederation(Strategy):
         self.tensors = prompting.prompt_tensors()
         self._schema = dict(self.tensors)
         self._changed_in = dict.fromkeys(self.tensors, 0)  # round whose average wrote the tensor
-        self._node_ids = {node.partition_id: node.node_id for node in nodes}
         self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
         self._sent: dict[int, int] = {}  # partition id -> bytes, in the current round
         self._started = 0.0
@@ -93,7 +83,9 @@ class PromptFederation(Strategy):
         Raises:
             FedMVPError: fewer than min-clients replies are usable.
         """
-        updates, metrics, refused = self._checked(server_round, replies)
+        updates, metrics, refused = read_updates(replies, self._asked())
+        for reason in refused:
+            logger.warning("round %d: reply refused: %s", server_round, reason)
         if len(updates) < self.config.min_clients:
             raise FedMVPError(
                 f"round {server_round}: {len(updates)} of {len(self._sent)} replies are usable, "
@@ -126,7 +118,7 @@ class PromptFederation(Strategy):
         right = images = 0
         for reply in replies:
             try:
-                hits, tested = self._tested(reply)
+                hits, tested = read_evaluation(reply)
             except WireError as error:
                 logger.warning("round %d: evaluation refused: %s", server_round, error)
                 continue
@@ -137,6 +129,11 @@ class PromptFederation(Strategy):
         return None
 
     # --- the parts
+
+    def _asked(self) -> Asked:
+        """What the replies of this round must look like."""
+        nodes = {n.partition_id: n.node_id for n in self.nodes if n.partition_id in self._sent}
+        return Asked(nodes, self._schema, self.prompting.phase_tensors)
 
     def _cohort(self, round: int, fraction: float, purpose: str) -> list[Node]:
         """A share of the clients, at least one, drawn by seed and round."""
@@ -170,79 +167,6 @@ class PromptFederation(Strategy):
             messages.append(Message(content, dst_node_id=node.node_id, message_type=kind))
         return messages
 
-    def _checked(
-        self, round: int, replies: Iterable[Message]
-    ) -> tuple[list[Update], list[Reported], list[str]]:
-        """Usable updates with their metrics, by partition id, and why the others are refused."""
-        accepted: dict[int, tuple[Update, Reported]] = {}
-        refused = []
-        for reply in replies:
-            try:
-                update, metrics = self._update(reply)
-                if update.partition_id in accepted:
-                    raise WireError(f"client {update.partition_id} replied twice")
-                accepted[update.partition_id] = update, metrics
-            except WireError as error:
-                refused.append(str(error))
-                logger.warning("round %d: reply refused: %s", round, error)
-        ordered = [accepted[partition_id] for partition_id in sorted(accepted)]
-        return [update for update, _ in ordered], [metrics for _, metrics in ordered], refused
-
-    def _update(self, reply: Message) -> tuple[Update, Reported]:
-        """A reply as an update.
-
-        Raises:
-            WireError: it is an error, or its tensors or metrics are not what was asked for.
-        """
-        if reply.has_error():
-            raise WireError(f"a client failed: {reply.error.reason}")
-        content = reply.content
-        prompts, metrics = content.get(wire.PROMPTS), content.get(wire.METRICS)
-        facts = content.get(wire.CONFIG)
-        if not (
-            isinstance(prompts, ArrayRecord)
-            and isinstance(metrics, MetricRecord)
-            and isinstance(facts, ConfigRecord)
-        ):
-            raise WireError(f"a reply lacks records; it holds {', '.join(content) or 'nothing'}")
-        missing = {wire.PARTITION_ID, *REPORTED} - set(metrics)
-        if missing:
-            raise WireError(f"a reply lacks the metrics {', '.join(sorted(missing))}")
-        partition_id = wire.integer(metrics, wire.PARTITION_ID, "a client")
-        sender = f"client {partition_id}"
-        if partition_id not in self._sent:
-            raise WireError(f"{sender} was not asked in this round")
-        if reply.metadata.src_node_id != self._node_ids[partition_id]:
-            raise WireError(f"{sender}: the reply comes from another supernode")
-        num_examples = wire.integer(metrics, wire.NUM_EXAMPLES, sender)
-        if num_examples < 1:
-            raise WireError(f"{sender} claims {num_examples} training images; allowed: 1 or more")
-        wire.check_schema(wire.schema_hash(self._schema), str(facts.get(wire.SCHEMA)), sender)
-        tensors = _tensors(prompts, sender)
-        phase = LORA if wire.integer(metrics, wire.LORA_PHASE, sender) else FULL
-        wire.check_prompt_tensors(
-            tensors, self._schema, self.prompting.phase_tensors(phase), sender
-        )
-        reported = {key: wire.number(metrics, key, sender) for key in REPORTED}
-        return Update(partition_id, tensors, num_examples), reported
-
-    def _tested(self, reply: Message) -> tuple[int, int]:
-        """Right answers and images of one evaluation.
-
-        Raises:
-            WireError: it is an error, or its metrics are not what was asked for.
-        """
-        if reply.has_error():
-            raise WireError(f"a client failed: {reply.error.reason}")
-        metrics = reply.content.get(wire.METRICS)
-        if not isinstance(metrics, MetricRecord):
-            raise WireError("a reply lacks metrics")
-        right = wire.integer(metrics, wire.CORRECT, "a client")
-        images = wire.integer(metrics, wire.NUM_EXAMPLES, "a client")
-        if not 0 <= right <= images:
-            raise WireError(f"a client claims {right} right answers of {images}")
-        return right, images
-
     def _record(self, round: int, updates: Sequence[Update], metrics: Sequence[Reported]) -> None:
         """Rows for every client that answered, totals of the round, one line of progress."""
         for update, reported in zip(updates, metrics, strict=True):
@@ -264,15 +188,3 @@ class PromptFederation(Strategy):
         self.folder.write_metrics()
         self.folder.event("round", round=round, failed=totals.pop("failed-clients"), **totals)
         logger.info("round %d: %d clients, loss %.4f", round, totals["clients"], totals["loss"])
-
-
-def _tensors(prompts: ArrayRecord, sender: str) -> dict[str, Tensor]:
-    """The tensors of a record.
-
-    Raises:
-        WireError: an array cannot be read as numbers.
-    """
-    try:
-        return prompts.to_torch_state_dict()
-    except (TypeError, ValueError, EOFError) as error:
-        raise WireError(f"{sender}: a prompt tensor cannot be read: {error}") from error
