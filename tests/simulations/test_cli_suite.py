@@ -137,3 +137,29 @@ def test_bad_suite_file(tmp_path, text, sentence):
 def test_shipped_suites_are_valid():
     loaded = suite.load_suite("baselines")
     assert [suite.plan_run(run, {}, 6 if not run.supernodes else None) for run in loaded.runs]
+
+
+def test_ceilings_stand_under_the_run_that_is_pooled(tmp_path, engine, monkeypatch):
+    from simulations import ceilings
+
+    asked = []
+
+    def reached(config, clients):
+        asked.append((config.seed, clients))
+        return {"linear-probe": {"base": 0.9}, "fine-tuned": {"base": 0.8, "other": 0.1}}
+
+    monkeypatch.setattr(ceilings, "ceilings", reached)
+    path = tmp_path / "pooled.toml"
+    path.write_text(SUITE.replace("[config]", 'ceilings = "tuned"\n[config]', 1))
+    for _ in range(2):  # the second time they are read from the run folders
+        console = Console(file=io.StringIO(), width=200)
+        assert suite.run_suite(console, str(path), [], tmp_path / "runs") == 0
+        assert "| fine-tuned, pooled | base | 2 | 50.0 % | 80.0 %" in console.file.getvalue()
+    assert asked == [(1, 2), (2, 2)]
+
+
+def test_ceilings_of_an_unknown_run_are_refused(tmp_path, engine):
+    path = tmp_path / "pooled.toml"
+    path.write_text(SUITE.replace("[config]", 'ceilings = "tunned"\n[config]', 1))
+    with pytest.raises(ConfigError, match="ceilings is 'tunned'; its runs: tuned, frozen"):
+        suite.run_suite(Console(file=io.StringIO()), str(path), [], tmp_path / "runs")
