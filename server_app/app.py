@@ -1,6 +1,5 @@
 """The ServerApp: find the clients, run the rounds, test and keep the prompt tensors."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,10 +19,10 @@ from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import STRATEGIES, find
 from server_app.central_evaluation import CentralEvaluation
 from server_app.federation import PromptFederation
+from server_app.logs import logger
 from server_app.nodes import find_nodes
 from server_app.run_folder import RunFolder
 
-logger = logging.getLogger(__name__)
 app = ServerApp()
 
 

@@ -5,7 +5,6 @@ and replies are averaged in the order of partition ids, so that results do not d
 finishes first.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -22,12 +21,11 @@ from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.sources import source_folder, source_hash
+from server_app.logs import logger
 from server_app.nodes import Node
 from server_app.replies import REPORTED, Asked, Reported, read_evaluation, read_updates
 from server_app.run_folder import RunFolder
 from server_app.strategies import Aggregate, Update
-
-logger = logging.getLogger(__name__)
 
 
 class PromptFederation(Strategy):
@@ -96,9 +94,9 @@ class PromptFederation(Strategy):
         self.tensors |= averaged
         self._changed_in |= dict.fromkeys(averaged, server_round)
         self._answered |= {update.partition_id: server_round for update in updates}
-        self._record(server_round, updates, metrics)
+        totals = self._record(server_round, updates, metrics)
         self.after_round(server_round, self.tensors)
-        return ArrayRecord(self.tensors), None
+        return ArrayRecord(self.tensors), MetricRecord(dict(totals))
 
     # --- evaluation by the clients
 
@@ -167,7 +165,9 @@ class PromptFederation(Strategy):
             messages.append(Message(content, dst_node_id=node.node_id, message_type=kind))
         return messages
 
-    def _record(self, round: int, updates: Sequence[Update], metrics: Sequence[Reported]) -> None:
+    def _record(
+        self, round: int, updates: Sequence[Update], metrics: Sequence[Reported]
+    ) -> dict[str, float]:
         """Rows for every client that answered, totals of the round, one line of progress."""
         for update, reported in zip(updates, metrics, strict=True):
             split = client_name(update.partition_id)
@@ -186,5 +186,7 @@ class PromptFederation(Strategy):
         for metric, value in totals.items():
             self.folder.record(round, "train", metric, value)
         self.folder.write_metrics()
-        self.folder.event("round", round=round, failed=totals.pop("failed-clients"), **totals)
+        shown = {key: value for key, value in totals.items() if key != "failed-clients"}
+        self.folder.event("round", round=round, failed=totals["failed-clients"], **shown)
         logger.info("round %d: %d clients, loss %.4f", round, totals["clients"], totals["loss"])
+        return totals

@@ -5,7 +5,6 @@ ones for ever; here every node is asked first, with a deadline.
 """
 
 import json
-import logging
 import time
 from dataclasses import dataclass
 
@@ -17,7 +16,6 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError, WireError
 from fedmvp_core.sources import source_folder, source_hash
 
-logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 
 

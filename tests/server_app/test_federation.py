@@ -30,6 +30,7 @@ from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
 from fedmvp_core.sources import source_folder, source_hash
 from server_app.federation import PromptFederation
+from server_app.logs import logger
 from server_app.nodes import Node
 from server_app.run_folder import RunFolder
 from server_app.strategies import fedavg
@@ -309,7 +310,7 @@ def test_a_bad_reply_is_refused_and_the_rest_averaged(
     messages = asked(federation, 1)
     replies = [answer(m, partition_of(m) + 1.0) for m in messages]
     replies[1] = bad(messages[1])
-    with caplog.at_level(logging.WARNING, logger="server_app.federation"):
+    with caplog.at_level(logging.WARNING, logger=logger.name):
         federation.aggregate_train(1, replies)
     (logged,) = caplog.messages
     assert re.search(message, logged), logged
