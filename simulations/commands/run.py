@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
-from fedmvp_core.errors import FedMVPError
+from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.tables import final_table
 from simulations.runner.named_runs import (
     NamedRun,
@@ -51,7 +51,17 @@ def plan_run(
     config = resolve_config(run, overrides)
     nodes = resolve_supernodes(run, overrides, config, supernodes)
     resources = choose_resources(nodes, config.device, clients_at_once, clients_per_gpu)
+    _check_paths(config)
     return Plan(config, nodes, resources)
+
+
+def _check_paths(config: RunConfig) -> None:
+    """Look before the run folder is cleared: a wrong path must not cost an earlier run."""
+    for key, value in (("pretrained", config.pretrained), ("attributes", config.attributes)):
+        if Path(value).is_absolute() and not Path(value).is_file():
+            raise ConfigError(f"{key} is '{value}'; there is no such file")
+    if config.data_dir and not Path(config.data_dir).is_dir():
+        raise ConfigError(f"data-dir is '{config.data_dir}'; there is no such folder")
 
 
 def split_words(words: Sequence[str]) -> tuple[str, dict[str, Scalar]]:
