@@ -33,6 +33,19 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Like replace_file, for UTF-8 text.
+
+    Raises:
+        OSError: see replace_file.
+    """
+    replace_file(path, lambda temporary: _write_text(temporary, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
 def write_atomically(path: Path, write: Callable[[Path], None]) -> bool:
     """Like replace_file, for caches: a folder that cannot be written is a warning, not an error."""
     try:

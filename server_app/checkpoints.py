@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fedmvp_core.disk import replace_file
+from fedmvp_core.disk import replace_file, replace_text
 from fedmvp_core.errors import CheckpointError
 from fedmvp_core.wire import schema_hash
 
@@ -21,13 +21,9 @@ def save_checkpoint(
     path = folder / f"round-{round:04d}.safetensors"
     content = {"round": round, "schema-hash": schema_hash(tensors), **facts}
     # The description first: a tensors file is never without one.
-    replace_file(path.with_suffix(".json"), lambda f: _write_text(f, json.dumps(content, indent=1)))
+    replace_text(path.with_suffix(".json"), json.dumps(content, indent=1))
     replace_file(path, lambda file: save_file(dict(tensors), file))
     return path
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def latest_round(folder: Path) -> int | None:

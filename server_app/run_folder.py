@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.disk import replace_file
+from fedmvp_core.disk import replace_file, replace_text
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.sources import source_folder, source_hash
 from server_app.checkpoints import save_checkpoint
@@ -133,7 +133,7 @@ class RunFolder:
 
     def _write_json(self, name: str, content: Any) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        replace_file(self.path / name, lambda file: _write_text(file, text))
+        replace_text(self.path / name, text)
 
     def _write_table(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         def write(path: Path) -> None:
@@ -143,7 +143,3 @@ class RunFolder:
                 writer.writerows(rows)
 
         replace_file(self.path / name, write)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

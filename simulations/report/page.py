@@ -1,11 +1,11 @@
 """Put the report together and write it."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from fedmvp_core.disk import replace_text
 from simulations.report import bars, configuration, figures, summary
 from simulations.report.run_data import RunData, read_run
 
@@ -28,9 +28,7 @@ def write_report(folder: Path, saved: "SavedRun | None" = None) -> Path:
     page = render(run, saved)
     path = run.folder / FILE_NAME
     # A reader who opens the page meanwhile sees the old report or the new one, never half of one.
-    unfinished = path.with_suffix(".html.part")
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    replace_text(path, page)
     return path
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
+from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import ConfigError
 
 STATUS = "status.json"
@@ -85,9 +86,7 @@ def close_run(folder: Path, rounds: int, status: str, error: str) -> None:
         "rounds-completed": before.get("rounds-completed", 0),
         "error": error,
     }
-    partial = folder / f"{STATUS}.partial"
-    partial.write_text(json.dumps(after, indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / STATUS)
+    replace_text(folder / STATUS, json.dumps(after, indent=2) + "\n")
     with (folder / PROGRESS).open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({"event": "end", "status": status, "error": error}) + "\n")
 
