@@ -109,11 +109,12 @@ def test_a_run_completes_whatever_superlink_is_there_already(tmp_path, monkeypat
 
 @pytest.mark.usefixtures("nothing_stays")
 def test_a_failing_server_is_quoted(tmp_path):
-    absent = str(tmp_path / "absent.json")
-    outcome, events = run_in(tmp_path, attributes=absent)
+    broken = tmp_path / "broken.json"
+    broken.write_text("{", encoding="utf-8")
+    outcome, events = run_in(tmp_path, attributes=str(broken))
     assert outcome.status == "failed"
     assert outcome.error is not None
-    assert absent in outcome.error
+    assert str(broken) in outcome.error
     assert events[-1]["event"] == "end"
 
 

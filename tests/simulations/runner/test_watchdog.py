@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from simulations.runner.processes import processes_of
 
@@ -28,10 +29,15 @@ def test_processes_and_folder_of_a_killed_starter_go(tmp_path):
     )
     assert starter.stdout is not None
     assert starter.stdout.readline() == b"started\n"
-    assert len(processes_of(folder)) == 1
+    # The kernel shows a new process's environment only some time after it has been started.
+    wait_until(lambda: len(processes_of(folder)) == 1)
     starter.kill()
     starter.communicate()
+    wait_until(lambda: not processes_of(folder) and not folder.exists())
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
-    while processes_of(folder) or folder.exists():
+    while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
