@@ -22,3 +22,7 @@ class CheckpointError(FedMVPError):
 
 class WireError(FedMVPError):
     """A message between server and client does not hold what both agreed on."""
+
+
+class AttackError(FedMVPError):
+    """An attack got images, labels, a budget or a model that it cannot work with."""

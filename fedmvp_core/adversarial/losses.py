@@ -1,0 +1,116 @@
+"""What an attack climbs: losses of each image, higher is worse for the model.
+
+logits: (batch, classes) float. labels: (batch,) int64, or (batch, classes) of 0 and 1 for a
+multi-label problem, in which a label is predicted when its logit is above 0.
+Every function returns (batch,).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fedmvp_core.errors import AttackError
+
+_NO_DIVISION_BY_ZERO = 1e-12
+
+
+def is_multi_label(labels: Tensor) -> bool:
+    """Whether labels are multi-hot (batch, classes) instead of (batch,)."""
+    return labels.ndim == 2
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy; multi-label: binary cross-entropy, summed over labels."""
+    if is_multi_label(labels):
+        target = labels.to(logits.dtype)
+        return F.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(dim=1)
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def kl_divergence(logits: Tensor, clean_logits: Tensor, labels: Tensor) -> Tensor:
+    """KL(p_clean || p); multi-label: of each label's Bernoulli distribution, summed.
+
+    `labels` tells the kind of problem only. clean_logits: (batch, classes), a constant.
+    """
+    if is_multi_label(labels):
+        present = F.logsigmoid(clean_logits)
+        absent = F.logsigmoid(-clean_logits)
+        per_label = present.exp() * (present - F.logsigmoid(logits)) + absent.exp() * (
+            absent - F.logsigmoid(-logits)
+        )
+        return per_label.sum(dim=1)
+    clean = clean_logits.log_softmax(dim=1)
+    return (clean.exp() * (clean - logits.log_softmax(dim=1))).sum(dim=1)
+
+
+def label_margins(logits: Tensor, labels: Tensor) -> Tensor:
+    """Multi-label only: (batch, classes), above 0 where a label is wrong at logit 0."""
+    return torch.where(labels.bool(), -logits, logits)
+
+
+def margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """max_{j != y} z_j - z_y (Carlini & Wagner, 2017): above 0 when the class is wrong.
+
+    Multi-label: the hinge sum_c min(m_c, 0) over `label_margins` m: 0 once every label is wrong. A
+    label that is wrong already adds nothing, so that the effort goes to those still right.
+    """
+    if is_multi_label(labels):
+        return label_margins(logits, labels).clamp(max=0).sum(dim=1)
+    column = labels.unsqueeze(1)
+    others = logits.scatter(1, column, float("-inf")).amax(dim=1)
+    return others - logits.gather(1, column).squeeze(1)
+
+
+def targeted_margin(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """z_t - z_y; multi-label: how far label t is on its wrong side. targets: (batch,) int64."""
+    column = targets.unsqueeze(1)
+    if is_multi_label(labels):
+        return label_margins(logits, labels).gather(1, column).squeeze(1)
+    return (logits.gather(1, column) - logits.gather(1, labels.unsqueeze(1))).squeeze(1)
+
+
+def dlr(logits: Tensor, labels: Tensor) -> Tensor:
+    """Difference of logits ratio (Croce & Hein, ICML 2020, equation 6), single-label.
+
+    The margin over z_(1) - z_(3): blind to the logits' scale, so a model cannot hide by large ones.
+
+    Raises:
+        AttackError: fewer than 3 classes, or multi-label: there is no third largest logit.
+    """
+    _refuse_undefined("dlr", logits, labels, 3)
+    highest = logits.topk(3, dim=1).values
+    spread = highest[:, 0] - highest[:, 2]
+    return margin(logits, labels) / (spread + _NO_DIVISION_BY_ZERO)
+
+
+def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """Targeted difference of logits ratio (Croce & Hein, equation 7), single-label.
+
+    Raises:
+        AttackError: fewer than 4 classes, or multi-label.
+    """
+    _refuse_undefined("targeted dlr", logits, labels, 4)
+    highest = logits.topk(4, dim=1).values
+    spread = highest[:, 0] - (highest[:, 2] + highest[:, 3]) / 2
+    return targeted_margin(logits, labels, targets) / (spread + _NO_DIVISION_BY_ZERO)
+
+
+def dlr_or_margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """`dlr`, or `margin` where it is undefined: fewer than 3 classes, or multi-label."""
+    defined = logits.shape[1] >= 3 and not is_multi_label(labels)
+    return dlr(logits, labels) if defined else margin(logits, labels)
+
+
+def targeted_dlr_or_margin(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """`targeted_dlr`, or `targeted_margin` where it is undefined: under 4 classes, multi-label."""
+    defined = logits.shape[1] >= 4 and not is_multi_label(labels)
+    return (targeted_dlr if defined else targeted_margin)(logits, labels, targets)
+
+
+def _refuse_undefined(name: str, logits: Tensor, labels: Tensor, needed: int) -> None:
+    if is_multi_label(labels):
+        raise AttackError(f"loss '{name}' is defined for single-label problems only")
+    if logits.shape[1] < needed:
+        raise AttackError(
+            f"loss '{name}' needs {needed} classes or more, these logits have {logits.shape[1]}"
+        )

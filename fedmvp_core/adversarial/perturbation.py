@@ -1,0 +1,68 @@
+"""What gradient attacks are made of: the ball, the random start, the gradient of the images."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.adversarial.inputs import LogitsFunction
+from fedmvp_core.errors import AttackError
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # logits (batch, classes), labels -> (batch,)
+
+
+def ball(images: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """The lowest and highest value of each pixel: within epsilon of `images` and inside [0, 1]."""
+    images = images.detach().clamp(0, 1)
+    return (images - epsilon).clamp(min=0), (images + epsilon).clamp(max=1)
+
+
+def own_generator(generator: torch.Generator | None) -> torch.Generator:
+    """A CPU generator to draw from; None: a copy of the global one, which is left as it was."""
+    if generator is not None:
+        return generator
+    return torch.Generator().set_state(torch.get_rng_state())
+
+
+def uniform_noise(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Uniform in [-1, 1], shaped as `images`. Drawn on the CPU, so the same on every device."""
+    noise = torch.rand(images.shape, generator=generator, dtype=images.dtype)
+    return noise.to(images.device).mul_(2).sub_(1)
+
+
+def input_gradient(
+    logits_of: LogitsFunction, loss_of: Loss, images: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One forward and one backward pass, to the images only.
+
+    No parameter's .grad is touched, and none is computed. Works under torch.no_grad() too.
+
+    Returns:
+        The gradient of each image's loss (batch, 3, h, w), the losses (batch,), the logits
+        (batch, classes): all detached.
+
+    Raises:
+        AttackError: the logits do not depend on the images by way of a gradient.
+    """
+    with torch.enable_grad():
+        images = images.detach().requires_grad_()
+        logits = logits_of(images)
+        if not logits.requires_grad:
+            raise AttackError(
+                "the model's logits have no gradient with respect to the images: it detaches them, "
+                "or runs under no_grad"
+            )
+        losses = loss_of(logits, labels)
+        (gradient,) = torch.autograd.grad(losses.sum(), images, allow_unused=True)
+    if gradient is None:
+        raise AttackError("the model's logits do not depend on the images: nothing to attack")
+    return gradient, losses.detach(), logits.detach()
+
+
+def refuse_non_finite(finite: Tensor, what: str) -> None:
+    """Raise AttackError when `finite`, a () bool tensor gathered over the steps, is False."""
+    if not bool(finite):
+        raise AttackError(
+            f"{what}: the model's logits, their loss or its gradient became NaN or infinite during "
+            "the attack (try float32 weights, and look at the clean logits)"
+        )

@@ -1,0 +1,52 @@
+"""The attack inside a training step: PGD on the tuned model, with text encoded once and detached."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.adversarial.epsilon import parse_epsilon
+from fedmvp_core.adversarial.pgd import pgd
+from fedmvp_core.config import RunConfig
+from fedmvp_core.local_model import LocalModel
+
+TrainingAttack = Callable[[LocalModel, Tensor, Tensor, torch.Generator], Tensor]
+
+
+def attack_radius(config: RunConfig) -> float:
+    """Epsilon of the training attack, in pixel units."""
+    return parse_epsilon(config.epsilon)
+
+
+def attack_step_size(config: RunConfig) -> float:
+    """`attack-step-size`, or two thirds of epsilon as APT has it."""
+    given = config.attack_step_size
+    return parse_epsilon(given) if given else 2 / 3 * attack_radius(config)
+
+
+def pgd_attack(loss: str = "ce") -> Callable[[RunConfig], TrainingAttack]:
+    """PGD through the tuned model, input-conditioned prompts included.
+
+    loss: "ce", or "kl" against the scores of the clean images.
+    """
+
+    def configured(config: RunConfig) -> TrainingAttack:
+        radius, step_size = attack_radius(config), attack_step_size(config)
+
+        def attack(
+            model: LocalModel, images: Tensor, labels: Tensor, generator: torch.Generator
+        ) -> Tensor:
+            return pgd(
+                model.attacked_logits,
+                images,
+                labels,
+                radius,
+                step_size,
+                config.attack_steps,
+                loss=loss,
+                generator=generator,
+            )
+
+        return attack
+
+    return configured
