@@ -16,7 +16,7 @@ def run_blocks(
     blocks: Iterable[nn.Module],
     tokens: Tensor,
     prompts: Prompts,
-    positions: slice,
+    first: int,
     attn_mask: Tensor | None = None,
     batch_first: bool = True,
 ) -> Tensor:
@@ -25,16 +25,17 @@ def run_blocks(
     Args:
         blocks: open_clip's residual attention blocks.
         tokens: (n, length, width).
-        prompts: depth -> (n, m, width), as `checked_prompts` returns them. Depth 0 is skipped: the
-            caller has put it in place, since it goes before a normalisation or an addition.
-        positions: where the m prompt tokens lie. When `length` ends where the slice starts, nothing
-            lies there yet, and the first deeper prompts are appended.
+        prompts: depth -> (n, up to m, width), as `checked_prompts` returns them. Depth 0 is
+            skipped: the caller has put it in place, since it goes before a normalisation or an
+            addition.
+        first: position of the first prompt token. When `length` ends there, nothing lies there yet,
+            and the first deeper prompts are appended.
         attn_mask: (length, length), added to the attention scores.
         batch_first: layout of the blocks, as open_clip's Transformer has it.
     """
     for depth, block in enumerate(blocks):
         if depth > 0 and depth in prompts:
-            tokens = place(tokens, prompts[depth], positions)
+            tokens = place(tokens, prompts[depth], first)
         if batch_first:
             tokens = block(tokens, attn_mask=attn_mask)
         else:
@@ -42,22 +43,28 @@ def run_blocks(
     return tokens
 
 
-def place(tokens: Tensor, prompts: Tensor, positions: slice) -> Tensor:
-    """tokens (n, length, width) with those at `positions` replaced by prompts (n, m, width)."""
-    before, after = tokens[:, : positions.start], tokens[:, positions.stop :]
+def place(tokens: Tensor, prompts: Tensor, first: int) -> Tensor:
+    """tokens (n, length, width) with k of them, from position `first` on, replaced by prompts.
+
+    prompts: (n, k, width). The result is longer where they reach beyond the tokens' end.
+    """
+    before, after = tokens[:, :first], tokens[:, first + prompts.shape[1] :]
     return torch.cat([before, prompts.to(tokens.dtype), after], dim=1)
 
 
 def checked_prompts(
     prompts: Prompts | None, tower: str, layers: int, batch: int, width: int
 ) -> tuple[dict[int, Tensor], int]:
-    """Prompts as depth -> (batch, m, width), and m (0 without prompts).
+    """Prompts as depth -> (batch, k, width), and the shallowest's number m (0 without prompts).
+
+    Deeper prompts replace the first k <= m prompt tokens; the others go on as they are.
 
     Raises:
-        ValueError: a depth that the tower lacks, a wrong shape, or token numbers that differ.
+        ValueError: a depth that the tower lacks, a wrong shape, or deeper prompts of more tokens
+            than the shallowest have.
     """
     checked: dict[int, Tensor] = {}
-    first, m = 0, 0
+    shallowest, m = 0, 0
     for depth, prompt in sorted((prompts or {}).items()):
         if not 0 <= depth < layers:
             raise ValueError(
@@ -70,14 +77,15 @@ def checked_prompts(
                 f"{tower} prompts at depth {depth} have shape {shape}; "
                 f"expected (m, {width}) or ({batch}, m, {width})"
             )
-        if checked and shape[-2] != m:
+        if checked and shape[-2] > m:
             raise ValueError(
                 f"{tower} prompts at depth {depth} have {shape[-2]} tokens, those at depth "
-                f"{first} have {m}: deeper prompts replace earlier ones, so the numbers must agree"
+                f"{shallowest} have {m}: deeper prompts replace earlier ones, so they may have "
+                f"{m} at most"
             )
         if not checked:
-            first, m = depth, shape[-2]
-        checked[depth] = prompt.expand(batch, m, width)
+            shallowest, m = depth, shape[-2]
+        checked[depth] = prompt.expand(batch, shape[-2], width)
     return checked, m
 
 
@@ -92,21 +100,21 @@ def embed_patches(visual: Any, pixels: Tensor) -> Tensor:
     return torch.cat([class_token, patches], dim=1) + positions
 
 
-def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, m: int) -> Tensor:
+def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts) -> Tensor:
     """[class; patches] (n, 1 + patches, width) -> image features (n, embed_dim).
 
     Prompts of depth 0 are appended before `ln_pre`, without positions: [class; patches; prompts],
     as in FedMVP (ICCV 2025) and VPT (ECCV 2022); deeper ones as in MaPLe and VPT-deep.
     """
-    positions = slice(tokens.shape[1], tokens.shape[1] + m)
+    first = tokens.shape[1]
     if 0 in prompts:
-        tokens = place(tokens, prompts[0], positions)
+        tokens = place(tokens, prompts[0], first)
     transformer = visual.transformer
     tokens = run_blocks(
         transformer.resblocks,
         visual.ln_pre(tokens),
         prompts,
-        positions,
+        first,
         batch_first=transformer.batch_first,
     )
     # LayerNorm treats each token alone, so normalising the class token is enough.
@@ -114,25 +122,23 @@ def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, m: int) -> Ten
     return features
 
 
-def encode_words(
-    clip: Any, tokens: Tensor, end: Tensor, length: int, prompts: Prompts, m: int
-) -> Tensor:
+def encode_words(clip: Any, tokens: Tensor, end: Tensor, length: int, prompts: Prompts) -> Tensor:
     """Token ids (n, >= length) -> text features (n, embed_dim), read at position `end` (n,).
 
     Prompts replace positions 1..m: at depth 0 the words, before positions are added (CoOp), deeper
     the inputs of block d (MaPLe). The causal mask lets nothing after `length`, the last end-of-text
     of the batch, reach the result: those positions are cut off, not computed.
     """
-    positions = slice(1, 1 + m)
+    first = 1  # after the start-of-text token
     words = clip.token_embedding(tokens[:, :length])  # (n, length, width)
     if 0 in prompts:
-        words = place(words, prompts[0], positions)
+        words = place(words, prompts[0], first)
     transformer = clip.transformer
     words = run_blocks(
         transformer.resblocks,
         words + clip.positional_embedding[:length],
         prompts,
-        positions,
+        first,
         attn_mask=clip.attn_mask[:length, :length],
         batch_first=transformer.batch_first,
     )

@@ -111,8 +111,8 @@ class Backbone(nn.Module):
         Args:
             tokens: (n, 1 + patches, image_width).
             prompts: depth -> (m, image_width) or (n, m, image_width). Depth 0 is appended before
-                ln_pre; depth d >= 1 replaces the prompt tokens at the input of block d, or is
-                appended there when nothing shallower was.
+                ln_pre; depth d >= 1 replaces the prompt tokens at the input of block d (the first
+                ones, when it has fewer), or is appended there when nothing shallower was.
 
         Raises:
             ValueError: tokens or prompts of another shape, or a depth that does not exist.
@@ -120,13 +120,13 @@ class Backbone(nn.Module):
         patches = (self.image_size // self.patch_size) ** 2
         inputs.check_image_tokens(tokens, 1 + patches, self.image_width)
         n = len(tokens)
-        placed, m = forward.checked_prompts(
+        placed, _ = forward.checked_prompts(
             prompts, "image", self.image_layers, n, self.image_width
         )
         self.encoded["prompted_images" if placed else "images"] += n
         with self._autocast():
             held = tokens.to(torch.bfloat16 if self._lowered else torch.float32)
-            return forward.encode_patches(self.clip.visual, held, placed, m).float()
+            return forward.encode_patches(self.clip.visual, held, placed).float()
 
     def encode_image(
         self, images: Tensor, prompts: Prompts | None = None, normalize: bool = False
@@ -176,7 +176,7 @@ class Backbone(nn.Module):
         self.encoded["sentences"] += n
         tokens, end = tokens.to(self.device), end.to(self.device)
         with self._autocast():
-            features = forward.encode_words(self.clip, tokens, end, length, placed, m).float()
+            features = forward.encode_words(self.clip, tokens, end, length, placed).float()
         return F.normalize(features, dim=-1) if normalize else features
 
     @property

@@ -73,6 +73,25 @@ def test_text_prompts_equal_plain_forward(
         assert_close(got, plain_text_features(backbone, backbone.tokenize(sentences), prompts))
 
 
+@pytest.mark.parametrize("numbers", [{0: 5, 1: 2, 2: 3}, {1: 4, 2: 1}])
+def test_fewer_deeper_prompts_replace_the_first_ones(
+    tiny: Backbone, numbers: dict[int, int], generator: torch.Generator
+) -> None:
+    images = random_images(tiny, 2, generator)
+    seen = {d: torch.randn(k, tiny.image_width, generator=generator) for d, k in numbers.items()}
+    read = {d: torch.randn(k, tiny.text_width, generator=generator) for d, k in numbers.items()}
+    sentences = placeholder_sentences(5, SENTENCES)
+    with torch.no_grad():
+        got = tiny.encode_image(images, seen)
+        assert_close(got, plain_image_features(tiny, images, seen))
+        shallowest = min(numbers)
+        assert not torch.allclose(
+            got, tiny.encode_image(images, {shallowest: seen[shallowest]}), atol=1e-3
+        )
+        text = tiny.encode_text(sentences, read)
+        assert_close(text, plain_text_features(tiny, tiny.tokenize(sentences), read))
+
+
 def test_placeholders_take_one_token_each(tiny: Backbone, small: Backbone) -> None:
     for backbone in (tiny, small):
         tokens = backbone.tokenize(["a cat", *placeholder_sentences(4, ["a cat"])])
@@ -105,7 +124,11 @@ def test_gradients_reach_prompts_and_images_only(
         ({0: torch.zeros(2, 64)}, r"shape \(2, 64\); expected \(m, 128\) or \(3, m, 128\)"),
         ({0: torch.zeros(2, 2, 128)}, r"shape \(2, 2, 128\)"),
         ({0: torch.zeros(128)}, r"shape \(128,\)"),
-        ({0: torch.zeros(4, 128), 2: torch.zeros(2, 128)}, "depth 2 have 2 .* depth 0 have 4"),
+        ({0: torch.zeros(2, 128), 2: torch.zeros(4, 128)}, "depth 2 have 4 .* depth 0 have 2"),
+        (
+            {1: torch.zeros(3, 128), 2: torch.zeros(1, 128), 4: torch.zeros(4, 128)},
+            "depth 4 have 4 .* depth 1 have 3: .* 3 at most",
+        ),
     ],
 )
 def test_prompts_that_do_not_fit_are_refused(prompts: dict[int, Tensor], message: str) -> None:
@@ -138,7 +161,7 @@ def plain_image_features(
         frozen = len(cut) + 1
         for depth, block in enumerate(visual.transformer.resblocks):
             if depth > 0 and depth in own:
-                rows = torch.cat([rows[:frozen], own[depth]])
+                rows = torch.cat([rows[:frozen], own[depth], rows[frozen + len(own[depth]) :]])
             rows = plain_block(rows, block, causal=False)
         features.append(layer_norm(rows, visual.ln_post)[0] @ visual.proj)
     return torch.stack(features)
