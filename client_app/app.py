@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import TypeAlias
 
 import torch
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
@@ -12,7 +13,7 @@ from client_app.state import merge_received, phase, remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig, parse_config
-from fedmvp_core.errors import FedMVPError
+from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.evaluation import correct, predict_probabilities
 from fedmvp_core.methods import Method, find_method
 from fedmvp_core.prompting import LORA, Prompting
@@ -22,6 +23,8 @@ from fedmvp_core.training import train_locally
 
 app = ClientApp()
 
+Measured: TypeAlias = int | float | list[float]
+
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
@@ -30,7 +33,7 @@ def train(message: Message, context: Context) -> Message:
     method, prompting, tensors = _receive(message, context, config)
     backbone = configured_backbone(config)
     before = Counter(backbone.encoded)
-    shard = prepared_shard(config, partition_id, clients)
+    shard = prepared_shard(config, partition_id, clients, _class_names(message))
     round_number = wire.integer(_config(message), wire.ROUND, "the server")
     current = phase(context.state)
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
@@ -39,7 +42,7 @@ def train(message: Message, context: Context) -> Message:
     trained = prompting.prompt_tensors()
     reply = {name: trained[name] for name in prompting.phase_tensors(current)}
     encoded = backbone.encoded - before
-    metrics: dict[str, int | float] = {
+    metrics: dict[str, Measured] = {
         wire.PARTITION_ID: partition_id,
         wire.NUM_EXAMPLES: len(shard.labels),
         wire.TRAIN_LOSS: result.mean_loss,
@@ -48,6 +51,7 @@ def train(message: Message, context: Context) -> Message:
         wire.IMAGES_ENCODED: encoded["images"],
         wire.SENTENCES_ENCODED: encoded["sentences"],
     }
+    metrics |= {wire.STEP_PREFIX + name: values for name, values in result.steps.items()}
     return _reply(message, reply, metrics, wire.schema_hash(tensors))
 
 
@@ -63,7 +67,7 @@ def evaluate(message: Message, context: Context) -> Message:
         task = encode_task(backbone, shard.task, feature_cache(config.cache_dir))
         images, labels = shard.validation.images, shard.validation.labels
         right = int(correct(predict_probabilities(backbone, prompting, task, images), labels).sum())
-    metrics: dict[str, int | float] = {
+    metrics: dict[str, Measured] = {
         wire.PARTITION_ID: partition_id,
         wire.NUM_EXAMPLES: len(shard.validation),
         wire.CORRECT: right,
@@ -104,6 +108,22 @@ def _config(message: Message) -> ConfigRecord:
     return record
 
 
+def _class_names(message: Message) -> tuple[str, ...]:
+    """All classes that the federation trains on, from the server.
+
+    Raises:
+        WireError: the message does not hold a list of names.
+    """
+    text = _config(message).get(wire.CLASS_NAMES)
+    try:
+        names = json.loads(str(text))
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise WireError(f"the server: '{wire.CLASS_NAMES}' is {text!r}; expected a list of names")
+    return tuple(names)
+
+
 def _server_sources(message: Message) -> tuple[str, str]:
     config = _config(message)
     return str(config[wire.SOURCES]), str(config[wire.SOURCE_FOLDER])
@@ -123,7 +143,8 @@ def _receive(
     cached_round = wire.integer(_config(message), wire.CACHED_ROUND, "the server")
     tensors = merge_received(context.state, prompts.to_torch_state_dict(), cached_round)
     method = find_method(config)
-    prompting = method.build_prompting(configured_backbone(config), config)
+    names = _class_names(message)
+    prompting = method.build_prompting(configured_backbone(config), config, names)
     schema = prompting.prompt_tensors()
     wire.check_schema(wire.schema_hash(schema), str(_config(message)[wire.SCHEMA]), "the server")
     # The merge may have changed the order; the schema's order is the one that counts.
@@ -134,7 +155,7 @@ def _receive(
 
 
 def _reply(
-    message: Message, tensors: dict[str, Tensor], metrics: dict[str, int | float], schema: str
+    message: Message, tensors: dict[str, Tensor], metrics: dict[str, Measured], schema: str
 ) -> Message:
     content = RecordDict(
         {

@@ -12,7 +12,7 @@ from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.shards import Shard, make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
-from fedmvp_core.training import PreparedShard, prepare_shard
+from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
 
 
 @lru_cache(maxsize=1)
@@ -28,9 +28,13 @@ def feature_cache(directory: str) -> FeatureCache:
 
 
 @lru_cache(maxsize=1)
+def _setting(config: RunConfig, image_size: int) -> Setting:
+    return load_setting(config, image_size)
+
+
+@lru_cache(maxsize=1)
 def _shards(config: RunConfig, clients: int, image_size: int) -> list[Shard]:
-    setting: Setting = load_setting(config, image_size)
-    return make_shards(setting, clients, config)
+    return make_shards(_setting(config, image_size), clients, config)
 
 
 def configured_backbone(config: RunConfig) -> Backbone:
@@ -44,7 +48,16 @@ def shard_of(config: RunConfig, partition_id: int, clients: int) -> Shard:
 
 
 @lru_cache(maxsize=64)
-def prepared_shard(config: RunConfig, partition_id: int, clients: int) -> PreparedShard:
-    """A shard on its device with its frozen features."""
+def prepared_shard(
+    config: RunConfig, partition_id: int, clients: int, class_names: tuple[str, ...]
+) -> PreparedShard:
+    """A shard on its device with its frozen features.
+
+    class_names: all classes of the federation, at which an attack may aim if it is configured to.
+    """
+    backbone = configured_backbone(config)
     shard = shard_of(config, partition_id, clients)
-    return prepare_shard(configured_backbone(config), shard, feature_cache(config.cache_dir))
+    attacked = None
+    if config.attack_classes == "global":
+        attacked = _setting(config, backbone.image_size).make_task(class_names)
+    return prepare_shard(backbone, shard, feature_cache(config.cache_dir), attacked)

@@ -11,8 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
-from fedmvp_core.errors import ConfigError
-from fedmvp_core.registry import DATASETS, METHODS, PARTITIONS, SETTINGS, STRATEGIES, names_in
+from fedmvp_core.adversarial.epsilon import parse_epsilon
+from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.registry import (
+    DATASETS,
+    METHODS,
+    PARTITIONS,
+    SETTINGS,
+    STRATEGIES,
+    names_in,
+)
 
 Scalar = bool | int | float | str
 
@@ -38,6 +46,13 @@ class OneOf:
 
 
 @dataclass(frozen=True)
+class Epsilon:
+    """A radius of L-infinity attacks in pixel units, [0, 1], such as "4/255"; "" where optional."""
+
+    optional: bool = False
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """One field for each key; pyproject.toml explains them, beside their defaults."""
 
@@ -56,6 +71,13 @@ class RunConfig:
     lora_rank: Annotated[int, Between(1, 1024)]
     lora_threshold: Annotated[float, Between(0)]
     lora_init: Annotated[str, OneOf(("zero", "normal"))]
+    context_length: Annotated[int, Between(1, 64)]
+    class_specific: bool
+    deep_length: Annotated[int, Between(1, 64)]
+    deep_depth: Annotated[int, Between(0)]
+    coupling: Annotated[str, OneOf(("text-to-image", "image-to-text", "independent"))]
+    coupled_prompts: bool
+    pad_size: Annotated[int, Between(0)]
     dataset: Annotated[str, OneOf(group=DATASETS)]
     data_dir: str
     template: str
@@ -75,6 +97,22 @@ class RunConfig:
     momentum: Annotated[float, Between(0, 1)]
     weight_decay: Annotated[float, Between(0)]
     alpha: Annotated[float, Between(0)]
+    beta: Annotated[float, Between(0)]
+    capt_weight: Annotated[float, Between(0)]
+    alpha_cons: Annotated[str, OneOf(("constant", "ce-ratio", "confidence"))]
+    alpha_cons_value: Annotated[float, Between(0, 1)]
+    alpha_cons_per: Annotated[str, OneOf(("batch", "sample"))]
+    epsilon: Annotated[str, Epsilon()]
+    attack_steps: Annotated[int, Between(1)]
+    attack_step_size: Annotated[str, Epsilon(optional=True)]
+    attack_classes: Annotated[str, OneOf(("local", "global"))]
+    attack_prompt: Annotated[str, OneOf(("on-the-fly", "constant", "perturbed"))]
+    perturb_rate: Annotated[float, Between(0)]
+    robust_attack: str
+    robust_epsilon: Annotated[str, Epsilon(optional=True)]
+    robust_steps: Annotated[int, Between(1)]
+    robust_every: Annotated[int, Between(0)]
+    robust_images: Annotated[int, Between(0)]
     strategy: Annotated[str, OneOf(group=STRATEGIES)]
     weighting: Annotated[str, OneOf(("uniform", "examples"))]
     rounds: Annotated[int, Between(0)]
@@ -129,10 +167,14 @@ def _kebab(name: str) -> str:
 def _check(key: str, value: Any, kind: Any) -> Scalar:
     """The value of one key, converted without loss (3 -> 3.0), or a ConfigError."""
     plain, *limits = get_args(kind) or (kind,)
+    if any(isinstance(limit, Epsilon) for limit in limits) and type(value) in (int, float):
+        value = str(value)  # "4/255" and 0.0157 are both fine
     converted: Scalar = _convert(key, value, plain)
     for limit in limits:
         if isinstance(limit, Between):
             _check_range(key, float(converted), limit)
+        elif isinstance(limit, Epsilon):
+            _check_epsilon(key, str(converted), limit)
         elif converted not in limit.choices():
             raise ConfigError(
                 f"{key} is '{converted}'; allowed: {', '.join(limit.choices()) or 'none'}"
@@ -145,6 +187,14 @@ def _check_range(key: str, value: float, limit: Between) -> None:
     if not (limit.low <= value <= limit.high) or math.isinf(value):
         high = "" if math.isinf(limit.high) else f" to {limit.high:g}"
         raise ConfigError(f"{key} is {value:g}; allowed: {limit.low:g}{high or ' or more'}")
+
+
+def _check_epsilon(key: str, text: str, limit: Epsilon) -> None:
+    if text or not limit.optional:
+        try:
+            parse_epsilon(text)
+        except FedMVPError as error:
+            raise ConfigError(f"{key}: {error}") from None
 
 
 def _convert(key: str, value: Any, kind: type) -> Any:
@@ -166,6 +216,9 @@ def _check_together(config: RunConfig) -> None:
         raise ConfigError(
             f"attribute-template is '{config.attribute_template}'; it must hold {{attribute}}"
         )
+    _check_attack(config.robust_attack)
+    if config.attack_step_size and parse_epsilon(config.attack_step_size) == 0:
+        raise ConfigError("attack-step-size is 0; allowed: above 0, up to 1, or '' for 2/3 epsilon")
     if config.fraction_train == 0:
         raise ConfigError("fraction-train is 0.0; allowed: above 0, up to 1")
     if config.pretrained == "embedded" and config.backbone != "tiny":
@@ -179,3 +232,13 @@ def _check_together(config: RunConfig) -> None:
         )
     if not config.run_name or "/" in config.run_name or config.run_name in (".", ".."):
         raise ConfigError(f"run-name is '{config.run_name}'; allowed: a folder name without '/'")
+
+
+def _check_attack(name: str) -> None:
+    from fedmvp_core.adversarial.attacks import evaluation_attack  # torch, which most keys spare
+
+    if name != "none":
+        try:
+            evaluation_attack(name)
+        except FedMVPError as error:
+            raise ConfigError(f"robust-attack: {error}, none") from None

@@ -8,56 +8,37 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
+from fedmvp_core.adversarial.attacking import attacking
+from fedmvp_core.adversarial.training_attack import TrainingAttack
+from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import FedMVPError
+from fedmvp_core.local_model import LocalModel
 from fedmvp_core.methods import Method
 from fedmvp_core.objectives import Batch
-from fedmvp_core.prompting import Features, Prompting
+from fedmvp_core.prepared_shard import PreparedShard
+from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
-from fedmvp_core.tasks import EncodedTask, encode_task
 
 FLIP_PROBABILITY = 0.5  # of the view x' whose frozen feature is the consistency target
 
 
 @dataclass(frozen=True)
-class PreparedShard:
-    """A shard on its device, with everything frozen already encoded.
-
-    images: (n, 3, size, size) uint8. labels: (n,). frozen_views: (2, n, d), unit frozen features of
-    the images and of their mirror images.
-    """
-
-    partition_id: int
-    images: Tensor
-    labels: Tensor
-    frozen_views: Tensor
-    task: EncodedTask
-
-
-@dataclass(frozen=True)
 class TrainingResult:
-    """mean_loss over all batches, last_loss of the last one; seconds of local work."""
+    """seconds of local work; steps: what each step measured, by name, "loss" among them."""
 
-    mean_loss: float
-    last_loss: float
     seconds: float
+    steps: dict[str, list[float]]
 
+    @property
+    def mean_loss(self) -> float:
+        """Over all steps."""
+        return sum(self.steps["loss"]) / len(self.steps["loss"])
 
-def prepare_shard(backbone: Backbone, shard: Shard, cache: FeatureCache) -> PreparedShard:
-    """Move a shard to the backbone's device and encode what stays frozen, once."""
-    images = shard.images.images.to(backbone.device)
-    frozen_views = torch.stack(
-        [cached_image_features(backbone, view, cache) for view in (images, images.flip(-1))]
-    )
-    return PreparedShard(
-        partition_id=shard.partition_id,
-        images=images,
-        labels=shard.images.labels.to(backbone.device),
-        frozen_views=frozen_views,
-        task=encode_task(backbone, shard.task, cache),
-    )
+    @property
+    def last_loss(self) -> float:
+        """Of the last step."""
+        return self.steps["loss"][-1]
 
 
 def learning_rate(config: RunConfig, round: int) -> float:
@@ -94,26 +75,32 @@ def train_locally(
         weight_decay=config.weight_decay,
     )
     draw = generator(config.seed, "local training", round, shard.partition_id)
-
-    def predict(images: Tensor) -> tuple[Features, Tensor]:
-        features = prompting(backbone, images, shard.task)
-        return features, features.logits(backbone.logit_scale)
-
-    losses: list[Tensor] = []
+    attack_draw = generator(config.seed, "attack in training", round, shard.partition_id)
+    attack = method.attack(config) if method.attack is not None else None
+    measured: list[dict[str, Tensor]] = []
     for _ in range(config.local_epochs):
-        for batch in _batches(shard, config.batch_size, draw):
-            loss = objective(predict, batch)
+        for batch in _batches(backbone, shard, config.batch_size, draw):
+            model = LocalModel(backbone, prompting, shard)
+            if attack is not None:
+                batch = _attacked(model, attack, batch, attack_draw)
+            loss = objective(model.predict, batch)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.value.backward()
             optimizer.step()
-            losses.append(loss.detach())
-    history = torch.stack(losses).tolist()  # one transfer from the device, after the last step
-    _check_finite(history, shard.partition_id, round)
-    return TrainingResult(
-        mean_loss=sum(history) / len(history),
-        last_loss=history[-1],
-        seconds=time.perf_counter() - started,
-    )
+            measured.append({"loss": loss.value.detach(), **loss.measured})
+    # One transfer from the device for each quantity, after the last step.
+    steps = {name: torch.stack([step[name] for step in measured]).tolist() for name in measured[0]}
+    _check_finite(steps["loss"], shard.partition_id, round)
+    return TrainingResult(time.perf_counter() - started, steps)
+
+
+def _attacked(
+    model: LocalModel, attack: TrainingAttack, batch: Batch, draw: torch.Generator
+) -> Batch:
+    """The batch with the attack's answer to it; prompt tensors get no gradients meanwhile."""
+    with attacking(model.prompting):
+        labels = model.shard.attack_rows[batch.labels]
+        return batch._replace(adversarial=attack(model, batch.images, labels, draw))
 
 
 def _select_trained(prompting: Prompting, phase: str) -> list[torch.nn.Parameter]:
@@ -124,14 +111,18 @@ def _select_trained(prompting: Prompting, phase: str) -> list[torch.nn.Parameter
     return [parameter for parameter in prompting.parameters() if parameter.requires_grad]
 
 
-def _batches(shard: PreparedShard, batch_size: int, draw: torch.Generator) -> Iterator[Batch]:
+def _batches(
+    backbone: Backbone, shard: PreparedShard, batch_size: int, draw: torch.Generator
+) -> Iterator[Batch]:
     """One epoch in a drawn order; the last batch may be smaller, and is trained too."""
+    frozen_logits = backbone.logit_scale * shard.frozen_views[0] @ shard.task.zero_shot_features.T
     order = torch.randperm(len(shard.labels), generator=draw)
     flipped = (torch.rand(len(order), generator=draw) < FLIP_PROBABILITY).long()
     order, flipped = order.to(shard.labels.device), flipped.to(shard.labels.device)
     for at, view in zip(order.split(batch_size), flipped.split(batch_size), strict=True):
         images = shard.images[at].float() / 255
-        yield Batch(images, shard.labels[at], shard.frozen_views[view, at])
+        frozen = shard.frozen_views[view, at], frozen_logits[at]
+        yield Batch(images, shard.labels[at], *frozen, adversarial=images)
 
 
 def _check_finite(history: list[float], partition_id: int, round: int) -> None:

@@ -20,6 +20,7 @@ ROUND = "server-round"
 SCHEMA = "schema-hash"
 SOURCES = "source-hash"
 SOURCE_FOLDER = "source-folder"
+CLASS_NAMES = "class-names"  # JSON list: all classes that the federation trains on
 CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
 
 # Keys of METRICS.
@@ -31,6 +32,7 @@ LORA_PHASE = "lora-phase"
 IMAGES_ENCODED = "images-encoded"
 SENTENCES_ENCODED = "sentences-encoded"
 CORRECT = "correct"
+STEP_PREFIX = "step-"  # of what every step measured: a list of numbers, such as "step-loss"
 
 # Keys of DESCRIPTION; the rest of it is class and domain counts as JSON.
 NUM_PARTITIONS = "num-partitions"
@@ -103,6 +105,20 @@ def number(record: Mapping[str, object], key: str, sender: str) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise WireError(f"{sender}: '{key}' is {value!r}; expected a finite number")
     return float(value)
+
+
+def numbers(record: Mapping[str, object], key: str, sender: str) -> list[float]:
+    """A list of finite numbers out of a record.
+
+    Raises:
+        WireError: the key is missing, or holds something else.
+    """
+    values = record.get(key)
+    if not isinstance(values, list) or not all(
+        isinstance(value, int | float) and math.isfinite(value) for value in values
+    ):
+        raise WireError(f"{sender}: '{key}' is not a list of finite numbers")
+    return [float(value) for value in values]
 
 
 def num_bytes(tensors: Mapping[str, Tensor]) -> int:

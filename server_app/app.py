@@ -21,6 +21,7 @@ from server_app.central_evaluation import CentralEvaluation
 from server_app.federation import PromptFederation
 from server_app.logs import logger
 from server_app.nodes import find_nodes
+from server_app.robust_evaluation import ROBUST, RobustEvaluation, attack_label
 from server_app.run_folder import RunFolder
 
 app = ServerApp()
@@ -54,6 +55,7 @@ class _Server:
     backbone: Backbone
     prompting: Prompting
     evaluation: CentralEvaluation
+    robust: RobustEvaluation | None
 
     def evaluate(self, round: int, tensors: Mapping[str, Tensor]) -> None:
         """Test prompt tensors, record the accuracies."""
@@ -62,21 +64,45 @@ class _Server:
         for split, accuracy in accuracies.items():
             self.folder.record(round, split, "accuracy", accuracy)
         self.folder.write_metrics()
-        clients = client_name(0)[:-3]
-        shown = {name: value for name, value in accuracies.items() if not name.startswith(clients)}
+        shown = _shown(accuracies)
         self.folder.event("evaluation", round=round, accuracy=shown)
-        logger.info("round %d: %s", round, {name: round_to(value) for name, value in shown.items()})
+        logger.info("round %d: %s", round, _rounded(shown))
 
     def after_round(self, round: int, tensors: Mapping[str, Tensor]) -> None:
         """Keep a checkpoint each round; test every few rounds and after the last."""
         self.folder.write_checkpoint(round, tensors, self.backbone.weights_hash)
-        if round % self.config.evaluate_every == 0 or round == self.config.rounds:
+        last = round == self.config.rounds
+        if last or round % self.config.evaluate_every == 0:
             self.evaluate(round, tensors)
+        # The last attack is on all images, when the prompts are final.
+        if not last and self.config.robust_every and round % self.config.robust_every == 0:
+            self.attack(round, self.prompting, every_image=False)
+
+    def attack(self, round: int, prompting: Prompting | None, every_image: bool) -> None:
+        """Measure what the configured attack leaves; prompting None: of zero-shot CLIP."""
+        if self.robust is None:
+            return
+        measured = self.robust(prompting, round, every_image)
+        for split, metrics in measured.items():
+            for metric, value in metrics.items():
+                self.folder.record(round, split, metric, value)
+        self.folder.write_metrics()
+        if prompting is not None:
+            label = ROBUST + attack_label(self.config)
+            shown = _shown({split: m[label] for split, m in measured.items() if label in m})
+            self.folder.event("robust-evaluation", round=round, attack=label, accuracy=shown)
+            logger.info("round %d: %s %s", round, label, _rounded(shown))
 
 
-def round_to(value: float) -> float:
+def _shown(accuracies: Mapping[str, float]) -> dict[str, float]:
+    """Without the rows of single clients."""
+    clients = client_name(0)[:-3]
+    return {name: value for name, value in accuracies.items() if not name.startswith(clients)}
+
+
+def _rounded(accuracies: Mapping[str, float]) -> dict[str, float]:
     """Four digits are enough for a log line."""
-    return round(value, 4)
+    return {name: round(value, 4) for name, value in accuracies.items()}
 
 
 def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
@@ -88,15 +114,17 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     )
     folder.write_environment(str(backbone.device))
     method = find_method(config)
-    prompting = method.build_prompting(backbone, config)
+    setting = load_setting(config, backbone.image_size)
+    class_names = setting.train.class_names
+    prompting = method.build_prompting(backbone, config, class_names)
     nodes = find_nodes(grid, config)
     folder.write_shards(nodes)
-    setting = load_setting(config, backbone.image_size)
     cache = FeatureCache(cache_directory(config.cache_dir) / "features")
     shards = make_shards(setting, len(nodes), config)
-    server = _Server(
-        config, folder, backbone, prompting, CentralEvaluation(backbone, setting, shards, cache)
-    )
+    central = CentralEvaluation(backbone, setting, shards, cache)
+    attacked = config.robust_attack != "none"
+    robust = RobustEvaluation(backbone, config, central) if attacked else None
+    server = _Server(config, folder, backbone, prompting, central, robust)
     rounds = config.rounds if method.objective is not None else 0
     tensors = prompting.prompt_tensors()
     numbers = sum(tensor.numel() for tensor in tensors.values())
@@ -106,10 +134,12 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     folder.write_checkpoint(0, tensors, backbone.weights_hash)
     server.evaluate(0, tensors)
     if rounds:
+        server.attack(0, prompting, every_image=False)
         federation = PromptFederation(
             config=config,
             nodes=nodes,
             prompting=prompting,
+            class_names=class_names,
             aggregate=find(STRATEGIES, config.strategy)(config),
             folder=folder,
             after_round=server.after_round,
@@ -121,6 +151,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
             timeout=config.round_timeout,
         )
         prompting.load_prompt_tensors(federation.tensors)
+    server.attack(rounds, prompting, every_image=True)
+    server.attack(0, None, every_image=True)
     folder.write_classes(server.evaluation.by_class(prompting))
     folder.write_metrics()
     folder.write_environment(str(backbone.device))

@@ -18,32 +18,35 @@ LOCAL = "local"
 
 
 class CentralEvaluation:
-    """Tests prompt tensors on every split; tasks are encoded and zero-shot is measured once."""
+    """Tests prompt tensors on every split; tasks are encoded and zero-shot is measured once.
+
+    splits: the setting's. local: each client's own classes. tasks: by the split's name.
+    """
 
     def __init__(
         self, backbone: Backbone, setting: Setting, shards: list[Shard], cache: FeatureCache
     ) -> None:
         self._backbone, self._summary = backbone, setting.summary
-        self._splits = setting.evaluations
+        self.splits = setting.evaluations
         # A client without test images of its classes cannot be measured.
-        self._local = tuple(e for e in local_evaluations(setting, shards) if len(e.images))
-        self._tasks: dict[str, EncodedTask] = {
+        self.local = tuple(e for e in local_evaluations(setting, shards) if len(e.images))
+        self.tasks: dict[str, EncodedTask] = {
             split.name: encode_task(backbone, split.task, cache)
-            for split in (*self._splits, *self._local)
+            for split in (*self.splits, *self.local)
         }
-        frozen = {split.name: _frozen(backbone, split.images, cache) for split in self._splits}
+        frozen = {split.name: _frozen(backbone, split.images, cache) for split in self.splits}
         if setting.local is not None:
             # Rows of one set's features: no image is encoded again for the client that it is of.
             features = _frozen(backbone, setting.local, cache)
-            for split in self._local:
+            for split in self.local:
                 rows = _rows_of(setting.local, split.task.class_names).to(features.device)
                 frozen[split.name] = features[rows]
         self._zero_shot = {
             split.name: correct(
-                zero_shot_probabilities(backbone, self._tasks[split.name], frozen[split.name]),
+                zero_shot_probabilities(backbone, self.tasks[split.name], frozen[split.name]),
                 split.images.labels,
             )
-            for split in (*self._splits, *self._local)
+            for split in (*self.splits, *self.local)
         }
 
     def zero_shot(self) -> dict[str, float]:
@@ -57,7 +60,7 @@ class CentralEvaluation:
     def by_class(self, prompting: Prompting) -> list[tuple[str, str, int, float, float]]:
         """(split, class, images, zero-shot accuracy, accuracy) for the setting's splits."""
         rows = []
-        for split in self._splits:
+        for split in self.splits:
             tuned, frozen = self._correct(prompting, split), self._zero_shot[split.name]
             for label, name in enumerate(split.task.class_names):
                 members = split.images.labels == label
@@ -68,19 +71,23 @@ class CentralEvaluation:
 
     def _all_correct(self, prompting: Prompting) -> dict[str, Tensor]:
         return {
-            split.name: self._correct(prompting, split) for split in (*self._splits, *self._local)
+            split.name: self._correct(prompting, split) for split in (*self.splits, *self.local)
         }
 
     def _correct(self, prompting: Prompting, split: Evaluation) -> Tensor:
         images, labels = split.images.images, split.images.labels
-        task = self._tasks[split.name]
+        task = self.tasks[split.name]
         return correct(predict_probabilities(self._backbone, prompting, task, images), labels)
 
     def _accuracies(self, results: dict[str, Tensor]) -> dict[str, float]:
-        accuracies = {name: _fraction(result) for name, result in results.items()}
-        if self._local:
+        return self.with_summary({name: _fraction(result) for name, result in results.items()})
+
+    def with_summary(self, accuracies: dict[str, float]) -> dict[str, float]:
+        """Accuracies of splits and clients with `local` and the setting's summary added."""
+        accuracies = dict(accuracies)
+        if self.local:
             # Every client counts the same, however many test images its classes have.
-            accuracies[LOCAL] = mean(accuracies[split.name] for split in self._local)
+            accuracies[LOCAL] = mean(accuracies[split.name] for split in self.local)
         summary = self._summary(accuracies)
         if summary is not None:
             accuracies[summary[0]] = summary[1]

@@ -5,6 +5,7 @@ and replies are averaged in the order of partition ids, so that results do not d
 finishes first.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -40,12 +41,14 @@ class PromptFederation(Strategy):
         config: RunConfig,
         nodes: Sequence[Node],
         prompting: Prompting,
+        class_names: Sequence[str],
         aggregate: Aggregate,
         folder: RunFolder,
         after_round: Callable[[int, Mapping[str, Tensor]], None],
     ) -> None:
         self.config, self.nodes, self.folder = config, list(nodes), folder
         self.prompting, self.aggregate, self.after_round = prompting, aggregate, after_round
+        self.class_names = json.dumps(list(class_names), ensure_ascii=False)
         self.tensors = prompting.prompt_tensors()
         self._schema = dict(self.tensors)
         self._changed_in = dict.fromkeys(self.tensors, 0)  # round whose average wrote the tensor
@@ -157,6 +160,7 @@ class PromptFederation(Strategy):
                     wire.ROUND: round,
                     wire.SCHEMA: schema,
                     wire.CACHED_ROUND: held,
+                    wire.CLASS_NAMES: self.class_names,
                     wire.SOURCES: source_hash(),
                     wire.SOURCE_FOLDER: str(source_folder()),
                 }
@@ -172,11 +176,15 @@ class PromptFederation(Strategy):
         for update, reported in zip(updates, metrics, strict=True):
             split = client_name(update.partition_id)
             for key in REPORTED:
-                self.folder.record(round, split, key, reported[key])
+                self.folder.record(round, split, key, reported.metrics[key])
+            for key, values in reported.steps.items():
+                if key != "loss" and values:  # its mean is the train-loss above
+                    self.folder.record(round, split, key, sum(values) / len(values))
+            self.folder.append_steps(round, split, reported.steps)
             self.folder.record(round, split, "bytes-up", wire.num_bytes(update.tensors))
             self.folder.record(round, split, "bytes-down", self._sent[update.partition_id])
         totals = {
-            "loss": sum(reported[wire.TRAIN_LOSS] for reported in metrics) / len(metrics),
+            "loss": sum(reported.metrics[wire.TRAIN_LOSS] for reported in metrics) / len(metrics),
             "seconds": time.monotonic() - self._started,
             "clients": len(updates),
             "failed-clients": len(self._sent) - len(updates),

@@ -6,7 +6,6 @@ not finite is refused with one sentence; the others of the round still count.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from torch import Tensor
@@ -24,7 +23,14 @@ REPORTED = (
     wire.IMAGES_ENCODED,
     wire.SENTENCES_ENCODED,
 )
-Reported: TypeAlias = dict[str, float]  # the metrics of one reply
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What one reply says beside its tensors: numbers by name, and a list of them for each step."""
+
+    metrics: dict[str, float]
+    steps: dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,12 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
     phase = LORA if wire.integer(metrics, wire.LORA_PHASE, sender) else FULL
     wire.check_prompt_tensors(tensors, asked.schema, asked.phase_tensors(phase), sender)
     reported = {key: wire.number(metrics, key, sender) for key in REPORTED}
-    return Update(partition_id, tensors, num_examples), reported
+    steps = {
+        key.removeprefix(wire.STEP_PREFIX): wire.numbers(metrics, key, sender)
+        for key in metrics
+        if key.startswith(wire.STEP_PREFIX)
+    }
+    return Update(partition_id, tensors, num_examples), Reported(reported, steps)
 
 
 def _records(reply: Message) -> tuple[ArrayRecord, MetricRecord, ConfigRecord]:

@@ -26,6 +26,7 @@ LEFT_BEHIND = (
     "progress.jsonl",
     "report.html",
     "shards.json",
+    "steps.csv",
 )
 VERSIONED = ("fedmvp", "torch", "open_clip_torch", "flwr", "ray", "numpy")
 
@@ -99,6 +100,19 @@ class RunFolder:
     def write_metrics(self) -> None:
         """Write metrics.csv as it stands."""
         self._write_table("metrics.csv", ("round", "split", "metric", "value"), self._rows)
+
+    def append_steps(self, round: int, split: str, steps: Mapping[str, Sequence[float]]) -> None:
+        """What every local step of a client measured, in steps.csv."""
+        path = self.path / "steps.csv"
+        new = not path.exists()
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(("round", "split", "step", "metric", "value"))
+            for metric, values in steps.items():
+                writer.writerows(
+                    (round, split, step, metric, value) for step, value in enumerate(values, 1)
+                )
 
     def write_classes(self, rows: Sequence[tuple[str, str, int, float, float]]) -> None:
         """Accuracy by class after the last round."""

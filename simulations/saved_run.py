@@ -48,7 +48,9 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
     backbone = load_backbone(
         config.backbone, config.pretrained or None, str(choose_device(device)), "fp32"
     )
-    prompting = find_method(config).build_prompting(backbone, config)
+    setting = load_setting(config, backbone.image_size)
+    names = setting.train.class_names
+    prompting = find_method(config).build_prompting(backbone, config, names)
     prompting.load_prompt_tensors(load_checkpoint(checkpoints, wanted, prompting.prompt_tensors()))
     return SavedRun(
         folder=folder,
@@ -56,7 +58,7 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
         round=wanted,
         backbone=backbone,
         prompting=prompting.eval(),
-        setting=load_setting(config, backbone.image_size),
+        setting=setting,
         cache=FeatureCache(cache_directory(config.cache_dir) / "features"),
     )
 

@@ -1,6 +1,7 @@
-"""The attack inside a training step: PGD on the tuned model, with text encoded once and detached."""
+"""The attack inside a training step: PGD on the tuned model, text encoded before, and detached."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -10,7 +11,9 @@ from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.config import RunConfig
 from fedmvp_core.local_model import LocalModel
 
-TrainingAttack = Callable[[LocalModel, Tensor, Tensor, torch.Generator], Tensor]
+# (model, images: (batch, 3, height, width) in [0, 1], labels: (batch,) among the attacked classes,
+# generator) -> adversarial images.
+TrainingAttack: TypeAlias = Callable[[LocalModel, Tensor, Tensor, torch.Generator], Tensor]
 
 
 def attack_radius(config: RunConfig) -> float:

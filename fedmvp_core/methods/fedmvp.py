@@ -8,14 +8,17 @@ loss falls below sigma goes on with rank-8 LoRA on the cross-attention's inputs 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.method import ClassNames, Method
 from fedmvp_core.objectives.fedmvp import fedmvp_objective
 from fedmvp_core.prompting import FULL, LORA, Prompting
 from fedmvp_core.prompting.promptformer import PromptFormer
 from fedmvp_core.seeding import generator
 
 
-def _promptformer(backbone: Backbone, config: RunConfig) -> PromptFormer:
+def build_promptformer(
+    backbone: Backbone, config: RunConfig, class_names: ClassNames
+) -> PromptFormer:
+    """PromptFormer for the backbone; raises ConfigError for heads that do not divide its width."""
     if backbone.image_width % config.attention_heads:
         raise ConfigError(
             f"attention-heads is {config.attention_heads}; allowed: a divisor of the image width "
@@ -30,12 +33,13 @@ def _promptformer(backbone: Backbone, config: RunConfig) -> PromptFormer:
     )
 
 
-def _next_phase(phase: str, last_loss: float, config: RunConfig) -> str:
+def next_phase(phase: str, last_loss: float, config: RunConfig) -> str:
     """Once in the LoRA phase, a client stays there."""
     return LORA if phase == LORA or last_loss < config.lora_threshold else FULL
 
 
-def _begin_phase(prompting: Prompting, phase: str, config: RunConfig) -> None:
+def begin_phase(prompting: Prompting, phase: str, config: RunConfig) -> None:
+    """Draw LoRA's factors at the switch when they are to be drawn as published."""
     if phase == LORA and config.lora_init == "normal":
         assert isinstance(prompting, PromptFormer)
         # The same draw at every client, so that the first average of LoRA factors is meaningful.
@@ -45,8 +49,8 @@ def _begin_phase(prompting: Prompting, phase: str, config: RunConfig) -> None:
 method = Method(
     name="fedmvp",
     paper="FedMVP (ICCV 2025)",
-    prompting=_promptformer,
+    prompting=build_promptformer,
     objective=lambda config: fedmvp_objective(config.alpha),
-    next_phase=_next_phase,
-    begin_phase=_begin_phase,
+    next_phase=next_phase,
+    begin_phase=begin_phase,
 )

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from fedmvp_core.adversarial.training_attack import TrainingAttack
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.objectives import Objective
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import METHODS, find
 from fedmvp_core.seeding import seeded_global_rng
+
+ClassNames: TypeAlias = tuple[str, ...]
 
 
 def _stay(phase: str, last_loss: float, config: RunConfig) -> str:
@@ -23,21 +27,27 @@ def _as_it_is(prompting: Prompting, phase: str, config: RunConfig) -> None:
 class Method:
     """prompting + objective + what is sent; the phases matter to methods with a LoRA phase only.
 
+    prompting: made from the backbone, the configuration and the names of all classes that the
+        federation trains on, for modules with prompt tensors of a class's own.
+    attack: makes the adversarial images of a step; None: the objective looks at clean images only.
     next_phase: phase of a client's next round from its phase and its last batch loss.
     begin_phase: called on the global prompt tensors before a client trains in a phase.
     """
 
     name: str
     paper: str
-    prompting: Callable[[Backbone, RunConfig], Prompting]
+    prompting: Callable[[Backbone, RunConfig, ClassNames], Prompting]
     objective: Callable[[RunConfig], Objective] | None
+    attack: Callable[[RunConfig], TrainingAttack] | None = None
     next_phase: Callable[[str, float, RunConfig], str] = _stay
     begin_phase: Callable[[Prompting, str, RunConfig], None] = _as_it_is
 
-    def build_prompting(self, backbone: Backbone, config: RunConfig) -> Prompting:
+    def build_prompting(
+        self, backbone: Backbone, config: RunConfig, class_names: ClassNames
+    ) -> Prompting:
         """The untrained prompting module, the same wherever it is built from the same seed."""
         with seeded_global_rng(config.seed, "initial prompt tensors"):
-            return self.prompting(backbone, config).to(backbone.device)
+            return self.prompting(backbone, config, class_names).to(backbone.device)
 
 
 def find_method(config: RunConfig) -> Method:

@@ -6,6 +6,6 @@ from fedmvp_core.prompting.none import NoPrompts
 method = Method(
     name="zs-clip",
     paper="CLIP (ICML 2021)",
-    prompting=lambda backbone, config: NoPrompts(),
+    prompting=lambda backbone, config, class_names: NoPrompts(),
     objective=None,
 )

@@ -12,14 +12,26 @@ class Batch(NamedTuple):
     """images: (batch, 3, height, width), in [0, 1]. labels: (batch,) int64.
 
     frozen_features: (batch, d), unit features of another view x' under the frozen model.
+    frozen_logits: (batch, classes), scores of the images under the frozen model and the plain
+        template.
+    adversarial: as images; the attack's answer to them, or the images themselves for a method that
+        trains without an attack.
     """
 
     images: Tensor
     labels: Tensor
     frozen_features: Tensor
+    frozen_logits: Tensor
+    adversarial: Tensor
+
+
+class Loss(NamedTuple):
+    """value: the scalar to minimise. measured: detached scalars that are logged every step."""
+
+    value: Tensor
+    measured: dict[str, Tensor]
 
 
 # Images of the local task to (features, logits: (batch, classes)).
 Predict: TypeAlias = Callable[[Tensor], tuple[Features, Tensor]]
-# The scalar loss of a batch.
-Objective: TypeAlias = Callable[[Predict, Batch], Tensor]
+Objective: TypeAlias = Callable[[Predict, Batch], Loss]

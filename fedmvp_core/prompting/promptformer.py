@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.prompting.prompting import LORA, Features, Prompting
+from fedmvp_core.prompting.prompting import LORA, Prompting
 from fedmvp_core.tasks import EncodedTask
 
 LORA_STD = 0.02
@@ -85,12 +85,12 @@ class PromptFormer(Prompting):
             {name: InputLoRA(image_width, lora_rank) for name in ("query", "key", "value")}
         )
 
-    def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
+    def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """Append the image's prompts after its patches, before the first block ([CLS; E; P])."""
         tokens = backbone.embed_patches(images)  # (batch, 1 + patches, width)
         prompts = self.prompts(tokens[:, 1:], task.attribute_features)
         features = backbone.encode_tokens(tokens, {0: prompts})
-        return Features(F.normalize(features, dim=-1), task.class_features)
+        return F.normalize(features, dim=-1)
 
     def prompts(self, patches: Tensor, attributes: Tensor) -> Tensor:
         """patches: (batch, patches, width); attributes: (attributes, text_width).

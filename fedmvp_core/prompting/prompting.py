@@ -30,8 +30,21 @@ class Prompting(nn.Module, ABC):
     """A trainable module whose parameters are the prompt tensors; the backbone stays outside."""
 
     @abstractmethod
+    def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
+        """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d)."""
+
+    def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
+        """(classes, d) of the task's classes; the frozen ones unless the module prompts text.
+
+        It does not depend on images, so a step encodes text once, whatever the number of images.
+        """
+        return task.class_features
+
     def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
         """images: (batch, 3, height, width), in [0, 1] -> prompted features for the task."""
+        return Features(
+            self.image_features(backbone, images, task), self.class_features(backbone, task)
+        )
 
     def phase_tensors(self, phase: str) -> tuple[str, ...]:
         """Names of the prompt tensors that are trained and sent in a phase; all by default."""

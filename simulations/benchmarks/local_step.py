@@ -74,7 +74,8 @@ def _sides(backbone: Backbone, batch_size: int) -> dict[str, Callable[[], None]]
             features = former(backbone, pixels, encoded_task)
             return features, features.logits(backbone.logit_scale)
 
-        fedmvp_objective(10.0)(predict, Batch(images, labels, target)).backward()
+        batch = Batch(images, labels, target, torch.zeros(batch_size, CLASSES), images)
+        fedmvp_objective(10.0)(predict, batch).value.backward()
 
     def floor() -> None:
         features = F.normalize(backbone.encode_image(images, {0: ready}), dim=-1)

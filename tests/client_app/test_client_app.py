@@ -33,7 +33,7 @@ CLIENTS = 3
 
 
 def prompting_of(config: RunConfig) -> Prompting:
-    return find_method(config).build_prompting(configured_backbone(config), config)
+    return find_method(config).build_prompting(configured_backbone(config), config, ())
 
 
 def request(
@@ -48,6 +48,7 @@ def request(
         wire.ROUND: round_number,
         wire.SCHEMA: schema,
         wire.CACHED_ROUND: cached_round,
+        wire.CLASS_NAMES: json.dumps(["ant", "bee", "cow"]),
         wire.SOURCES: source_hash(),
         wire.SOURCE_FOLDER: str(source_folder()),
     }

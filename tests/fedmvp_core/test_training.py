@@ -13,13 +13,13 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.methods import Method, find_method
-from fedmvp_core.objectives import Batch, Predict
+from fedmvp_core.objectives import Batch, Loss, Predict
+from fedmvp_core.prepared_shard import prepare_shard
 from fedmvp_core.prompting import FULL, LORA, Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.training import (
     TrainingResult,
     learning_rate,
-    prepare_shard,
     train_locally,
 )
 
@@ -28,7 +28,7 @@ IMAGES, BATCH = 7, 3  # two whole batches and one image left over
 
 def start(backbone: Backbone, config: RunConfig) -> tuple[Method, Prompting]:
     method = find_method(config)
-    return method, method.build_prompting(backbone, config)
+    return method, method.build_prompting(backbone, config, ())
 
 
 def trained(
@@ -70,9 +70,13 @@ def by_hand(
         for start in range(0, IMAGES, BATCH):
             rows, flips = order[start : start + BATCH], mirrored[start : start + BATCH].long()
             batch = Batch(
-                shard.images[rows] / 255, shard.labels[rows], shard.frozen_views[flips, rows]
+                shard.images[rows] / 255,
+                shard.labels[rows],
+                shard.frozen_views[flips, rows],
+                torch.zeros(len(rows), 3),
+                shard.images[rows] / 255,
             )
-            loss = objective(predict, batch)  # type: ignore[arg-type]
+            loss = objective(predict, batch).value  # type: ignore[arg-type]
             losses.append(loss.item())
             gradients = torch.autograd.grad(loss, parameters)
             with torch.no_grad():
@@ -167,9 +171,9 @@ def test_rounds_and_clients_draw_other_orders(
         method, prompting = start(tiny_backbone, config)
         seen: list[Tensor] = []
 
-        def spy(predict: Predict, batch: Batch, seen: list[Tensor] = seen) -> Tensor:
+        def spy(predict: Predict, batch: Batch, seen: list[Tensor] = seen) -> Loss:
             seen.append(batch.images)
-            return predict(batch.images)[1].sum()
+            return Loss(predict(batch.images)[1].sum(), {})
 
         shard = prepared(tiny_backbone, IMAGES, how.get("partition_id", 0))
         spied = Method("spied", "", method.prompting, lambda config, spy=spy: spy)

@@ -52,6 +52,7 @@ def make(
             config=config,
             nodes=[Node(FIRST_NODE + i, i, 10 * (i + 1), {}, {}) for i in range(clients)],
             prompting=PromptFormer(8, 6, heads=2, lora_rank=2),
+            class_names=("ant", "bee"),
             aggregate=fedavg(config),
             folder=RunFolder(config),
             after_round=lambda round_number, tensors: None,

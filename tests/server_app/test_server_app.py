@@ -65,6 +65,7 @@ def test_what_a_run_leaves(small_run: Make) -> None:
         "progress.jsonl",
         "metrics.csv",
         "shards.json",
+        "steps.csv",
         "classes.csv",
     }
     kinds = [(event["event"], event.get("round")) for event in events(config)]

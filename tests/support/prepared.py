@@ -5,8 +5,8 @@ import torch
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
+from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
 from fedmvp_core.tasks import Task
-from fedmvp_core.training import PreparedShard, prepare_shard
 
 NAMES = ("cat", "dog", "cow")
 

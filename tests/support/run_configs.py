@@ -23,8 +23,8 @@ def defaults() -> dict[str, Any]:
 
 
 def run_config(**overrides: Any) -> RunConfig:
-    """The defaults on the CPU with random weights; overrides in snake_case."""
-    changed = {"pretrained": "", "device": "cpu", **overrides}
+    """The defaults on the CPU with random weights and no attack; overrides in snake_case."""
+    changed = {"pretrained": "", "device": "cpu", "robust_attack": "none", **overrides}
     return parse_config(
         defaults() | {key.replace("_", "-"): value for key, value in changed.items()}
     )

@@ -25,7 +25,7 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
     held = few_shot(setting.train, config.shots, config.seed, 0)
     images, labels = held.images, held.labels
     task = encode_task(backbone, setting.make_task(names), FeatureCache(None))
-    prompting = find_method(config).build_prompting(backbone, config)
+    prompting = find_method(config).build_prompting(backbone, config, ())
     with torch.no_grad():
         plain = backbone.encode_image(images, normalize=True)
         mirrored = backbone.encode_image(images.flip(-1), normalize=True)
@@ -75,7 +75,7 @@ def test_one_client_is_centralised_training(
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
-    initial = find_method(config).build_prompting(tiny_backbone, config).prompt_tensors()
+    initial = find_method(config).build_prompting(tiny_backbone, config, ()).prompt_tensors()
     moved = {name for name in initial if not torch.equal(found[name], initial[name])}
     assert any(name.startswith("lora.") for name in moved) == (lora_from == 2)
     assert any(not name.startswith("lora.") for name in moved)

@@ -33,7 +33,7 @@ def test_heads_that_do_not_divide_the_width_are_refused(
 ) -> None:
     config = default_config(attention_heads=3)
     with pytest.raises(ConfigError, match=r"attention-heads is 3; allowed: a divisor .* 128"):
-        find_method(config).build_prompting(tiny_backbone, config)
+        find_method(config).build_prompting(tiny_backbone, config, ())
 
 
 def test_the_start_depends_on_the_seed_alone(
@@ -41,7 +41,7 @@ def test_the_start_depends_on_the_seed_alone(
 ) -> None:
     def start(seed: int) -> dict[str, torch.Tensor]:
         config = default_config(seed=seed)
-        return find_method(config).build_prompting(tiny_backbone, config).prompt_tensors()
+        return find_method(config).build_prompting(tiny_backbone, config, ()).prompt_tensors()
 
     torch.manual_seed(1)
     first = start(1)
@@ -57,7 +57,7 @@ def test_sizes_come_from_the_configuration(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
     config = default_config(lora_rank=5, prompt_length=7, attention_heads=8)
-    module = find_method(config).build_prompting(tiny_backbone, config)
+    module = find_method(config).build_prompting(tiny_backbone, config, ())
     assert module.prompt_tensors()["lora.query.down"].shape == (128, 5)
     prompts = module.prompts(torch.randn(1, 64, 128), torch.randn(3, 128))
     assert prompts.shape == (1, 7, 128)

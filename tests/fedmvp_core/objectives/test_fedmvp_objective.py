@@ -23,7 +23,7 @@ def predict(images: Tensor) -> tuple[Features, Tensor]:
 def batch() -> Batch:
     images = torch.tensor([[3.0, 4.0], [1.0, 0.0]], dtype=torch.float64).view(2, 2, 1, 1)
     frozen = torch.tensor([[0.8, 0.6], [0.0, 1.0]], dtype=torch.float64)
-    return Batch(images, torch.tensor([0, 0]), frozen)
+    return Batch(images, torch.tensor([0, 0]), frozen, torch.zeros(2, 2), images)
 
 
 def cross_entropy_by_hand() -> float:
@@ -34,13 +34,13 @@ def cross_entropy_by_hand() -> float:
 
 
 def test_hand_values() -> None:
-    loss = fedmvp_objective(10.0)(predict, batch())
+    loss = fedmvp_objective(10.0)(predict, batch()).value
     consistency = ((1 - 0.96) + (1 - 0.0)) / 2
     assert float(loss) == pytest.approx(cross_entropy_by_hand() + 10 * consistency)
 
 
 def test_alpha_zero_is_cross_entropy() -> None:
-    loss = fedmvp_objective(0.0)(predict, batch())
+    loss = fedmvp_objective(0.0)(predict, batch()).value
     assert float(loss) == pytest.approx(cross_entropy_by_hand())
 
 
@@ -48,6 +48,6 @@ def test_gradient() -> None:
     images = batch().images.clone().requires_grad_()
 
     def loss(x: Tensor) -> Tensor:
-        return fedmvp_objective(10.0)(predict, batch()._replace(images=x))
+        return fedmvp_objective(10.0)(predict, batch()._replace(images=x)).value
 
     assert torch.autograd.gradcheck(loss, images)

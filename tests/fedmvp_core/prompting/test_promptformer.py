@@ -219,7 +219,7 @@ def test_gradients_equal_finite_differences(
 
 
 def build(backbone: Backbone, config: RunConfig) -> PromptFormer:
-    module = find_method(config).build_prompting(backbone, config)
+    module = find_method(config).build_prompting(backbone, config, ())
     assert isinstance(module, PromptFormer)
     return module
 

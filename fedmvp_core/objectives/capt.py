@@ -1,0 +1,67 @@
+"""CAPT's objective: clean cross-entropy and an adaptive, adversarial consistency term.
+
+L = CE(p(x), y) + lambda * [(1 - a) * KL(p(x) || p(x~)) + a * KL(p_frz(x) || p(x~))]
+
+(arXiv 2405.11154.) x~ is the attacked image, p_frz the frozen model with the plain template, and a,
+alpha_cons, adapts to how reliable the frozen model is against the tuned one. The paper's closed
+form of a is not public; the three strategies below are this project's reading of it:
+
+constant    a fixed number
+ce-ratio    CE(p(x), y) / (CE(p(x), y) + CE(p_frz(x), y)): near 1 where the frozen model is better
+confidence  p_frz(y | x): the frozen model's own belief in the right class
+"""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.objectives.divergence import divergence
+from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
+
+# Both cross-entropies may be 0 to float precision; the ratio is then undefined.
+TINY = 1e-12
+
+
+def capt_objective(config: RunConfig) -> Objective:
+    """CAPT with the configured `capt-weight` (lambda) and `alpha-cons` strategy."""
+
+    def objective(predict: Predict, batch: Batch) -> Loss:
+        _, clean = predict(batch.images)
+        _, attacked = predict(batch.adversarial)
+        consistency, measured = adversarial_consistency(clean, attacked, batch, config)
+        loss = F.cross_entropy(clean, batch.labels) + config.capt_weight * consistency
+        return Loss(loss, measured)
+
+    return objective
+
+
+def adversarial_consistency(
+    clean: Tensor, attacked: Tensor, batch: Batch, config: RunConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The bracket of the objective, averaged over the batch, and its alpha_cons for the log.
+
+    clean, attacked: (batch, classes), the tuned model's scores of x and x~.
+    """
+    alpha = alpha_cons(clean.detach(), batch.frozen_logits, batch.labels, config)
+    to_itself = divergence(clean, attacked)
+    to_frozen = divergence(batch.frozen_logits, attacked)
+    consistency = ((1 - alpha) * to_itself + alpha * to_frozen).mean()
+    return consistency, {"alpha-cons": alpha.mean()}
+
+
+def alpha_cons(clean: Tensor, frozen: Tensor, labels: Tensor, config: RunConfig) -> Tensor:
+    """The trust in the frozen model: (batch,), in [0, 1].
+
+    clean, frozen: (batch, classes), scores of the tuned and the frozen model, without a graph.
+    With `alpha-cons-per = "batch"` every image gets the batch's value.
+    """
+    if config.alpha_cons == "constant":
+        return clean.new_full((len(clean),), config.alpha_cons_value)
+    if config.alpha_cons == "confidence":
+        own = frozen.softmax(dim=-1).gather(1, labels[:, None]).squeeze(1)
+        return own.mean().expand(len(own)) if config.alpha_cons_per == "batch" else own
+    tuned = F.cross_entropy(clean, labels, reduction="none")
+    reference = F.cross_entropy(frozen, labels, reduction="none")
+    if config.alpha_cons_per == "batch":
+        tuned, reference = tuned.mean().expand(len(clean)), reference.mean().expand(len(clean))
+    return tuned / (tuned + reference + TINY)

@@ -1,0 +1,53 @@
+"""A shard on its device, with everything frozen already encoded."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
+from fedmvp_core.data.shards import Shard
+from fedmvp_core.tasks import EncodedTask, Task, encode_task
+
+
+@dataclass(frozen=True)
+class PreparedShard:
+    """What local training reads.
+
+    images: (n, 3, size, size) uint8. labels: (n,). frozen_views: (2, n, d), unit frozen features of
+    the images and of their mirror images. attack_task: the classes that an attack may aim at, and
+    attack_rows: (classes,), where the client's own stand among them.
+    """
+
+    partition_id: int
+    images: Tensor
+    labels: Tensor
+    frozen_views: Tensor
+    task: EncodedTask
+    attack_task: EncodedTask
+    attack_rows: Tensor
+
+
+def prepare_shard(
+    backbone: Backbone, shard: Shard, cache: FeatureCache, attack_task: Task | None = None
+) -> PreparedShard:
+    """Move a shard to the backbone's device and encode what stays frozen, once.
+
+    attack_task: holds at least the client's own classes; None: these alone.
+    """
+    images = shard.images.images.to(backbone.device)
+    frozen_views = torch.stack(
+        [cached_image_features(backbone, view, cache) for view in (images, images.flip(-1))]
+    )
+    task = encode_task(backbone, shard.task, cache)
+    attacked = task if attack_task is None else encode_task(backbone, attack_task, cache)
+    rows = [attacked.task.class_names.index(name) for name in shard.task.class_names]
+    return PreparedShard(
+        partition_id=shard.partition_id,
+        images=images,
+        labels=shard.images.labels.to(backbone.device),
+        frozen_views=frozen_views,
+        task=task,
+        attack_task=attacked,
+        attack_rows=torch.tensor(rows, device=backbone.device),
+    )

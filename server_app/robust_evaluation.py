@@ -1,0 +1,93 @@
+"""Central evaluation under attack: robust accuracy and image-text alignment of every split."""
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.adversarial.epsilon import parse_epsilon
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.settings import Evaluation
+from fedmvp_core.evaluation import configured_attack, evaluate_under_attack
+from fedmvp_core.prompting import Prompting
+from fedmvp_core.seeding import generator
+from server_app.central_evaluation import CentralEvaluation
+
+ZERO_SHOT = "zero-shot-"
+ROBUST, ATTACKED_IMAGES = "robust-accuracy", "attacked-images"
+ALIGNMENT, ATTACKED_ALIGNMENT = "alignment", "attacked-alignment"
+# split -> metric -> value
+Measured = dict[str, dict[str, float]]
+
+
+def attack_label(config: RunConfig) -> str:
+    """What names the attack in a metric: "[pgd-10 eps=4/255]"."""
+    return f"[{config.robust_attack}-{config.robust_steps} eps={robust_radius(config)}]"
+
+
+def robust_radius(config: RunConfig) -> str:
+    """Epsilon of the evaluation, as it was written."""
+    return config.robust_epsilon or config.epsilon
+
+
+class RobustEvaluation:
+    """Attacks the splits of the central evaluation, some images of each or all of them."""
+
+    def __init__(self, backbone: Backbone, config: RunConfig, central: CentralEvaluation) -> None:
+        self._backbone, self._config, self._central = backbone, config, central
+        self._label = attack_label(config)
+        epsilon = parse_epsilon(robust_radius(config))
+        self._attack = configured_attack(config.robust_attack, epsilon, config.robust_steps)
+
+    def __call__(self, prompting: Prompting | None, round: int, every_image: bool) -> Measured:
+        """Robust accuracy and alignments by split; prompting None: zero-shot CLIP.
+
+        every_image: False: `robust-images` of each split, the same in every round.
+        """
+        central, limit = self._central, 0 if every_image else self._config.robust_images
+        own_limit = -(-limit // max(len(central.local), 1))  # the clients share one split's number
+        results = {s.name: self._split(prompting, s, round, limit) for s in central.splits}
+        results |= {s.name: self._split(prompting, s, round, own_limit) for s in central.local}
+        robust = central.with_summary({name: r[ROBUST] for name, r in results.items()})
+        for name, value in robust.items():
+            results.setdefault(name, {})[ROBUST] = value
+        prefix = "" if prompting is not None else ZERO_SHOT
+        return {
+            split: {self._metric(metric, prefix): value for metric, value in metrics.items()}
+            for split, metrics in results.items()
+        }
+
+    def _metric(self, metric: str, prefix: str) -> str:
+        """Names say under which attack a number was found; "alignment" alone is the clean one."""
+        attacked = metric in (ROBUST, ATTACKED_ALIGNMENT)
+        return prefix + metric + (self._label if attacked else "")
+
+    def _split(
+        self, prompting: Prompting | None, split: Evaluation, round: int, limit: int
+    ) -> dict[str, float]:
+        rows = self._rows(split, limit)
+        task = self._central.tasks[split.name]
+        if len(task.task.class_names) == 1:
+            return {ROBUST: 1.0, ATTACKED_IMAGES: len(rows)}  # there is no wrong class to aim at
+        found = evaluate_under_attack(
+            self._backbone,
+            prompting,
+            task,
+            split.images.images[rows],
+            split.images.labels[rows],
+            self._attack,
+            generator(self._config.seed, f"robust evaluation of {split.name}", round),
+        )
+        return {
+            ROBUST: found.robust.double().mean().item(),
+            ALIGNMENT: found.alignment.double().mean().item(),
+            ATTACKED_ALIGNMENT: found.attacked_alignment.double().mean().item(),
+            ATTACKED_IMAGES: len(rows),
+        }
+
+    def _rows(self, split: Evaluation, limit: int) -> Tensor:
+        """Positions of the attacked images: all, or `limit` of them drawn by seed."""
+        count = len(split.images)
+        if limit == 0 or limit >= count:
+            return torch.arange(count)
+        draw = generator(self._config.seed, f"attacked images of {split.name}")
+        return torch.randperm(count, generator=draw)[:limit].sort().values
