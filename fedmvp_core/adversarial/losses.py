@@ -5,6 +5,8 @@ multi-label problem, in which a label is predicted when its logit is above 0.
 Every function returns (batch,).
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -105,6 +107,29 @@ def targeted_dlr_or_margin(logits: Tensor, labels: Tensor, targets: Tensor) -> T
     """`targeted_dlr`, or `targeted_margin` where it is undefined: under 4 classes, multi-label."""
     defined = logits.shape[1] >= 4 and not is_multi_label(labels)
     return (targeted_dlr if defined else targeted_margin)(logits, labels, targets)
+
+
+# (logits, labels, reference) -> (batch,). The reference of "kl" are clean logits (batch, classes),
+# of "dlr-targeted" target classes (batch,); the others do not look at theirs.
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+LOSSES: dict[str, Loss] = {
+    "ce": lambda logits, labels, _: cross_entropy(logits, labels),
+    "margin": lambda logits, labels, _: margin(logits, labels),
+    "dlr": lambda logits, labels, _: dlr_or_margin(logits, labels),
+    "kl": lambda logits, labels, clean_logits: kl_divergence(logits, clean_logits, labels),
+    "dlr-targeted": targeted_dlr_or_margin,
+}
+
+
+def loss_named(name: str, allowed: tuple[str, ...]) -> Loss:
+    """The loss of that name.
+
+    Raises:
+        AttackError: not one of `allowed`.
+    """
+    if name not in allowed:
+        raise AttackError(f"loss is '{name}'; allowed: {', '.join(allowed)}")
+    return LOSSES[name]
 
 
 def _refuse_undefined(name: str, logits: Tensor, labels: Tensor, needed: int) -> None:

@@ -1,14 +1,15 @@
 """What gradient attacks are made of: the ball, the random start, the gradient of the images."""
 
-from collections.abc import Callable
+import logging
 
 import torch
 from torch import Tensor
 
 from fedmvp_core.adversarial.inputs import LogitsFunction
+from fedmvp_core.adversarial.losses import Loss
 from fedmvp_core.errors import AttackError
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # logits (batch, classes), labels -> (batch,)
+logger = logging.getLogger(__name__)
 
 
 def ball(images: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -31,7 +32,7 @@ def uniform_noise(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def input_gradient(
-    logits_of: LogitsFunction, loss_of: Loss, images: Tensor, labels: Tensor
+    logits_of: LogitsFunction, loss_of: Loss, images: Tensor, labels: Tensor, reference: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One forward and one backward pass, to the images only.
 
@@ -52,11 +53,32 @@ def input_gradient(
                 "the model's logits have no gradient with respect to the images: it detaches them, "
                 "or runs under no_grad"
             )
-        losses = loss_of(logits, labels)
+        losses = loss_of(logits, labels, reference)
         (gradient,) = torch.autograd.grad(losses.sum(), images, allow_unused=True)
     if gradient is None:
         raise AttackError("the model's logits do not depend on the images: nothing to attack")
     return gradient, losses.detach(), logits.detach()
+
+
+def all_finite(*tensors: Tensor) -> Tensor:
+    """() bool: no NaN and no infinity. Gather it over the steps: looking at it waits for a GPU."""
+    return torch.stack([tensor.isfinite().all() for tensor in tensors]).all()
+
+
+def warn_of_vanished(gradient: Tensor, attack: str) -> None:
+    """Log how many images have a gradient of exactly 0: no signed step can move them.
+
+    Their robustness against this attack is masking, not strength.
+    """
+    vanished = int((gradient.flatten(1) == 0).all(dim=1).sum())
+    if vanished:
+        logger.warning(
+            "%s: %d of %d images have a gradient of 0, so this attack proves nothing about them; "
+            "'ensemble' also runs losses blind to scale and a gradient-free attack",
+            attack,
+            vanished,
+            len(gradient),
+        )
 
 
 def refuse_non_finite(finite: Tensor, what: str) -> None:

@@ -6,7 +6,7 @@ from torch import Tensor
 from fedmvp_core.adversarial import losses
 from fedmvp_core.adversarial.inputs import LogitsFunction, check_inputs, checked_logits
 from fedmvp_core.adversarial.perturbation import (
-    Loss,
+    all_finite,
     ball,
     input_gradient,
     own_generator,
@@ -54,7 +54,8 @@ def pgd(
     """
     check_inputs(images, labels, epsilon, steps, step_size)
     logits_of = checked_logits(logits_fn, labels)
-    loss_of = _loss(loss, logits_of, images, labels, targets, random_start)
+    loss_of = losses.loss_named(loss, LOSSES)
+    reference = _reference(loss, logits_of, images, labels, targets, random_start)
     lower, upper = ball(images, epsilon)
     adversarial = images.detach()
     if random_start:
@@ -62,28 +63,26 @@ def pgd(
         adversarial = torch.clamp(adversarial + epsilon * noise, lower, upper)
     finite = torch.ones((), dtype=torch.bool, device=images.device)
     for _ in range(steps):
-        gradient, values, _ = input_gradient(logits_of, loss_of, adversarial, labels)
-        # Looked at after the loop only: on a GPU each look would wait for all work queued.
-        finite &= values.isfinite().all() & gradient.isfinite().all()
+        gradient, values, _ = input_gradient(logits_of, loss_of, adversarial, labels, reference)
+        finite &= all_finite(gradient, values)
         adversarial = torch.clamp(adversarial + step_size * gradient.sign(), lower, upper)
     refuse_non_finite(finite, "pgd")
     return adversarial
 
 
-def _loss(
-    name: str,
+def _reference(
+    loss: str,
     logits_of: LogitsFunction,
     images: Tensor,
     labels: Tensor,
     targets: Tensor | None,
     random_start: bool,
-) -> Loss:
-    if name not in LOSSES:
-        raise AttackError(f"loss is '{name}'; allowed: {', '.join(LOSSES)}")
-    if name != "kl":
+) -> Tensor:
+    """What the loss looks at beside logits and labels: clean logits for "kl", else nothing."""
+    if loss != "kl":
         if targets is not None:
-            raise AttackError(f"targets are for loss 'kl', not '{name}'")
-        return losses.cross_entropy if name == "ce" else losses.margin
+            raise AttackError(f"targets are for loss 'kl', not '{loss}'")
+        return labels
     if targets is None:
         if not random_start:
             raise AttackError(
@@ -91,9 +90,8 @@ def _loss(
             )
         with torch.no_grad():
             targets = logits_of(images)
-    clean_logits = targets.detach()
-    if clean_logits.ndim != 2 or len(clean_logits) != len(images):
+    if targets.ndim != 2 or len(targets) != len(images):
         raise AttackError(
-            f"targets have shape {tuple(clean_logits.shape)}; allowed: ({len(images)}, classes)"
+            f"targets have shape {tuple(targets.shape)}; allowed: ({len(images)}, classes)"
         )
-    return lambda logits, labels: losses.kl_divergence(logits, clean_logits, labels)
+    return targets.detach()
