@@ -221,10 +221,11 @@ def _check_together(config: RunConfig) -> None:
         raise ConfigError("attack-step-size is 0; allowed: above 0, up to 1, or '' for 2/3 epsilon")
     if config.fraction_train == 0:
         raise ConfigError("fraction-train is 0.0; allowed: above 0, up to 1")
-    if config.pretrained == "embedded" and config.backbone != "tiny":
+    if config.pretrained in ("embedded", "embedded-robust") and config.backbone != "tiny":
         raise ConfigError(
-            f"pretrained is 'embedded' but backbone is '{config.backbone}'; embedded weights exist "
-            "for backbone 'tiny' only: name an open_clip tag, a checkpoint's path, or '' for random"
+            f"pretrained is '{config.pretrained}' but backbone is '{config.backbone}'; embedded "
+            "weights exist for backbone 'tiny' only: name an open_clip tag, a checkpoint's path, "
+            "or '' for random"
         )
     if config.dataset == "imagefolder" and not config.data_dir:
         raise ConfigError(

@@ -14,8 +14,13 @@ from fedmvp_core.errors import CheckpointError
 CONFIG_FILE = "tiny_clip/config.json"
 MERGES_FILE = "tiny_clip/merges.txt.gz"
 
-# What `pretrained` may name for the tiny backbone.
-EMBEDDED_WEIGHTS = {"embedded": "tiny_clip/model.safetensors"}
+_WHOLE = "tiny_clip/model.safetensors"
+# What `pretrained` may name for the tiny backbone: a whole CLIP, and an image tower that goes into
+# it. "embedded-robust" was fine-tuned against attacks and shares the text tower.
+EMBEDDED_WEIGHTS = {
+    "embedded": (_WHOLE,),
+    "embedded-robust": (_WHOLE, "tiny_clip/robust.safetensors"),
+}
 
 
 def asset_root() -> Path:

@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import open_clip
@@ -31,12 +32,14 @@ class ModelConfig:
         name: as the user gave it, slashes turned into hyphens.
         architecture: keyword arguments of `open_clip.CLIP`.
         mean, std: per channel, for pixels in [0, 1].
+        folder: where the config was read, if it is one of open_clip's folders (see `folders`).
     """
 
     name: str
     architecture: dict[str, Any]
     mean: tuple[float, ...] = OPENAI_DATASET_MEAN
     std: tuple[float, ...] = OPENAI_DATASET_STD
+    folder: Path | None = None
 
 
 def open_clip_config(name: str) -> ModelConfig:
@@ -59,7 +62,10 @@ def _close_names(name: str) -> str:
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=5, cutoff=0.6)
     if not close:
-        return ": use 'tiny', or a ViT of open_clip.list_models() such as 'ViT-B-16'."
+        return (
+            ": use 'tiny', a ViT of open_clip.list_models() such as 'ViT-B-16', "
+            "'hf-hub:ORG/NAME', or a folder with open_clip_config.json."
+        )
     return ": did you mean " + ", ".join(f"'{by_lower[known]}'" for known in close) + "?"
 
 

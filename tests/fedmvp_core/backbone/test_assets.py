@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from fedmvp_core.backbone import assets, load_backbone
 from fedmvp_core.errors import CheckpointError
 
-WEIGHTS = assets.EMBEDDED_WEIGHTS["embedded"]
+(WEIGHTS,) = assets.EMBEDDED_WEIGHTS["embedded"]
 FILES = (WEIGHTS, assets.CONFIG_FILE, assets.MERGES_FILE)
 
 
