@@ -1,0 +1,21 @@
+"""AdvMaPLe: MaPLe's prompts, trained on adversarial images alone.
+
+A baseline of FAP (Zhou et al., NeurIPS 2024) on MaPLe (Khattak et al., CVPR 2023). Fixed by the
+public code: length 2, depth 9, image prompts projected from text prompts, cross-entropy on
+adversarial images.
+"""
+
+from fedmvp_core.adversarial.training_attack import pgd_attack
+from fedmvp_core.methods.method import Method
+from fedmvp_core.objectives.adversarial import adversarial_objective
+from fedmvp_core.prompting.coupled import build_coupled
+
+method = Method(
+    name="adv-maple",
+    paper="AdvMaPLe (FAP's baseline, NeurIPS 2024)",
+    prompting=lambda backbone, config, class_names: build_coupled(
+        backbone, config, class_names, coupling="text-to-image"
+    ),
+    objective=lambda config: adversarial_objective(),
+    attack=pgd_attack("ce"),
+)

@@ -1,0 +1,112 @@
+"""APT: One Prompt Word is Enough to Boost Adversarial Robustness for Pre-trained VLMs.
+
+Li et al., CVPR 2024. Learned words in front of the class names, cross-entropy on adversarial
+images. Fixed by the public code: 16 words or 1, N(0, 0.02) at the start, PGD-3 from a random point
+with a step of two thirds of epsilon, a backbone made robust for the same epsilon. The text that the
+attack looks at is a choice of the paper's, `attack-prompt`:
+
+on-the-fly  the words as they are
+constant    the run's hand-written template
+perturbed   the words after one step of SGD (`perturb-rate`) up the clean cross-entropy
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fedmvp_core.adversarial.pgd import pgd
+from fedmvp_core.adversarial.training_attack import (
+    TrainingAttack,
+    attack_radius,
+    attack_step_size,
+    pgd_attack,
+)
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.local_model import LocalModel
+from fedmvp_core.methods.method import ClassNames, Method
+from fedmvp_core.objectives.adversarial import adversarial_objective
+from fedmvp_core.prompting.text_context import TextContext
+
+# (model, images, labels) -> (attacked classes, d), without a graph.
+TextForAttack = Callable[[LocalModel, Tensor, Tensor], Tensor]
+
+
+def build_text_context(
+    backbone: Backbone, config: RunConfig, class_names: ClassNames
+) -> TextContext:
+    """The learned words; raises ConfigError when a class name leaves no room for them."""
+    context = TextContext(
+        text_width=backbone.text_width,
+        class_names=class_names,
+        length=config.context_length,
+        class_specific=config.class_specific,
+    )
+    context.token_ids(backbone, class_names)
+    return context
+
+
+def attack(config: RunConfig) -> TrainingAttack:
+    """PGD on cross-entropy, with the text that `attack-prompt` asks for."""
+    if config.attack_prompt == "constant":
+        return _attack_with(lambda model, images, labels: _template_features(model), config)
+    if config.attack_prompt == "perturbed":
+
+        def perturbed(model: LocalModel, images: Tensor, labels: Tensor) -> Tensor:
+            return perturbed_features(model, images, labels, config.perturb_rate)
+
+        return _attack_with(perturbed, config)
+    return pgd_attack("ce")(config)
+
+
+def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: float) -> Tensor:
+    """(attacked classes, d) with the words moved up the clean cross-entropy by one step of SGD.
+
+    The step is taken on a copy: the module's own words stay as they are, bit for bit.
+    """
+    prompting, backbone, task = model.prompting, model.backbone, model.shard.attack_task
+    assert isinstance(prompting, TextContext)
+    with torch.no_grad():
+        seen = prompting.image_features(backbone, images, task)
+    with torch.enable_grad():
+        words = prompting.context.detach().clone().requires_grad_()
+        classes = prompting.class_features_with(words, backbone, task)
+        loss = F.cross_entropy(backbone.logit_scale * seen @ classes.T, labels)
+        (gradient,) = torch.autograd.grad(loss, words)
+    with torch.no_grad():
+        return prompting.class_features_with(words + rate * gradient, backbone, task)
+
+
+def _template_features(model: LocalModel) -> Tensor:
+    return model.shard.attack_task.zero_shot_features
+
+
+def _attack_with(text: TextForAttack, config: RunConfig) -> TrainingAttack:
+    radius, step_size, steps = attack_radius(config), attack_step_size(config), config.attack_steps
+
+    def attack(
+        model: LocalModel, images: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        class_features = text(model, images, labels)
+        return pgd(
+            lambda pixels: model.attacked_logits(pixels, class_features),
+            images,
+            labels,
+            radius,
+            step_size,
+            steps,
+            generator=generator,
+        )
+
+    return attack
+
+
+method = Method(
+    name="apt",
+    paper="APT (CVPR 2024)",
+    prompting=build_text_context,
+    objective=lambda config: adversarial_objective(),
+    attack=attack,
+)

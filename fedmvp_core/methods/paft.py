@@ -1,0 +1,19 @@
+"""PAFT: partial adversarial fine-tuning, a linear head on frozen, robust image features.
+
+Adversarial Robustness: From Self-Supervised Pre-Training to Fine-Tuning (Chen et al., CVPR 2020);
+APT's public code has it as its linear probe. Cross-entropy on adversarial images. The head starts
+from the zero-shot classifier here; see `LinearHead` for what an untrained class gets.
+"""
+
+from fedmvp_core.adversarial.training_attack import pgd_attack
+from fedmvp_core.methods.method import Method
+from fedmvp_core.objectives.adversarial import adversarial_objective
+from fedmvp_core.prompting.linear_head import LinearHead
+
+method = Method(
+    name="paft",
+    paper="PAFT (CVPR 2020)",
+    prompting=lambda backbone, config, class_names: LinearHead(backbone.embed_dim, class_names),
+    objective=lambda config: adversarial_objective(),
+    attack=pgd_attack("ce"),
+)

@@ -1,0 +1,111 @@
+"""Deep prompts in both encoders, of which one side may be projected from the other.
+
+text-to-image   MaPLe: Multi-modal Prompt Learning (Khattak et al., CVPR 2023), section 3.2
+image-to-text   FAP: Few-Shot Adversarial Prompt Learning on Vision-Language Models (Zhou et al.,
+                NeurIPS 2024): text leads at the first layer only
+independent     prompts of each side on their own, as FAP's baseline AdvVLP has them
+"""
+
+import torch
+from torch import Tensor, nn
+
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.prompting.prompting import Prompting
+from fedmvp_core.prompting.sentences import PromptedSentences
+from fedmvp_core.tasks import EncodedTask
+
+PROMPT_STD = 0.02
+PUBLISHED_DEPTH = 9  # layers with prompts of their own, in MaPLe and in FAP
+
+
+class CoupledPrompts(Prompting):
+    """Prompts of `length` tokens at the inputs of the first `depth` layers of both encoders.
+
+    Text prompts stand in front of the template's sentence of a class; image prompts come after the
+    patches. All learned prompts start from N(0, 0.02): the published codes start the text prompts
+    of the first layer from the template's first words, which they replace; here the template stays
+    whole, so that words before it have no counterpart to start from.
+
+    Prompt tensor elements at ViT-B/16 or B/32, length 2, depth 9: 3,555,072 (text-to-image),
+    3,557,120 (image-to-text), 23,040 (independent).
+    """
+
+    def __init__(
+        self, image_width: int, text_width: int, length: int, depth: int, coupling: str
+    ) -> None:
+        super().__init__()
+        # By depth; a depth is in `text` or in `image`, or in both when nothing is projected.
+        self.text, self.image = nn.ParameterDict(), nn.ParameterDict()
+        self.to_image, self.to_text = nn.ModuleDict(), nn.ModuleDict()
+        for layer in range(depth):
+            key = str(layer)
+            text_leads = coupling == "text-to-image" or layer == 0
+            if coupling == "independent" or text_leads:
+                self.text[key] = nn.Parameter(PROMPT_STD * torch.randn(length, text_width))
+            if coupling == "independent" or not text_leads:
+                self.image[key] = nn.Parameter(PROMPT_STD * torch.randn(length, image_width))
+            if coupling != "independent" and text_leads:
+                self.to_image[key] = nn.Linear(text_width, image_width)
+            elif coupling != "independent":
+                self.to_text[key] = nn.Linear(image_width, text_width)
+        self.depth = depth
+        self._sentences = PromptedSentences(length, "deep-length")
+
+    def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
+        """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d)."""
+        return backbone.encode_image(images, self.image_prompts(), normalize=True)
+
+    def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
+        """(classes, d), unit: the template's sentences behind the text prompts."""
+        tokens = self.token_ids(backbone, task.task.class_sentences())
+        return backbone.encode_text(tokens, self.text_prompts(), normalize=True)
+
+    def token_ids(self, backbone: Backbone, sentences: list[str]) -> Tensor:
+        """(sentences, context_length); raises ConfigError when one leaves no room for prompts."""
+        return self._sentences.token_ids(backbone, sentences)
+
+    def text_prompts(self) -> dict[int, Tensor]:
+        """Depth -> (length, text_width)."""
+        return _prompts(self.depth, self.text, self.to_text, self.image)
+
+    def image_prompts(self) -> dict[int, Tensor]:
+        """Depth -> (length, image_width)."""
+        return _prompts(self.depth, self.image, self.to_image, self.text)
+
+
+def _prompts(
+    depth: int, learned: nn.ParameterDict, projections: nn.ModuleDict, leading: nn.ParameterDict
+) -> dict[int, Tensor]:
+    """The learned prompts of a side, and those projected from the side that leads."""
+    return {
+        layer: learned[key] if key in learned else projections[key](leading[key])
+        for layer, key in ((layer, str(layer)) for layer in range(depth))
+    }
+
+
+def build_coupled(
+    backbone: Backbone, config: RunConfig, class_names: tuple[str, ...], coupling: str
+) -> CoupledPrompts:
+    """Deep prompts for the backbone.
+
+    Raises:
+        ConfigError: it has fewer layers than `deep-depth`, or the template's sentence of a class
+            leaves no room for `deep-length` prompts.
+    """
+    layers = min(backbone.image_layers, backbone.text_layers)
+    if config.deep_depth > layers:
+        raise ConfigError(
+            f"deep-depth is {config.deep_depth}; allowed: 1 to {layers}, the layers that both "
+            f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
+        )
+    prompts = CoupledPrompts(
+        image_width=backbone.image_width,
+        text_width=backbone.text_width,
+        length=config.deep_length,
+        depth=config.deep_depth or min(PUBLISHED_DEPTH, layers),
+        coupling=coupling,
+    )
+    prompts.token_ids(backbone, [config.template.replace("{class}", name) for name in class_names])
+    return prompts

@@ -1,0 +1,44 @@
+"""Sentences with learned words in front, tokenised once."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from fedmvp_core.backbone import Backbone, placeholder_sentences
+from fedmvp_core.errors import ConfigError
+
+
+class PromptedSentences:
+    """Token ids of sentences behind `length` placeholder words, kept for the steps to come.
+
+    key: the run-config key that sets `length`, for the error message.
+    """
+
+    def __init__(self, length: int, key: str) -> None:
+        self.length, self.key = length, key
+        self._kept: dict[tuple[str, ...], Tensor] = {}
+
+    def token_ids(self, backbone: Backbone, sentences: Sequence[str]) -> Tensor:
+        """(sentences, context_length) int64, on the CPU, where `encode_text` reads lengths.
+
+        Raises:
+            ConfigError: a sentence would lose words, since the text encoder reads no more.
+        """
+        wanted = tuple(sentences)
+        if wanted not in self._kept:
+            self._kept[wanted] = self._tokenize(backbone, wanted)
+        return self._kept[wanted]
+
+    def _tokenize(self, backbone: Backbone, sentences: tuple[str, ...]) -> Tensor:
+        tokens = backbone.tokenize(placeholder_sentences(self.length, sentences))
+        # The end-of-text token has the highest id, and the tokenizer keeps it when it cuts words.
+        plain_end = backbone.tokenize(sentences).argmax(dim=-1)
+        lost = (tokens.argmax(dim=-1) != plain_end + self.length).nonzero().flatten().tolist()
+        if lost:
+            room = backbone.context_length - 2  # start and end of text
+            left = room - (int(plain_end[lost[0]]) - 1)
+            raise ConfigError(
+                f"{self.key} is {self.length}; the text encoder of '{backbone.name}' reads {room} "
+                f"tokens, and '{sentences[lost[0]]}' leaves {left} of them"
+            )
+        return tokens

@@ -1,0 +1,68 @@
+"""Learned words in front of a class name: CoOp's context, as PromptFL and APT train it.
+
+Learning to Prompt for Vision-Language Models (Zhou et al., IJCV 2022). Images stay as they are.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.prompting.prompting import Prompting
+from fedmvp_core.prompting.sentences import PromptedSentences
+from fedmvp_core.tasks import EncodedTask
+
+CONTEXT_STD = 0.02
+
+
+class TextContext(Prompting):
+    """Learned words, then a class name and a full stop; one context, or one for each class.
+
+    A class that was not trained has no words of its own: it gets the mean of the trained classes'.
+    At ViT-B/16 there are 8,192 prompt tensor elements with 16 words for all classes, 512 with one.
+
+    Args:
+        class_names: the classes that are trained.
+        length: number of learned words.
+        class_specific: words of each class's own.
+    """
+
+    def __init__(
+        self,
+        text_width: int,
+        class_names: tuple[str, ...],
+        length: int = 16,
+        class_specific: bool = False,
+    ) -> None:
+        super().__init__()
+        # (length, text_width), or (trained classes, length, text_width)
+        shape = (len(class_names), length) if class_specific else (length,)
+        self.context = nn.Parameter(CONTEXT_STD * torch.randn(*shape, text_width))
+        self._rows = {name: row for row, name in enumerate(class_names)}
+        self._sentences = PromptedSentences(length, "context-length")
+
+    def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
+        """images: (batch, 3, height, width), in [0, 1] -> unit frozen features (batch, d)."""
+        return F.normalize(backbone.encode_image(images), dim=-1)
+
+    def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
+        """(classes, d), unit."""
+        return self.class_features_with(self.context, backbone, task)
+
+    def class_features_with(self, context: Tensor, backbone: Backbone, task: EncodedTask) -> Tensor:
+        """(classes, d), unit, with other words than the module's own, of the same shape."""
+        names = task.task.class_names
+        tokens = self.token_ids(backbone, names)
+        return backbone.encode_text(tokens, {0: self._words(context, names)}, normalize=True)
+
+    def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
+        """(classes, context_length); raises ConfigError when a name leaves the words no room."""
+        return self._sentences.token_ids(backbone, [f"{name}." for name in names])
+
+    def _words(self, context: Tensor, names: tuple[str, ...]) -> Tensor:
+        """(length, text_width), or (classes, length, text_width) with words of each class's own."""
+        if context.ndim == 2:
+            return context
+        untrained = len(context)
+        rows = [self._rows.get(name, untrained) for name in names]
+        return torch.cat([context, context.mean(dim=0, keepdim=True)])[rows]

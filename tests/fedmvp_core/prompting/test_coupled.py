@@ -1,0 +1,115 @@
+"""Deep prompts of both encoders, against towers written out by hand."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from method_checks import encoded, sized_as
+from plain_towers import plain_image_features, plain_text_features
+from torch import Tensor
+
+from fedmvp_core.backbone import Backbone, placeholder_sentences
+from fedmvp_core.config import RunConfig
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.prompting.coupled import CoupledPrompts, build_coupled
+
+NAMES = ("cat", "dog", "cow")
+
+
+def drawn(backbone: Backbone, coupling: str, depth: int = 3) -> CoupledPrompts:
+    """Prompts large enough to matter."""
+    torch.manual_seed(0)
+    module = CoupledPrompts(backbone.image_width, backbone.text_width, 2, depth, coupling)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(0.3 * torch.randn(parameter.shape))
+    return module
+
+
+def plain_prompts(tensors: dict[str, Tensor], coupling: str, depth: int) -> tuple[dict, dict]:
+    """(image prompts, text prompts) by depth, read off the papers for each coupling."""
+
+    def projected(name: str, prompts: Tensor) -> Tensor:
+        return prompts @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
+
+    image, text = {}, {}
+    for layer in range(depth):
+        if coupling == "independent":
+            image[layer], text[layer] = tensors[f"image.{layer}"], tensors[f"text.{layer}"]
+        elif coupling == "text-to-image" or layer == 0:
+            text[layer] = tensors[f"text.{layer}"]
+            image[layer] = projected(f"to_image.{layer}", text[layer])
+        else:
+            image[layer] = tensors[f"image.{layer}"]
+            text[layer] = projected(f"to_text.{layer}", image[layer])
+    return image, text
+
+
+@pytest.mark.parametrize("coupling", ["text-to-image", "image-to-text", "independent"])
+@torch.no_grad()
+def test_features_equal_those_of_the_plain_towers(tiny_backbone: Backbone, coupling: str) -> None:
+    module = drawn(tiny_backbone, coupling)
+    names = ("owl", *NAMES)  # the first was not trained: new classes need nothing of their own
+    images = torch.rand(2, 3, 64, 64)
+    found = module(tiny_backbone, images, encoded(tiny_backbone, *names))
+    seen, read = plain_prompts(module.prompt_tensors(), coupling, depth=3)
+    sentences = placeholder_sentences(2, [f"a {name}." for name in names])
+    expected = (
+        plain_image_features(tiny_backbone, images, seen),
+        plain_text_features(tiny_backbone, tiny_backbone.tokenize(sentences), read),
+    )
+    for got, plain in zip(found, expected, strict=True):
+        unit = plain / plain.norm(dim=-1, keepdim=True)
+        torch.testing.assert_close(got, unit, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("coupling", "count"),
+    [("text-to-image", 3_555_072), ("image-to-text", 3_557_120), ("independent", 23_040)],
+)
+def test_sizes_at_published_widths(coupling: str, count: int) -> None:
+    with torch.device("meta"):
+        module = CoupledPrompts(768, 512, length=2, depth=9, coupling=coupling)
+    assert sum(parameter.numel() for parameter in module.parameters()) == count
+
+
+@pytest.mark.parametrize("name", ["ViT-B-16", "ViT-B-32"])
+def test_published_backbones_get_nine_layers(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig], name: str
+) -> None:
+    backbone = sized_as(tiny_backbone, name)
+    module = build_coupled(backbone, default_config(), NAMES, "independent")
+    assert sorted(module.text_prompts()) == sorted(module.image_prompts()) == list(range(9))
+
+
+def test_depth_zero_means_all_that_both_towers_have(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
+) -> None:
+    module = build_coupled(tiny_backbone, default_config(deep_depth=0), NAMES, "text-to-image")
+    assert sorted(module.text_prompts()) == sorted(module.image_prompts()) == [0, 1, 2]
+    module = build_coupled(tiny_backbone, default_config(deep_depth=1), NAMES, "image-to-text")
+    assert sorted(module.text_prompts()) == sorted(module.image_prompts()) == [0]
+
+
+def test_more_depth_than_a_tower_has_is_refused(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"deep-depth is 4; allowed: 1 to 3, the layers that both .* 'tiny' have"
+    ):
+        build_coupled(tiny_backbone, default_config(deep_depth=4), NAMES, "text-to-image")
+
+
+def test_a_sentence_without_room_is_refused_before_training(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
+) -> None:
+    config = default_config(deep_length=26, template="a picture of a {class}.")
+    with pytest.raises(ConfigError, match=r"deep-length is 26; .* 'a picture of a cat.' leaves"):
+        build_coupled(tiny_backbone, config, NAMES, "text-to-image")
+
+
+def test_text_is_encoded_once_for_all_images(tiny_backbone: Backbone) -> None:
+    module, task = drawn(tiny_backbone, "text-to-image"), encoded(tiny_backbone, *NAMES)
+    tiny_backbone.encoded.clear()
+    module(tiny_backbone, torch.rand(5, 3, 64, 64), task)
+    assert tiny_backbone.encoded == {"sentences": 3, "prompted_images": 5}

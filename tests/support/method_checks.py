@@ -1,0 +1,78 @@
+"""What the tests of methods share: sizes at published widths, and one step of training."""
+
+import copy
+import dataclasses
+from typing import Any
+
+import open_clip
+import torch
+from prepared import NAMES, prepared
+from torch import Tensor
+
+from fedmvp_core.backbone import Backbone, FeatureCache
+from fedmvp_core.config import RunConfig
+from fedmvp_core.local_model import LocalModel
+from fedmvp_core.methods import find_method
+from fedmvp_core.prepared_shard import PreparedShard
+from fedmvp_core.prompting import FULL, Prompting
+from fedmvp_core.tasks import EncodedTask, Task, encode_task
+from fedmvp_core.training import train_locally
+
+
+def sized_as(backbone: Backbone, name: str) -> Backbone:
+    """The backbone with another's measures, for building prompting modules; it cannot encode."""
+    published: dict[str, Any] = open_clip.get_model_config(name)
+    vision, text = published["vision_cfg"], published["text_cfg"]
+    sized = copy.copy(backbone)
+    sized.name, sized.embed_dim = name, published["embed_dim"]
+    sized.image_size, sized.image_width = vision["image_size"], vision["width"]
+    sized.text_width, sized.context_length = text["width"], text["context_length"]
+    sized.image_layers, sized.text_layers = vision["layers"], text["layers"]
+    return sized
+
+
+def built(backbone: Backbone, config: RunConfig, names: tuple[str, ...] = NAMES) -> Prompting:
+    """The method's untrained prompting module."""
+    return find_method(config).build_prompting(backbone, config, names)
+
+
+def elements(backbone: Backbone, config: RunConfig, name: str, phase: str = FULL) -> int:
+    """How many numbers the method sends in a phase with the measures of backbone `name`."""
+    prompting = built(sized_as(backbone, name), config)
+    tensors = prompting.prompt_tensors()
+    return sum(tensors[tensor].numel() for tensor in prompting.phase_tensors(phase))
+
+
+def moved_by_one_step(backbone: Backbone, config: RunConfig, phase: str = FULL) -> set[str]:
+    """Names of the prompt tensors that a step without weight decay changes.
+
+    Every tensor is drawn before, since a factor that starts at zero hides what it multiplies.
+    """
+    config = dataclasses.replace(config, weight_decay=0.0, local_epochs=1, attack_steps=1)
+    method, prompting = find_method(config), built(backbone, config)
+    draw = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in prompting.parameters():
+            parameter += 0.02 * torch.randn(parameter.shape, generator=draw)
+    before = prompting.prompt_tensors()
+    shard = prepared(backbone, 4)
+    train_locally(backbone, prompting, method, shard, config, 1, phase)
+    after = prompting.prompt_tensors()
+    return {name for name, value in after.items() if not torch.equal(value, before[name])}
+
+
+def attacked(
+    backbone: Backbone, prompting: Prompting, config: RunConfig, shard: PreparedShard
+) -> Tensor:
+    """The method's attack on all images of a shard, from a fixed random start."""
+    attack = find_method(config).attack
+    assert attack is not None
+    model = LocalModel(backbone, prompting, shard)
+    images = shard.images.float() / 255
+    return attack(config)(model, images, shard.labels, torch.Generator().manual_seed(0))
+
+
+def encoded(backbone: Backbone, *names: str) -> EncodedTask:
+    """A task of these classes, each with one attribute."""
+    plain = Task(names, (("small",),) * len(names), "a {class}.", "a {class}, {attribute}.")
+    return encode_task(backbone, plain, FeatureCache(None))
