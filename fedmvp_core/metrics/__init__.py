@@ -1,0 +1,1 @@
+"""Measures of predictions, in float64. They compare; they never choose on what they compare."""
