@@ -23,11 +23,11 @@ ENOUGH_INCREASES = 0.75  # rho: a smaller share of steps that climbed halves the
 
 def checkpoints(steps: int) -> list[int]:
     """The steps at which the step size may be halved: ceil(p_j steps), section 3.1."""
-    previous, current = 0.0, 0.22
+    previous, percent = 0, 22  # whole numbers: 0.22 + 0.19 is not 0.41
     found = []
-    while current <= 1:
-        found.append(math.ceil(current * steps))
-        previous, current = current, current + max(current - previous - 0.03, 0.06)
+    while percent <= 100:
+        found.append(math.ceil(percent * steps / 100))
+        previous, percent = percent, percent + max(percent - previous - 3, 6)
     return sorted(set(found))
 
 

@@ -1,0 +1,100 @@
+"""Attacks on the embedded tiny CLIP and its pictures; the slow ones against pyautoattack."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from run_configs import run_config
+from torch import Tensor
+
+from fedmvp_core.adversarial.attacking import attacking
+from fedmvp_core.adversarial.attacks import evaluation_attack
+from fedmvp_core.backbone import Backbone, load_backbone
+from fedmvp_core.data.emojidomains import load
+
+
+@dataclass
+class ZeroShot:
+    """The embedded model against plain class names, and pictures in a seeded order."""
+
+    backbone: Backbone
+    classes: Tensor
+    images: Tensor
+    labels: Tensor
+
+    def logits(self, images: Tensor) -> Tensor:
+        features = self.backbone.encode_image(images, normalize=True)
+        return self.backbone.logit_scale * features @ self.classes.T
+
+    def right(self, images: Tensor, labels: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.logits(images).argmax(dim=1) == labels
+
+
+def zero_shot(pretrained: str) -> ZeroShot:
+    backbone = load_backbone("tiny", pretrained)
+    dataset = load(run_config(), backbone.image_size)
+    order = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(0))
+    sentences = [f"a picture of a {name}." for name in dataset.class_names]
+    images, labels = dataset.test.images[order].float() / 255, dataset.test.labels[order]
+    return ZeroShot(backbone, backbone.encode_text(sentences, normalize=True), images, labels)
+
+
+@pytest.mark.parametrize("name", ["pgd", "cw", "apgd-ce", "apgd-t", "ensemble"])
+def test_nothing_is_left_at_a_quarter_of_the_range(name: str) -> None:
+    case = zero_shot("embedded")
+    right = torch.nonzero(case.right(case.images[:64], case.labels[:64])).flatten()
+    assert len(right) > 10
+    images, labels = case.images[right], case.labels[right]
+    draws = torch.Generator().manual_seed(0)
+    with attacking(case.backbone):
+        found = evaluation_attack(name)(case.logits, images, labels, 64 / 255, 10, draws)
+    assert not case.right(found, labels).any()
+
+
+EPSILON = 4 / 255
+STEPS = 50
+QUERIES = 400
+
+
+@pytest.fixture(scope="module")
+def robust() -> ZeroShot:
+    return zero_shot("embedded-robust")
+
+
+def accuracy_after(case: ZeroShot, name: str, steps: int) -> float:
+    """Percent of 500 pictures that are right after an attack of ours."""
+    images, labels = case.images[:500], case.labels[:500]
+    draws = torch.Generator().manual_seed(0)
+    with attacking(case.backbone):
+        found = evaluation_attack(name)(case.logits, images, labels, EPSILON, steps, draws)
+    return 100 * case.right(found, labels).float().mean().item()
+
+
+def accuracy_after_library(case: ZeroShot, name: str) -> float:
+    """The same by pyautoattack."""
+    library = pytest.importorskip("pyautoattack")
+    images, labels = case.images[:500], case.labels[:500]
+    arguments: dict[str, Any] = {"eps": EPSILON, "version": "custom", "seed": 0}
+    attack = library.AutoAttack(case.logits, attacks=[name], **arguments)
+    attack.apgd.n_restarts, attack.apgd.n_iter = 1, STEPS
+    attack.square.n_queries, attack.square.rescale_schedule = QUERIES, True
+    with attacking(case.backbone), torch.random.fork_rng(devices=[]):
+        found, _ = attack.run_standard_evaluation(images, labels, batch_size=500)
+    return 100 * case.right(found, labels).float().mean().item()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "steps"), [("apgd-ce", STEPS), ("square", QUERIES)])
+def test_as_strong_as_the_library(robust: ZeroShot, name: str, steps: int) -> None:
+    assert abs(accuracy_after(robust, name, steps) - accuracy_after_library(robust, name)) <= 1
+
+
+@pytest.mark.slow
+def test_no_gradient_is_masked(robust: ZeroShot) -> None:
+    """An attack without gradients finds nothing that those with gradients miss."""
+    clean = 100 * robust.right(robust.images[:500], robust.labels[:500]).float().mean().item()
+    with_gradients = accuracy_after(robust, "apgd-ce", STEPS)
+    assert clean - 1 > with_gradients > 0
+    assert accuracy_after(robust, "square", QUERIES) >= with_gradients - 1
