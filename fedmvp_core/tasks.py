@@ -3,12 +3,15 @@
 Its sentences are frozen text, so they are encoded once and cached.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fedmvp_core.attributes.glue import glue
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_text_features
 
 
@@ -16,6 +19,7 @@ from fedmvp_core.backbone import Backbone, FeatureCache, cached_text_features
 class Task:
     """class_names in label order; attributes: phrases of each class, all () when there are none.
 
+    attribute_template: {class}, {attribute}, and {glue} for FedMVP's words between them.
     class_text: what a class is recognised by: the mean over its attribute sentences (FedMVP), the
     plain template's sentence, or the mean of these two.
     """
@@ -35,8 +39,15 @@ class Task:
         name, phrases = self.class_names[label], self.attributes[label]
         if not phrases:
             return [self.template.replace("{class}", name)]
-        stem = self.attribute_template.replace("{class}", name)
-        return [stem.replace("{attribute}", phrase) for phrase in phrases]
+        return [
+            _filled(self.attribute_template, {"class": name, "glue": glue(p), "attribute": p})
+            for p in phrases
+        ]
+
+
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    """Every placeholder at once, so that braces inside a name or phrase stay what they are."""
+    return re.sub(r"\{(class|glue|attribute)\}", lambda found: words[found[1]], template)
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,136 @@
 """Attribute phrases for the classes of a task, in the order of the class names."""
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
+from fedmvp_core.attributes.names import name_key, phrase_key
+from fedmvp_core.attributes.shipped import find_shipped, shipped_names, shipped_text
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.errors import DataError
 
-Attributes = Mapping[str, Sequence[str]]
+Attributes: TypeAlias = Mapping[str, Sequence[str]]
+# What `attributes = "template"` gives to every class: names of aspects, no knowledge of the class.
+GENERIC_PHRASES = (
+    "its typical outline",
+    "its typical colours",
+    "its typical texture",
+    "its typical parts",
+    "its typical size",
+    "its typical surroundings",
+)
+logger = logging.getLogger(__name__)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as it is written: a name that comes twice is not lost."""
 
 
 def read_attributes(path: Path) -> dict[str, tuple[str, ...]]:
-    """Read {class name: [phrases]}.
+    """Read {class name: [phrases]}; FedMVP's own files are of this form.
 
     Raises:
-        DataError: the file is missing, no JSON, or not of that form.
+        DataError: the file is missing, no JSON, or see parse_attributes.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DataError(f"attributes file '{path}' cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"attributes file '{path}' holds a {type(content).__name__}, not an object")
-    for name, phrases in content.items():
-        strings = isinstance(phrases, list) and all(isinstance(p, str) and p for p in phrases)
-        if not strings or not phrases:
-            raise DataError(f"attributes of class '{name}' in '{path}' are no list of phrases")
-    return {name: tuple(phrases) for name, phrases in content.items()}
+    return parse_attributes(text, str(path))
+
+
+def parse_attributes(text: str, source: str) -> dict[str, tuple[str, ...]]:
+    """{class name: [phrases]} from JSON; `source` is what errors call it.
+
+    Raises:
+        DataError: no JSON, not of that form, or a class or a phrase of a class comes twice.
+    """
+    try:
+        content = json.loads(text, object_pairs_hook=_Pairs)
+    except ValueError as error:
+        raise DataError(f"attributes file '{source}' cannot be read: {error}") from error
+    if not isinstance(content, _Pairs):
+        kind = type(content).__name__
+        raise DataError(f"attributes file '{source}' holds a {kind}, not an object")
+    for name, phrases in content:
+        strings = isinstance(phrases, list) and all(isinstance(p, str) for p in phrases)
+        if not strings or not phrases or not all(phrase.strip() for phrase in phrases):
+            raise DataError(f"attributes of class '{name}' in '{source}' are no list of phrases")
+        twice = _repeated(phrases, map(phrase_key, phrases))
+        if twice:
+            raise DataError(f"class '{name}' in '{source}' has a phrase twice: {twice}")
+    names = [name for name, _ in content]
+    twice = _repeated(names, map(name_key, names))
+    if twice:
+        raise DataError(f"attributes file '{source}' holds a class twice: {twice}")
+    return {name: tuple(phrases) for name, phrases in content}
+
+
+def _repeated(texts: Iterable[str], keys: Iterable[str]) -> str:
+    """The texts whose key came before, each with the one that it repeats, or ""."""
+    seen: dict[str, str] = {}
+    repeated = []
+    for text, key in zip(texts, keys, strict=True):
+        if key in seen:
+            repeated.append(f"'{text}' (after '{seen[key]}')")
+        seen.setdefault(key, text)
+    return ", ".join(repeated)
+
+
+def shipped_attributes(name: str) -> dict[str, tuple[str, ...]]:
+    """A shipped set, by the name of its data set.
+
+    Raises:
+        DataError: there is none of that name, or its file is damaged.
+    """
+    found = find_shipped(name)
+    if found is None:
+        raise DataError(
+            f"no attributes are shipped for '{name}'; for: {', '.join(shipped_names())}"
+        )
+    return parse_attributes(shipped_text(found), f"shipped {found}")
 
 
 def attributes_of(config: RunConfig, dataset: Dataset) -> Attributes | None:
-    """What the key `attributes` chooses: the data set's own, none, or a file's."""
+    """What the key `attributes` chooses.
+
+    auto      the data set's own, else the shipped set of the data set's name, else none
+    none      none: a class is its plain sentence
+    template  GENERIC_PHRASES for every class
+    a path    a JSON file, see read_attributes
+    """
     if config.attributes == "none":
         return None
+    if config.attributes == "template":
+        return dict.fromkeys(dataset.class_names, GENERIC_PHRASES)
     if config.attributes == "auto":
-        return dataset.attributes
+        return _shipped_for(dataset) if dataset.attributes is None else dataset.attributes
     return read_attributes(Path(config.attributes).expanduser())
+
+
+def _shipped_for(dataset: Dataset) -> Attributes | None:
+    found = find_shipped(dataset.name)
+    if found is None:
+        return None
+    attributes = shipped_attributes(found)
+    missing = missing_classes(attributes, dataset.class_names)
+    if missing:  # anyone may call a folder of pictures "coco"
+        logger.warning(
+            "the shipped attributes of %s are not used: they lack the classes %s",
+            found,
+            ", ".join(missing),
+        )
+        return None
+    return attributes
+
+
+def missing_classes(attributes: Attributes, class_names: Iterable[str]) -> list[str]:
+    """The class names that have no phrases, in their order."""
+    known = {name_key(name) for name in attributes}
+    return [name for name in class_names if name_key(name) not in known]
 
 
 def in_class_order(
@@ -51,7 +145,9 @@ def in_class_order(
     """
     if attributes is None:
         return tuple(() for _ in class_names)
-    missing = [name for name in class_names if name not in attributes]
+    missing = missing_classes(attributes, class_names)
     if missing:
         raise DataError(f"no attributes for the classes: {', '.join(missing)}")
-    return tuple(tuple(attributes[name]) for name in class_names)
+    by_key = {name_key(name): tuple(phrases) for name, phrases in attributes.items()}
+    # The exact name first: two classes of a data set may differ in a separator alone.
+    return tuple(tuple(attributes.get(n, by_key[name_key(n)])) for n in class_names)

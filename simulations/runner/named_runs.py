@@ -11,7 +11,7 @@ from simulations.runner.project import default_config, package_folder
 
 DEFAULT_SUPERNODES = 6
 # Values of `pretrained` and `attributes` that name a thing of ours, not a file.
-_NO_PATHS = ("", "embedded", "shipped", "none")
+_NO_PATHS = ("", "embedded", "shipped", "none", "auto", "template")
 _WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 
