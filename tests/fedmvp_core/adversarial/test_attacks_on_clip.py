@@ -41,11 +41,16 @@ def zero_shot(pretrained: str) -> ZeroShot:
     return ZeroShot(backbone, backbone.encode_text(sentences, normalize=True), images, labels)
 
 
+@pytest.fixture(scope="module")
+def plain() -> ZeroShot:
+    return zero_shot("embedded")
+
+
 @pytest.mark.parametrize("name", ["pgd", "cw", "apgd-ce", "apgd-t", "ensemble"])
-def test_nothing_is_left_at_a_quarter_of_the_range(name: str) -> None:
-    case = zero_shot("embedded")
-    right = torch.nonzero(case.right(case.images[:64], case.labels[:64])).flatten()
-    assert len(right) > 10
+def test_nothing_is_left_at_a_quarter_of_the_range(plain: ZeroShot, name: str) -> None:
+    case = plain
+    right = torch.nonzero(case.right(case.images[:40], case.labels[:40])).flatten()
+    assert len(right) >= 8
     images, labels = case.images[right], case.labels[right]
     draws = torch.Generator().manual_seed(0)
     with attacking(case.backbone):
