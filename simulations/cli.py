@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from typer.core import TyperGroup
 
 from fedmvp_core.errors import ConfigError, FedMVPError
+from simulations.commands.attributes import app as attributes_app
 
 OUTPUT_DIR = Path("runs")
 OURS = ("simulations", "fedmvp_core", "server_app")
@@ -53,6 +54,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(attributes_app, name="attributes")
 
 
 def _set_debug(ctx: typer.Context, wanted: bool) -> None:

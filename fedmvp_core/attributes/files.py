@@ -4,13 +4,15 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fedmvp_core.attributes.names import name_key, phrase_key
 from fedmvp_core.attributes.shipped import find_shipped, shipped_names, shipped_text
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.errors import DataError
+
+if TYPE_CHECKING:  # torch: the command line reads phrases without it
+    from fedmvp_core.data.image_set import Dataset
 
 Attributes: TypeAlias = Mapping[str, Sequence[str]]
 # What `attributes = "template"` gives to every class: names of aspects, no knowledge of the class.
@@ -94,7 +96,7 @@ def shipped_attributes(name: str) -> dict[str, tuple[str, ...]]:
     return parse_attributes(shipped_text(found), f"shipped {found}")
 
 
-def attributes_of(config: RunConfig, dataset: Dataset) -> Attributes | None:
+def attributes_of(config: RunConfig, dataset: "Dataset") -> Attributes | None:
     """What the key `attributes` chooses.
 
     auto      the data set's own, else the shipped set of the data set's name, else none
@@ -111,7 +113,7 @@ def attributes_of(config: RunConfig, dataset: Dataset) -> Attributes | None:
     return read_attributes(Path(config.attributes).expanduser())
 
 
-def _shipped_for(dataset: Dataset) -> Attributes | None:
+def _shipped_for(dataset: "Dataset") -> Attributes | None:
     found = find_shipped(dataset.name)
     if found is None:
         return None
