@@ -1,0 +1,95 @@
+"""What lies in a folder: one pass over each, no look at the files themselves."""
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from fedmvp_core.data.pictures import SUFFIXES
+from fedmvp_core.errors import DataError
+
+
+def require_folder(folder: Path, what: str) -> Path:
+    """`folder`, which must be there.
+
+    Raises:
+        DataError: it is not, or is a file.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{what}: '{folder}' is not a folder")
+    return folder
+
+
+def first_there(candidates: Sequence[Path]) -> Path:
+    """The first of these files or folders that exists, or else the first of all."""
+    return next((path for path in candidates if path.exists()), candidates[0])
+
+
+def subfolders(folder: Path, ignored: Collection[str] = ()) -> list[str]:
+    """Sorted names of the folders inside; hidden ones and files are left out."""
+    with os.scandir(folder) as found:
+        names = [entry.name for entry in found if entry.is_dir() and entry.name[0] != "."]
+    return sorted(name for name in names if name not in ignored)
+
+
+def picture_names(folder: Path) -> list[str]:
+    """Sorted names of the pictures right inside, told by their suffix; none if it is absent."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(
+        name for name in names if name[0] != "." and os.path.splitext(name)[1].lower() in SUFFIXES
+    )
+
+
+def check_files(folder: Path, files: Iterable[str], named_by: Path) -> None:
+    """Every file must be there; each folder is listed once instead of asking for every file.
+
+    files: relative to `folder`, with forward slashes. named_by: the file that names them.
+
+    Raises:
+        DataError: some are missing (the first three and their number), or lie outside `folder`.
+    """
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        parent, _, name = file.rpartition("/")
+        wanted[parent].append(name)
+    for parent in wanted:
+        if parent.startswith("/") or ".." in parent.split("/"):
+            raise DataError(f"'{named_by}' names pictures in '{parent}', outside '{folder}'")
+    missing = []
+    for parent, names in wanted.items():
+        try:
+            there = set(os.listdir(folder / parent))
+        except (FileNotFoundError, NotADirectoryError):
+            there = set()
+        missing += [f"{parent}/{name}" if parent else name for name in names if name not in there]
+    if missing:
+        raise DataError(
+            f"'{named_by}' names {len(missing)} pictures that are not in '{folder}': "
+            f"{first_few(missing)}"
+        )
+
+
+def read_lines(file: Path, data_set: str, needed: str = "") -> list[str]:
+    """Lines of a text file that are not blank, stripped.
+
+    needed: what the message adds about a file that is not there.
+
+    Raises:
+        DataError: the file is missing, or is not UTF-8.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise DataError(f"{data_set} needs '{file}', which does not exist{needed}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{data_set}: '{file}' cannot be read as text: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def first_few(names: Sequence[str], limit: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

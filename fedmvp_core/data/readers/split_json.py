@@ -1,0 +1,92 @@
+"""CoOp's split files: {"train": [[path, label, class name], ...], "val": [...], "test": [...]}."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fedmvp_core.data.readers.folders import check_files, first_few
+from fedmvp_core.data.readers.splits import Entry
+from fedmvp_core.errors import DataError
+
+KEYS = {"train": "train", "val": "validation", "test": "test"}
+
+
+def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[str, list[Entry]]]:
+    """Class names by label as written there, and the splits; paths are relative to `pictures`.
+
+    Raises:
+        DataError: the file is no such JSON, a label has two class names or a class name two labels,
+            or pictures are missing.
+    """
+    content = _parsed(file)
+    rows = {KEYS[key]: _rows(content[key], key, file) for key in KEYS if key in content}
+    names = _names(rows, file)
+    splits = {
+        split: [Entry(path, label) for path, label, _ in of_split]
+        for split, of_split in rows.items()
+    }
+    check_files(pictures, (e.file for entries in splits.values() for e in entries), file)
+    return names, splits
+
+
+def in_label_order(names: Mapping[int, str], source: Path) -> list[str]:
+    """The class names as a list, whose labels must be 0 to n - 1.
+
+    Raises:
+        DataError: a label between them belongs to no picture.
+    """
+    absent = [str(label) for label in range(max(names) + 1) if label not in names]
+    if absent or min(names) < 0:
+        which = f"label {first_few(absent)}" if absent else f"a name but label {min(names)}"
+        raise DataError(f"'{source}' has no picture of {which}; labels are 0 to {max(names)}")
+    return [names[label] for label in sorted(names)]
+
+
+def _parsed(file: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{file}' cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict) or not {"train", "test"} <= content.keys():
+        raise DataError(
+            f"'{file}' is no split file; allowed: an object with lists 'train', 'val' and 'test'"
+        )
+    return content
+
+
+def _rows(rows: Any, key: str, file: Path) -> Sequence[tuple[str, int, str]]:
+    if not isinstance(rows, list):
+        raise DataError(f"'{key}' in '{file}' is no list of [path, label, class name]")
+    for i, row in enumerate(rows):
+        if not (
+            isinstance(row, list)
+            and len(row) == 3
+            and isinstance(row[0], str)
+            and isinstance(row[1], int)
+            and isinstance(row[2], str)
+        ):
+            raise DataError(
+                f"'{key}'[{i}] in '{file}' is {row!r:.80}; allowed: [path, label, class name]"
+            )
+    return rows
+
+
+def _names(rows: Mapping[str, Sequence[tuple[str, int, str]]], file: Path) -> dict[int, str]:
+    pairs = sorted({(label, name) for of_split in rows.values() for _, label, name in of_split})
+    if not pairs:
+        raise DataError(f"'{file}' names no pictures")
+    names: dict[int, str] = {}
+    labels: dict[str, int] = {}
+    for label, name in pairs:
+        if names.setdefault(label, name) != name:
+            raise DataError(
+                f"label {label} in '{file}' is both '{names[label]}' and '{name}'; "
+                "allowed: one class name for a label"
+            )
+        if labels.setdefault(name, label) != label:
+            raise DataError(
+                f"class name '{name}' in '{file}' has the labels {labels[name]} and {label}; "
+                "allowed: one label for a class name"
+            )
+    return names
