@@ -70,6 +70,7 @@ class RunConfig:
     attention_heads: Annotated[int, Between(1, 64)]
     lora_rank: Annotated[int, Between(1, 1024)]
     lora_threshold: Annotated[float, Between(0)]
+    prompt_init: Annotated[str, OneOf(("class-token", "random"))]
     lora_init: Annotated[str, OneOf(("zero", "normal"))]
     context_length: Annotated[int, Between(1, 64)]
     class_specific: bool
@@ -83,7 +84,7 @@ class RunConfig:
     template: str
     attribute_template: str
     attributes: str
-    class_text: Annotated[str, OneOf(("attributes", "template", "both"))]
+    attribute_weight: Annotated[float, Between(0, 1)]
     setting: Annotated[str, OneOf(group=SETTINGS)]
     target_domain: str
     partition: Annotated[str, OneOf(group=PARTITIONS)]

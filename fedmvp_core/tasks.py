@@ -20,15 +20,15 @@ class Task:
     """class_names in label order; attributes: phrases of each class, all () when there are none.
 
     attribute_template: {class}, {attribute}, and {glue} for FedMVP's words between them.
-    class_text: what a class is recognised by: the mean over its attribute sentences (FedMVP), the
-    plain template's sentence, or the mean of these two.
+    attribute_weight: what a class is recognised by: the mean over its attribute sentences (1, as in
+    FedMVP), the plain template's sentence (0), or a mixture of the two.
     """
 
     class_names: tuple[str, ...]
     attributes: tuple[tuple[str, ...], ...]
     template: str
     attribute_template: str
-    class_text: str = "attributes"
+    attribute_weight: float = 1.0
 
     def class_sentences(self) -> list[str]:
         """One plain sentence a class: what zero-shot CLIP uses."""
@@ -83,14 +83,9 @@ def encode_task(backbone: Backbone, task: Task, cache: FeatureCache) -> EncodedT
         for phrase in (phrases or (name,))
     ]
     described = torch.stack([group.mean(dim=0) for group in groups])
-    class_features = {
-        "attributes": described,
-        "template": zero_shot,
-        "both": (zero_shot + described) / 2,
-    }
     return EncodedTask(
         task=task,
-        class_features=class_features[task.class_text],
+        class_features=torch.lerp(zero_shot, described, task.attribute_weight),
         zero_shot_features=F.normalize(zero_shot, dim=-1),
         attribute_features=attribute_features,
         attribute_names=tuple(names),

@@ -105,6 +105,11 @@ class Backbone(nn.Module):
             normalised = (pixels - self._mean) / self._std
             return forward.embed_patches(self.clip.visual, normalised).float()
 
+    def class_token(self) -> Tensor:
+        """(image_width,): the first token of `embed_patches`, the same for every image."""
+        visual = self.clip.visual
+        return (visual.class_embedding + visual.positional_embedding[0]).float()
+
     def encode_tokens(self, tokens: Tensor, prompts: Prompts | None = None) -> Tensor:
         """The rest of the image tower: tokens of `embed_patches` -> features (n, embed_dim).
 

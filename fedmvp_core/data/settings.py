@@ -134,7 +134,7 @@ def _task_maker(
             attributes=phrases,
             template=config.template,
             attribute_template=config.attribute_template,
-            class_text=config.class_text,
+            attribute_weight=config.attribute_weight,
         )
 
     return make_task

@@ -24,13 +24,16 @@ def build_promptformer(
             f"attention-heads is {config.attention_heads}; allowed: a divisor of the image width "
             f"{backbone.image_width} of backbone '{backbone.name}'"
         )
-    return PromptFormer(
+    promptformer = PromptFormer(
         image_width=backbone.image_width,
         text_width=backbone.embed_dim,
         prompt_length=config.prompt_length,
         heads=config.attention_heads,
         lora_rank=config.lora_rank,
     )
+    if config.prompt_init == "class-token":
+        promptformer.start_with(backbone.class_token())
+    return promptformer
 
 
 def next_phase(phase: str, last_loss: float, config: RunConfig) -> str:

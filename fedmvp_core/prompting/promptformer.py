@@ -133,6 +133,19 @@ class PromptFormer(Prompting):
         names = [name for name, _ in self.named_parameters()]
         return tuple(name for name in names if name.startswith("lora.") == (phase == LORA))
 
+    def start_with(self, token: Tensor) -> None:
+        """Make every prompt a copy of `token` ((width,), before ln_pre) until training moves it.
+
+        A random start, as published, puts tokens that the frozen model has never seen beside every
+        image; with a token of its own it starts as nearly the frozen model. All tensors still get
+        gradients: those of the last layers at once, those before them from the second step.
+        """
+        with torch.no_grad():
+            for last in (self.attention_output, self.feed_forward.shrink):
+                last.weight.zero_()
+                last.bias.zero_()
+            self.feed_forward.shrink.bias.copy_(token)
+
     def start_lora(self, generator: torch.Generator) -> None:
         """Draw both LoRA factors, as published, unless training has already moved them."""
         for lora in self.lora.values():

@@ -117,7 +117,7 @@ def test_an_attack_with_cached_clean_queries_is_weaker(
     tiny_backbone: Backbone, default_config: Make
 ) -> None:
     """PromptFormer's queries are the attacked image's own patches; holding them still hides it."""
-    config = default_config(method="fedmvp", prompt_length=64)
+    config = default_config(method="fedmvp", prompt_length=64, prompt_init="random")
     former = find_method(config).build_prompting(tiny_backbone, config, NAMES)
     assert isinstance(former, PromptFormer)
     with torch.no_grad():  # many prompts and sharp attention, so that much depends on them

@@ -76,7 +76,7 @@ def test_attributes_follow_the_classes(default_config: Make) -> None:
 
 def test_tasks_have_the_configured_sentences(default_config: Make) -> None:
     config = default_config(
-        template="one {class}", attribute_template="{class}: {attribute}", class_text="both"
+        template="one {class}", attribute_template="{class}: {attribute}", attribute_weight=0.25
     )
     for setting in (
         base_to_new(dataset(4), config),
@@ -85,7 +85,7 @@ def test_tasks_have_the_configured_sentences(default_config: Make) -> None:
         for task in (setting.evaluations[0].task, setting.make_task(["a"])):
             assert task.class_sentences()[0] == "one a"
             assert task.attribute_sentences(0) == ["a: trait 0"]
-            assert task.class_text == "both"
+            assert task.attribute_weight == 0.25
 
 
 def test_one_class_cannot_be_halved(default_config: Make) -> None:
