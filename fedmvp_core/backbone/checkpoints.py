@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from fedmvp_core.backbone.state_dicts import read_state_dict
@@ -57,6 +59,13 @@ def with_image_tower(base: Checkpoint, path: Path) -> Checkpoint:
     if misfit:
         raise CheckpointError(f"the image tower {path} does not fit {base.path}: {misfit}.")
     return Checkpoint(base.path, base.tensors | state.tensors, base.from_openai)
+
+
+def save_image_tower(clip: Any, path: Path) -> None:
+    """Write the image tower of an `open_clip.CLIP` for `with_image_tower`: safetensors, float16."""
+    state = clip.visual.state_dict()
+    tensors = {f"visual.{name}": value.half().cpu().contiguous() for name, value in state.items()}
+    save_file(tensors, path)
 
 
 def check_fits(checkpoint: Checkpoint, model: torch.nn.Module, name: str) -> None:

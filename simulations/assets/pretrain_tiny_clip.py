@@ -32,6 +32,7 @@ from simulations.assets.fast_clip import (
     load_config,
     patchify,
 )
+from simulations.assets.optimising import build_optimizer, save_state, update, update_average
 from simulations.assets.zero_shot import measure
 
 TEACHER_WIDTH = 384
@@ -123,17 +124,6 @@ def learning_rate(step: int, recipe: Recipe) -> float:
     return recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup, left)
 
 
-def build_optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW; biases, norms and the temperature are not decayed."""
-    decayed = [p for p in student.parameters() if p.ndim >= 2]
-    others = [p for p in student.parameters() if p.ndim < 2]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
-
-
 class Run:
     """The state of a run: what a checkpoint holds and brings back."""
 
@@ -141,7 +131,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.work, self.recipe, self.name = work, recipe, name
         self.student = Student(load_config())
-        self.optimizer = build_optimizer(self.student, recipe)
+        self.optimizer = build_optimizer(list(self.student.parameters()), recipe.weight_decay)
         self.average = [p.detach().clone() for p in self.student.clip.parameters()]
         self.rng = np.random.default_rng(recipe.seed)
         self.torch_rng = torch.Generator().manual_seed(recipe.seed)
@@ -160,9 +150,7 @@ class Run:
             "torch_rng": self.torch_rng.get_state(),
             "step": self.step,
         }
-        temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)  # a run killed while saving keeps the older checkpoint
+        save_state(state, self.checkpoint)
 
     def resume(self) -> None:
         if not self.checkpoint.exists():
@@ -196,19 +184,13 @@ def train_step(run: Run, forward: Callable[..., Any], data: CaptionedPictures) -
     patches = patchify(batch.images * 2 - 1, 8)
     whole = run.step >= recipe.steps * (1 - recipe.whole_share)
     keep = None if whole else choose_patches(patches, recipe.kept_patches, run.torch_rng)
-    for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(run.step, recipe)
     scale = run.student.clip.logit_scale
     # Eager for the few last steps: compiling the second shape would cost more than it saves.
     student = run.student if whole else forward
     loss = total_loss(student, scale, batch, data.class_tokens, patches, keep, recipe)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(run.student.parameters(), 1.0)
-    run.optimizer.step()
-    with torch.no_grad():
-        weight = 1 - min(recipe.ema, (run.step + 1) / (run.step + 10))
-        torch._foreach_lerp_(run.average, list(run.student.clip.parameters()), weight)
+    rate = learning_rate(run.step, recipe)
+    update(run.optimizer, list(run.student.parameters()), loss, rate)
+    update_average(run.average, list(run.student.clip.parameters()), recipe.ema, run.step)
     run.step += 1
     return loss.detach()
 

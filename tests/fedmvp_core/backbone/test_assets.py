@@ -40,6 +40,14 @@ def test_embedded_weights_load() -> None:
     assert torch.allclose(features.norm(dim=-1), torch.ones(2))
 
 
+def test_the_robust_weights_share_the_text_tower() -> None:
+    robust = load_backbone("tiny", "embedded-robust")
+    assert robust.pretrained == "embedded-robust"
+    first = load_backbone("tiny", "embedded").clip.state_dict()
+    for name, value in robust.clip.state_dict().items():
+        assert torch.equal(value, first[name]) != name.startswith("visual."), name
+
+
 def test_weights_that_match_the_manifest_load(copied: Path) -> None:
     embedded, random = load_backbone("tiny", "embedded"), load_backbone("tiny")
     expected = random.clip.visual.proj.half().float()
