@@ -10,11 +10,13 @@ from fedmvp_core.tasks import EncodedTask
 
 
 class LinearHead(Prompting):
-    """A row for each trained class, written as an offset to its zero-shot text feature.
+    """A row for each trained class, written as an offset to its zero-shot row.
 
-    The offsets start at zero: an untrained head is zero-shot CLIP. A plain linear head has no row
-    for a class that was not trained; here such a class keeps its zero-shot one, so that new classes
-    can be told at all. There are (trained classes x d) prompt tensor elements.
+    Zero-shot rows are text features times the logit scale; offsets are in the same units, those of
+    logits, so that their gradients are a plain linear layer's and not a hundredfold. They start at
+    zero: an untrained head is zero-shot CLIP. A plain linear head has no row for a class that was
+    not trained; here such a class keeps its zero-shot one, so that new classes can be told at all.
+    There are (trained classes x d) prompt tensor elements.
 
     Args:
         class_names: the classes that are trained.
@@ -30,8 +32,8 @@ class LinearHead(Prompting):
         return F.normalize(backbone.encode_image(images), dim=-1)
 
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
-        """(classes, d): the head's rows, not of unit length once trained."""
+        """(classes, d): the head's rows over the logit scale, not of unit length once trained."""
         untrained = len(self.offsets)
         rows = [self._rows.get(name, untrained) for name in task.task.class_names]
         known = torch.cat([self.offsets, self.offsets.new_zeros(1, self.offsets.shape[1])])
-        return task.zero_shot_features + known[rows]
+        return task.zero_shot_features + known[rows] / backbone.logit_scale

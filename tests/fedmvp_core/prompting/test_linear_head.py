@@ -25,19 +25,20 @@ def test_rows_go_by_name_and_an_untrained_class_keeps_its_own(tiny_backbone: Bac
         head.offsets.copy_(torch.randn(head.offsets.shape))
     task = encoded(tiny_backbone, "dog", "owl", "cat")
     moved = (head.class_features(tiny_backbone, task) - task.zero_shot_features).detach()
+    moved *= tiny_backbone.logit_scale
     expected = torch.stack([head.offsets[1], torch.zeros_like(moved[0]), head.offsets[0]])
-    torch.testing.assert_close(moved, expected.detach(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(moved, expected.detach(), rtol=0, atol=1e-4)
 
 
 def test_it_is_a_linear_classifier(tiny_backbone: Backbone) -> None:
-    """The logits equal those of torch's own linear layer with the head's rows as weights."""
+    """Against torch's own linear layer, its weights the zero-shot rows plus the offsets."""
     head = LinearHead(tiny_backbone.embed_dim, ("cat", "dog"))
     task = encoded(tiny_backbone, "cat", "dog")
     images = torch.rand(3, 3, 64, 64)
     layer = torch.nn.Linear(tiny_backbone.embed_dim, 2, bias=False)
     with torch.no_grad():
         head.offsets.copy_(torch.randn(head.offsets.shape))
-        layer.weight.copy_(tiny_backbone.logit_scale * (task.zero_shot_features + head.offsets))
+        layer.weight.copy_(tiny_backbone.logit_scale * task.zero_shot_features + head.offsets)
         found = head(tiny_backbone, images, task).logits(tiny_backbone.logit_scale)
         expected = layer(tiny_backbone.encode_image(images, normalize=True))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-3)
