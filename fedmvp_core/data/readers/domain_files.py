@@ -11,7 +11,7 @@ from fedmvp_core.data.readers.folders import (
     read_lines,
     subfolders,
 )
-from fedmvp_core.data.readers.split_json import read_split_json
+from fedmvp_core.data.readers.split_json import add_name, read_split_json
 from fedmvp_core.data.readers.splits import (
     DOMAIN_SHARES,
     DOMAINNET_TRAIN_SHARE,
@@ -81,13 +81,8 @@ def _listed(data_set: str, folder: Path, file: Path, names: dict[int, str]) -> l
             raise DataError(
                 f"'{file}' has the line '{line}'; allowed: '{folder.name}/class/picture label'"
             )
-        label = int(number)
-        if names.setdefault(label, parts[1]) != parts[1]:
-            raise DataError(
-                f"label {label} in '{file}' is both '{names[label]}' and '{parts[1]}'; "
-                "allowed: one class for a label"
-            )
-        entries.append(Entry(f"{parts[1]}/{parts[2]}", label))
+        add_name(names, int(number), parts[1], file)
+        entries.append(Entry(f"{parts[1]}/{parts[2]}", int(number)))
     check_files(folder, (entry.file for entry in entries), file)
     return entries
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from fedmvp_core.data.listing import Listing
 from fedmvp_core.data.readers.coop import from_official_split, from_split_json, supply
 from fedmvp_core.data.readers.folders import read_lines
-from fedmvp_core.data.readers.split_json import in_label_order
+from fedmvp_core.data.readers.split_json import add_name, in_label_order
 from fedmvp_core.data.readers.splits import Entry
 from fedmvp_core.errors import DataError
 
@@ -40,10 +40,6 @@ def _entries(file: Path, names: dict[int, str]) -> list[Entry]:
         if len(fields) != 4 or not picture or not number or not fields[1].isdecimal():
             raise DataError(f"'{file}' has the line '{line}'; allowed: 'Breed_number label 1 1'")
         label, breed = int(fields[1]) - 1, picture.lower()
-        if names.setdefault(label, breed) != breed:
-            raise DataError(
-                f"label {label + 1} in '{file}' is both '{names[label]}' and '{breed}'; "
-                "allowed: one breed for a label"
-            )
+        add_name(names, label, breed, file)
         entries.append(Entry(f"{fields[0]}.jpg", label))
     return entries

@@ -30,6 +30,27 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
     return names, splits
 
 
+def add_name(names: dict[int, str], label: int, class_name: str, source: Path) -> None:
+    """Take down that a label has a class name.
+
+    Raises:
+        DataError: it has another, or the class name has another label.
+    """
+    if label not in names:
+        others = [other for other, name in names.items() if name == class_name]
+        if others:
+            raise DataError(
+                f"class '{class_name}' in '{source}' has the labels {others[0]} and {label}; "
+                "allowed: one label for a class"
+            )
+        names[label] = class_name
+    elif names[label] != class_name:
+        raise DataError(
+            f"label {label} in '{source}' is both '{names[label]}' and '{class_name}'; "
+            "allowed: one class for a label"
+        )
+
+
 def in_label_order(names: Mapping[int, str], source: Path) -> list[str]:
     """The class names as a list, whose labels must be 0 to n - 1.
 
@@ -77,16 +98,6 @@ def _names(rows: Mapping[str, Sequence[tuple[str, int, str]]], file: Path) -> di
     if not pairs:
         raise DataError(f"'{file}' names no pictures")
     names: dict[int, str] = {}
-    labels: dict[str, int] = {}
     for label, name in pairs:
-        if names.setdefault(label, name) != name:
-            raise DataError(
-                f"label {label} in '{file}' is both '{names[label]}' and '{name}'; "
-                "allowed: one class name for a label"
-            )
-        if labels.setdefault(name, label) != label:
-            raise DataError(
-                f"class name '{name}' in '{file}' has the labels {labels[name]} and {label}; "
-                "allowed: one label for a class name"
-            )
+        add_name(names, label, name, file)
     return names

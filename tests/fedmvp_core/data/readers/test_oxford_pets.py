@@ -48,7 +48,7 @@ def test_a_missing_list_names_both_ways_out(tmp_path: Path) -> None:
     [
         ("Abyssinian_1 1 1", "has the line 'Abyssinian_1 1 1'"),
         ("Abyssinian_1 two 1 1", "allowed: 'Breed_number label 1 1'"),
-        ("Russian_Blue_1 1 1 1", "label 1 in .* is both 'abyssinian' and 'russian_blue'"),
+        ("Russian_Blue_1 1 1 1", "label 0 in .* is both 'abyssinian' and 'russian_blue'"),
         ("Sphynx_1 9 1 1", "has no picture of label"),
     ],
 )
