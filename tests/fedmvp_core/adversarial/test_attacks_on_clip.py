@@ -1,6 +1,7 @@
 """Attacks on the embedded tiny CLIP and its pictures; the slow ones against pyautoattack."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -63,13 +64,15 @@ STEPS = 50
 QUERIES = 400
 
 
-@pytest.fixture(scope="module")
+@cache
 def robust() -> ZeroShot:
     return zero_shot("embedded-robust")
 
 
-def accuracy_after(case: ZeroShot, name: str, steps: int) -> float:
-    """Percent of 500 pictures that are right after an attack of ours."""
+@cache
+def accuracy_after(name: str, steps: int) -> float:
+    """Percent of 500 pictures that are right after an attack of ours: minutes, so done once."""
+    case = robust()
     images, labels = case.images[:500], case.labels[:500]
     draws = torch.Generator().manual_seed(0)
     with attacking(case.backbone):
@@ -77,9 +80,9 @@ def accuracy_after(case: ZeroShot, name: str, steps: int) -> float:
     return 100 * case.right(found, labels).float().mean().item()
 
 
-def accuracy_after_library(case: ZeroShot, name: str) -> float:
+def accuracy_after_library(name: str) -> float:
     """The same by pyautoattack."""
-    library = pytest.importorskip("pyautoattack")
+    library, case = pytest.importorskip("pyautoattack"), robust()
     images, labels = case.images[:500], case.labels[:500]
     arguments: dict[str, Any] = {"eps": EPSILON, "version": "custom", "seed": 0}
     attack = library.AutoAttack(case.logits, attacks=[name], **arguments)
@@ -92,14 +95,15 @@ def accuracy_after_library(case: ZeroShot, name: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "steps"), [("apgd-ce", STEPS), ("square", QUERIES)])
-def test_as_strong_as_the_library(robust: ZeroShot, name: str, steps: int) -> None:
-    assert abs(accuracy_after(robust, name, steps) - accuracy_after_library(robust, name)) <= 1
+def test_as_strong_as_the_library(name: str, steps: int) -> None:
+    assert abs(accuracy_after_library(name) - accuracy_after(name, steps)) <= 1
 
 
 @pytest.mark.slow
-def test_no_gradient_is_masked(robust: ZeroShot) -> None:
+def test_no_gradient_is_masked() -> None:
     """An attack without gradients finds nothing that those with gradients miss."""
-    clean = 100 * robust.right(robust.images[:500], robust.labels[:500]).float().mean().item()
-    with_gradients = accuracy_after(robust, "apgd-ce", STEPS)
+    case = robust()
+    clean = 100 * case.right(case.images[:500], case.labels[:500]).float().mean().item()
+    with_gradients = accuracy_after("apgd-ce", STEPS)
     assert clean - 1 > with_gradients > 0
-    assert accuracy_after(robust, "square", QUERIES) >= with_gradients - 1
+    assert accuracy_after("square", QUERIES) >= with_gradients - 1
