@@ -149,13 +149,67 @@ def predict(
     predict_command(Console(), folder, images, top, zero_shot, classes)
 
 
+@app.command()
+def attack(
+    run: Run,
+    more_epsilons: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    attacks: Annotated[
+        list[str] | None,
+        typer.Option("--attack", help="An attack (fedmvp list); repeatable. Default: the run's."),
+    ] = None,
+    epsilons: Annotated[
+        list[str] | None,
+        typer.Option("--epsilon", help="Radii, such as 1/255 4/255. Default: the run's."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", min=1, help="Iterations, queries of square. Default: the run's; square 1000."
+        ),
+    ] = None,
+    images: Annotated[
+        int, typer.Option("--images", min=0, help="Images of each split, drawn by seed; 0 = all.")
+    ] = 0,
+    split: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="Such as base,new. Default: all of the setting's."),
+    ] = None,
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot/--no-zero-shot", help="Attack the frozen model as well.")
+    ] = True,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, max=256, help="Images attacked at once.")
+    ] = 256,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    debug: Debug = False,
+) -> None:
+    """Attack a finished run, for example: fedmvp attack demo --attack ensemble --epsilon 1/255"""
+    from simulations.attack_plan import plan_attack
+    from simulations.commands.folders import find_run
+    from simulations.saved_run import read_config
+
+    # An option takes one word, so of `--epsilon 1/255 4/255` the rest arrives as arguments.
+    if more_epsilons and not epsilons:
+        raise ConfigError(
+            f"'{more_epsilons[0]}' is not understood; write --attack pgd --attack square, or "
+            "--epsilon 1/255 4/255"
+        )
+    radii = [*(epsilons or []), *(more_epsilons or [])]
+    folder = find_run(run, OUTPUT_DIR)
+    chosen = (attacks or [], radii, steps, images, split or [])
+    plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device)
+    from simulations.commands.attack import attack_command
+
+    attack_command(Console(), folder, plan)
+
+
 @app.command("list")
 def list_(
     output_dir: Annotated[
         Path, typer.Option("--output-dir", help="The folder that holds runs.")
     ] = OUTPUT_DIR,
 ) -> None:
-    """List the runs of a folder, the plugins installed, and the named runs."""
+    """List the runs of a folder, the plugins installed, the attacks and the named runs."""
     from simulations.commands.listing import list_command
 
     list_command(Console(), output_dir)

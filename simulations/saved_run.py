@@ -40,7 +40,7 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
     Raises:
         CheckpointError: the folder holds no run, or no usable checkpoint of that round.
     """
-    config = _read_config(folder)
+    config = read_config(folder)
     checkpoints = folder / "checkpoints"
     wanted = latest_round(checkpoints) if round is None else round
     if wanted is None:
@@ -63,12 +63,21 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
     )
 
 
-def _read_config(folder: Path) -> RunConfig:
+def read_config(folder: Path) -> RunConfig:
+    """The configuration that a run was made with.
+
+    Raises:
+        CheckpointError: the folder holds no run, or one with other keys or plugins than ours.
+    """
     path = folder / "config.json"
     try:
         return parse_config(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"'{folder}' is no run folder: {error}") from error
+    except ConfigError as error:
+        raise CheckpointError(
+            f"'{path}' is of another version or lacks a plugin: {error}"
+        ) from None
 
 
 def class_names_of(saved: SavedRun, classes: str) -> tuple[str, ...]:

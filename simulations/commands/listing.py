@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.registry import names_in
+from simulations.attack_names import ATTACK_NAMES
 from simulations.commands.folders import run_folders
 from simulations.commands.tables import final_accuracies, read_json, shown
 from simulations.runner.named_runs import load_named_run, run_names
@@ -14,13 +15,14 @@ from simulations.runner.run_folder import read_status
 
 
 def list_command(console: Console, output_dir: Path) -> None:
-    """Print the runs, then the plugins and the named runs."""
+    """Print the runs, then the plugins, the attacks and the named runs."""
     folders = run_folders(output_dir)
     if folders:
         console.print(runs_table(folders, output_dir))
     else:
         console.print(f"no runs in {output_dir.absolute()}", soft_wrap=True)
     console.print(plugins_table())
+    console.print(attacks_table())
     console.print(named_runs_table())
 
 
@@ -49,6 +51,16 @@ def plugins_table() -> Table:
     for group in entry_point_groups():
         names = ", ".join(names_in(group)) or "none: reinstall fedmvp"
         table.add_row(group.removeprefix("fedmvp."), names)
+    return table
+
+
+def attacks_table() -> Table:
+    """What `robust-attack` and `fedmvp attack --attack` know."""
+    from fedmvp_core.adversarial.attacks import ATTACKS
+
+    table = Table("name", "what it is", title="attacks", title_justify="left")
+    for name in ATTACKS:
+        table.add_row(name, ATTACK_NAMES.get(name, ("", ""))[1])
     return table
 
 

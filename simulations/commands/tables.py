@@ -8,14 +8,32 @@ from typing import Any
 from rich.table import Table
 
 from fedmvp_core.errors import DataError
+from simulations.attack_names import AttackName, attack_of_metric
 from simulations.runner.progress import percent
 
 # The order in which splits are shown; others, such as single clients, are left to the report.
 SPLITS = ("local", "base", "new", "harmonic-mean", "source", "target")
 
 
-def final_accuracies(folder: Path) -> dict[str, tuple[float | None, float | None]]:
+# split -> (zero-shot, tuned)
+Accuracies = dict[str, tuple[float | None, float | None]]
+
+
+def final_accuracies(folder: Path) -> Accuracies:
     """For each split: zero-shot accuracy and accuracy after the last evaluated round."""
+    return _pairs(_last_values(folder), "accuracy")
+
+
+def final_robust_accuracies(folder: Path) -> tuple[AttackName | None, Accuracies]:
+    """The attack of the run's evaluation, and what it left of each split; None: of none."""
+    values = _last_values(folder)
+    names = (attack_of_metric(metric) for _, metric in values)
+    attack = next((name for name in names if name is not None), None)
+    return attack, _pairs(values, f"robust-accuracy[{attack.label}]") if attack else {}
+
+
+def _last_values(folder: Path) -> dict[tuple[str, str], float]:
+    """(split, metric) -> the value of the last round that has it."""
     values: dict[tuple[str, str], tuple[int, float]] = {}
     try:
         with (folder / "metrics.csv").open(newline="", encoding="utf-8") as stream:
@@ -27,22 +45,35 @@ def final_accuracies(folder: Path) -> dict[str, tuple[float | None, float | None
         raise DataError(f"{folder}/metrics.csv cannot be read: {error.strerror}") from None
     except (KeyError, ValueError) as error:
         raise DataError(f"{folder}/metrics.csv is damaged: {error}") from None
-    results = {}
-    for split in SPLITS:
-        pair = [values.get((split, metric)) for metric in ("zero-shot-accuracy", "accuracy")]
-        if any(pair):
-            results[split] = (pair[0] and pair[0][1], pair[1] and pair[1][1])
-    return results
+    return {key: value for key, (_, value) in values.items()}
+
+
+def _pairs(values: dict[tuple[str, str], float], metric: str) -> Accuracies:
+    pairs = {s: (values.get((s, f"zero-shot-{metric}")), values.get((s, metric))) for s in SPLITS}
+    return {split: pair for split, pair in pairs.items() if pair != (None, None)}
 
 
 def final_table(folder: Path) -> Table:
-    """Split, zero-shot, tuned, difference in points."""
-    table = Table("split", title=folder.name, title_justify="left")
-    for column in ("zero-shot", "tuned", "difference"):
-        table.add_column(column, justify="right")
-    for split, (zero_shot, tuned) in final_accuracies(folder).items():
-        table.add_row(split, shown(zero_shot), shown(tuned), points(zero_shot, tuned))
+    """Split, zero-shot, tuned, change in points: clean, and robust if the run was attacked."""
+    attack, robust = final_robust_accuracies(folder)
+    caption = f"robust: accuracy under attack, {attack.label}" if attack else None
+    table = Table(title=folder.name, title_justify="left", caption=caption)
+    table.caption_justify = "left"
+    table.add_column("split", no_wrap=True)
+    for kind in ("clean", "robust") if attack else ("",):
+        for column in ("zero-shot", "tuned", "change"):
+            head = f"{kind}\n{column}" if kind else column
+            table.add_column(head, justify="right", no_wrap=True)
+    for split, clean in final_accuracies(folder).items():
+        cells = list(_cells(*clean))
+        if attack:
+            cells += _cells(*robust.get(split, (None, None)))
+        table.add_row(split, *cells)
     return table
+
+
+def _cells(zero_shot: float | None, tuned: float | None) -> tuple[str, str, str]:
+    return shown(zero_shot), shown(tuned), points(zero_shot, tuned)
 
 
 def shown(value: float | None) -> str:

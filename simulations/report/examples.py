@@ -42,9 +42,14 @@ class Example:
 
     @property
     def called(self) -> str:
-        """Its name, and its domain unless the name tells it already."""
-        told = not self.domain or self.domain in self.name
-        return self.name if told else f"{self.name} · {self.domain}"
+        """What to call it."""
+        return called(self.name, self.domain)
+
+
+def called(name: str, domain: str) -> str:
+    """A picture's name, and its domain unless the name tells it already."""
+    told = not domain or domain in name
+    return name if told else f"{name} · {domain}"
 
 
 @dataclass(frozen=True)

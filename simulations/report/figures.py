@@ -30,9 +30,9 @@ def accuracy_chart(run: RunData) -> Markup | None:
             axes.axhline(plain, color=colour, linewidth=1.3, linestyle=(0, (4, 3)))
         ends[f"{TITLES.get(split, split)} {line.iloc[-1]:.1f}"] = (line.iloc[-1], colour)
     last = max(line.index[-1] for line in lines.values())
-    _span(axes, min(line.index[0] for line in lines.values()), last)
-    _room(axes)
-    _label_ends(axes, last, ends)
+    span_rounds(axes, min(line.index[0] for line in lines.values()), last)
+    leave_room(axes)
+    label_ends(axes, last, ends)
     drawing.label(axes, "round", "accuracy, % (dashed: zero-shot)")
     return drawing.to_svg(figure, "accuracy", "Accuracy per round against zero-shot")
 
@@ -44,11 +44,11 @@ def loss_chart(run: RunData) -> Markup | None:
         return None
     figure, axes = drawing.new_axes(3.6)
     axes.plot(loss.index, loss, color=drawing.PURPLE, linewidth=2, marker="o", markersize=4)
-    _span(axes, loss.index[0], loss.index[-1])
+    span_rounds(axes, loss.index[0], loss.index[-1])
     finite = loss[loss.map(math.isfinite)]
     if len(finite):
         axes.set_ylim(0, 1.1 * float(finite.max()) or 1)
-        _label_ends(
+        label_ends(
             axes, finite.index[-1], {f"{finite.iloc[-1]:.2f}": (finite.iloc[-1], drawing.PURPLE)}
         )
     drawing.label(axes, "round", "train loss, mean over clients")
@@ -77,8 +77,8 @@ def traffic_chart(run: RunData) -> Markup | None:
     else:
         axes.set_ylim(0, 1.25 * values.max() or 1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: bytes_text(value)))
-    _span(axes, values.index.min(), values.index.max())
-    _label_ends(axes, values.index.max(), ends)
+    span_rounds(axes, values.index.min(), values.index.max())
+    label_ends(axes, values.index.max(), ends)
     log = ", log scale" if axes.get_yscale() == "log" else ""
     drawing.label(axes, "round", f"sent in a round, all clients together{log}")
     return drawing.to_svg(figure, "traffic", "Bytes sent per round, up and down")
@@ -134,21 +134,21 @@ def _rounds(axes: Axes) -> None:
         line.set_clip_on(False)
 
 
-def _span(axes: Axes, first: float, last: float) -> None:
+def span_rounds(axes: Axes, first: float, last: float) -> None:
     """End the axis at the last round, so that labels stand beside the lines, not on them."""
     axes.set_xlim(min(first, last - 0.4), last)
     axes.tick_params(pad=8)
     _rounds(axes)
 
 
-def _room(axes: Axes) -> None:
+def leave_room(axes: Axes) -> None:
     """Some space above and below, and never a scale so fine that noise looks like a trend."""
     low, high = axes.get_ylim()
     middle, half = (low + high) / 2, max(high - low, 10) / 2
     axes.set_ylim(max(middle - 1.08 * half, 0), min(middle + 1.08 * half, 102))
 
 
-def _label_ends(axes: Axes, x: float, ends: dict[str, tuple[float, str]]) -> None:
+def label_ends(axes: Axes, x: float, ends: dict[str, tuple[float, str]]) -> None:
     """Write each line's name beside its end, moved apart where they would overlap."""
     scale = axes.transData
     heights = [float(scale.transform((x, value))[1]) for value, _ in ends.values()]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from fedmvp_core.disk import replace_text
-from simulations.report import bars, configuration, figures, summary
+from simulations.report import bars, configuration, figures, robust, robust_figures, summary
+from simulations.report.pictures import picture_uri
 from simulations.report.run_data import RunData, read_run
 
 if TYPE_CHECKING:
@@ -42,10 +43,15 @@ def render(run: RunData, saved: "SavedRun | None" = None) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(
-        percent=percent, points=points, bytes=figures.bytes_text, duration=duration, number=number
+        percent=percent,
+        points=points,
+        bytes=figures.bytes_text,
+        duration=duration,
+        number=number,
+        picture=picture_uri,
     )
     template = environment.get_template("template.html.j2")
-    return template.render(**_numbers(run), **_pictures(saved))
+    return template.render(**_numbers(run), **_under_attack(run), **_pictures(saved))
 
 
 def _numbers(run: RunData) -> dict[str, Any]:
@@ -61,7 +67,11 @@ def _numbers(run: RunData) -> dict[str, Any]:
         "error": run.status.get("error") or run.event("end").get("error"),
         "results": found,
         "verdict": summary.verdict(found),
-        "below": [result for result in found if result.trend == "below"],
+        "below": [
+            f"{result.title} accuracy by {-result.change:.1f} points"
+            for result in found
+            if result.trend == "below"
+        ],
         "totals": totals,
         "seconds": max(run.environment.get("seconds") or 0, totals.get("seconds", 0)),
         "clients": clients,
@@ -79,6 +89,28 @@ def _numbers(run: RunData) -> dict[str, Any]:
         "settings": configuration.settings(run),
         "command": configuration.reproduce_command(run, clients),
     }
+
+
+def _under_attack(run: RunData) -> dict[str, Any]:
+    """What is there to tell of attacks, in evaluation and in training."""
+    attack = robust.run_attack(run)
+    own = run.metrics[run.metrics["metric"] == "alpha-cons"]
+    by_round = own.groupby("round")["value"].mean()
+    shown: dict[str, Any] = {
+        "attack": attack,
+        "robust": {result.clean.split: result for result in attack.results} if attack else {},
+        "robust_below": [
+            f"{result.clean.title} accuracy under attack by {-result.change:.1f} points"
+            for result in (attack.results if attack else ())
+            if result.trend == "below"
+        ],
+        "robust_verdict": robust.verdict(attack) if attack else "",
+        "robust_charts": robust_figures.accuracy_charts(run, attack) if attack else [],
+        "alignment_charts": robust_figures.alignment_charts(run, attack) if attack else [],
+        "robust_rounds": robust.rounds_table(run, attack) if attack else [],
+    }
+    alpha = (float(by_round.iloc[0]), float(by_round.iloc[-1])) if len(by_round) else None
+    return shown | {"alpha_cons_chart": robust_figures.alpha_cons_chart(run), "alpha_cons": alpha}
 
 
 def _charts(run: RunData) -> dict[str, Any]:
@@ -109,7 +141,14 @@ def _rounds_table(run: RunData) -> dict[str, Any]:
 def _pictures(saved: "SavedRun | None") -> dict[str, Any]:
     """What only the saved model can tell."""
     if saved is None:
-        return {"has_model": False, "model_round": None, "examples": [], "attention": []}
+        return {
+            "has_model": False,
+            "model_round": None,
+            "examples": [],
+            "attention": [],
+            "attacked": None,
+        }
+    from simulations.report.attacked import attacked_examples
     from simulations.report.attention import attention_maps
     from simulations.report.examples import predict_examples
 
@@ -119,6 +158,7 @@ def _pictures(saved: "SavedRun | None") -> dict[str, Any]:
         "model_round": saved.round,
         "examples": examples,
         "attention": attention_maps(saved, examples),
+        "attacked": attacked_examples(saved),
     }
 
 

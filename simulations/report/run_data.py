@@ -10,6 +10,7 @@ import pandas as pd
 from fedmvp_core.errors import DataError
 
 METRIC_COLUMNS = ("round", "split", "metric", "value")
+STEP_COLUMNS = ("round", "split", "step", "metric", "value")
 CLASS_COLUMNS = ("split", "class", "images", "zero_shot_accuracy", "accuracy")
 
 
@@ -33,6 +34,7 @@ class RunData:
     status: dict[str, Any]
     events: tuple[dict[str, Any], ...]
     metrics: pd.DataFrame
+    steps: pd.DataFrame
     shards: tuple[Shard, ...]
     classes: pd.DataFrame
 
@@ -64,6 +66,7 @@ def read_run(folder: Path) -> RunData:
         status=_read_json(folder / "status.json", dict),
         events=events,
         metrics=metrics if len(metrics) else _metrics_from_events(events),
+        steps=_read_table(folder / "steps.csv", STEP_COLUMNS, ("round", "step", "value")),
         shards=_read_shards(folder / "shards.json"),
         classes=_read_table(folder / "classes.csv", CLASS_COLUMNS, CLASS_COLUMNS[2:]),
     )
@@ -147,4 +150,7 @@ def _metrics_from_events(events: tuple[dict[str, Any], ...]) -> pd.DataFrame:
         elif event.get("event") == "evaluation":
             for split, value in event.get("accuracy", {}).items():
                 rows.append((event["round"], split, "accuracy", float(value)))
+        elif event.get("event") == "robust-evaluation":
+            for split, value in event.get("accuracy", {}).items():
+                rows.append((event["round"], split, str(event.get("attack")), float(value)))
     return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))

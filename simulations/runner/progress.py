@@ -34,7 +34,10 @@ def shown_progress(console: Console, config: RunConfig) -> Iterator[Callable[[Ev
 
 
 class PlainLines:
-    """One line for each round, with the accuracies if the model was evaluated after it."""
+    """One line for each round, with the accuracies if the model was evaluated after it.
+
+    What an attack left has a line of its own: an attack may take longer than the round.
+    """
 
     def __init__(self, console: Console, config: RunConfig) -> None:
         self._console = console
@@ -47,6 +50,7 @@ class PlainLines:
         if kind == "evaluation" and self._held is not None:
             self._line(f"{self._held}  {accuracies(event['accuracy'])}")
             self._held = None
+            self._announce(event)
             return
         self._release()
         if kind == "starting":
@@ -60,6 +64,15 @@ class PlainLines:
                 self._release()
         elif kind == "evaluation":
             self._line(f"round {event['round']}  {accuracies(event['accuracy'])}")
+            self._announce(event)
+        elif kind == "robust-evaluation":
+            number = round_number(event, self._config.rounds) if event["round"] else "0"
+            self._line(f"round {number}  {event['attack']}  {accuracies(event['accuracy'])}")
+
+    def _announce(self, event: Event) -> None:
+        """Say why nothing is seen for a while after the last round."""
+        if attacks_all(event, self._config):
+            self._line("attacking all test images")
 
     def _is_evaluated(self, number: int) -> bool:
         return number == self._config.rounds or number % self._config.evaluate_every == 0
@@ -74,11 +87,13 @@ class PlainLines:
 
 
 class LiveTable:
-    """The evaluations so far, above a bar over the rounds."""
+    """The evaluations so far, clean and robust side by side, above a bar over the rounds."""
 
     def __init__(self, config: RunConfig) -> None:
-        self._rows: list[tuple[int, Mapping[str, float]]] = []
-        self._loss = ""
+        self._config = config
+        self._clean: dict[int, Mapping[str, float]] = {}
+        self._robust: dict[int, Mapping[str, float]] = {}
+        self._attack = ""
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -104,28 +119,52 @@ class LiveTable:
             words = f"{clients_words(event)}  loss {event['loss']:.3f}"
             self._progress.update(self._task, completed=event["round"], words=words)
         elif kind == "evaluation":
-            self._rows.append((int(event["round"]), event["accuracy"]))
+            self._clean[int(event["round"])] = event["accuracy"]
+            if attacks_all(event, self._config):
+                self._progress.update(self._task, words="attacking all test images")
+        elif kind == "robust-evaluation":
+            self._robust[int(event["round"])] = event["accuracy"]
+            self._attack = str(event["attack"])
 
     def render(self) -> RenderableType:
         """The table and the bar."""
-        if not self._rows:
+        every = [*self._clean.values(), *self._robust.values()]
+        if not every:
             return self._progress
-        table = Table(box=None, pad_edge=False)
+        caption = f"clean accuracy / {self._attack}" if self._attack else None
+        table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
         table.add_column("round", justify="right")
-        splits = list(dict.fromkeys(split for _, values in self._rows for split in values))
+        splits = list(dict.fromkeys(split for values in every for split in values))
         for split in splits:
             table.add_column(split, justify="right")
-        for number, values in self._rows[-_SHOWN_EVALUATIONS:]:
-            cells = (percent(values[split]) if split in values else "" for split in splits)
-            table.add_row(str(number), *cells)
+        for number in sorted({*self._clean, *self._robust})[-_SHOWN_EVALUATIONS:]:
+            table.add_row(str(number), *(self._cell(number, split) for split in splits))
         return Group(table, self._progress)
+
+    def _cell(self, number: int, split: str) -> str:
+        """`71.2 %`, or `71.2 / 33.1 %` once the run is attacked; what was not measured is `-`."""
+        clean = self._clean.get(number, {}).get(split)
+        robust = self._robust.get(number, {}).get(split)
+        if not self._attack:
+            return "" if clean is None else percent(clean)
+        both = ("-" if value is None else f"{100 * value:.1f}" for value in (clean, robust))
+        return f"{' / '.join(f'{value:>4}' for value in both)} %"
 
 
 def round_words(event: Event, rounds: int) -> str:
     """`round  3/20  6 clients  loss 0.812  2.1 s`."""
-    number = f"{event['round']:>{len(str(rounds))}}/{rounds}"
-    seconds = f"{event['seconds']:.1f} s"
+    number, seconds = round_number(event, rounds), f"{event['seconds']:.1f} s"
     return f"round {number}  {clients_words(event)}  loss {event['loss']:.3f}  {seconds}"
+
+
+def round_number(event: Event, rounds: int) -> str:
+    """` 3/20`."""
+    return f"{event['round']:>{len(str(rounds))}}/{rounds}"
+
+
+def attacks_all(event: Event, config: RunConfig) -> bool:
+    """Whether an evaluation is the last, which an attack on all images follows."""
+    return config.robust_attack != "none" and int(event["round"]) == config.rounds
 
 
 def clients_words(event: Event) -> str:

@@ -33,8 +33,14 @@ def write_run(
     error: str | None = None,
     lora_from: int = 12,
     config: dict[str, Any] | None = None,
+    attack: str = "",
+    alpha_cons: bool = False,
 ) -> Path:
-    """A folder with everything that `done` of 20 rounds leave behind."""
+    """A folder with everything that `done` of 20 rounds leave behind.
+
+    attack: as metrics name it, such as "pgd-10 eps=4/255": adds an evaluation under attack, in the
+    first round, every fifth and the last. alpha_cons: adds it to every step.
+    """
     folder.mkdir(parents=True)
     draw = random.Random(clients * 1000 + classes)
     names = [*AWKWARD, *(f"class {i:03d}" for i in range(2 * classes))]
@@ -45,6 +51,10 @@ def write_run(
     _json(folder / "status.json", state)
     _json(folder / "shards.json", [_shard(i, clients, base) for i in range(clients)])
     rows = _rows(setting, clients, done, lora_from, draw)
+    if attack:
+        rows += _attacked_rows(rows, attack, done)
+    if alpha_cons:
+        rows += _steps(folder / "steps.csv", clients, done)
     _table(folder / "metrics.csv", ["round", "split", "metric", "value"], rows)
     _progress(folder / "progress.jsonl", rows, clients, status, error)
     if status == "completed":
@@ -129,6 +139,48 @@ def _round(number: int, clients: int, lora: bool) -> list[tuple[int, str, str, f
     return rows
 
 
+def _attacked_rows(
+    rows: list[tuple[int, str, str, float]], attack: str, done: int
+) -> list[tuple[int, str, str, float]]:
+    """Robust accuracy is 0.4 of the clean one, for zero-shot CLIP 0.3 of it."""
+    found: list[tuple[int, str, str, float]] = []
+    for number, split, metric, value in rows:
+        own, shared = split.startswith("client-"), split in ("local", "harmonic-mean")
+        whole = number == ROUNDS
+        if metric == "accuracy":
+            found.append((number, split, f"robust-accuracy[{attack}]", 0.4 * value))
+        if metric == "zero-shot-accuracy" and done == ROUNDS:
+            found.append((0, split, f"zero-shot-robust-accuracy[{attack}]", 0.3 * value))
+        if metric == "accuracy" and not shared:
+            found.append((number, split, "attacked-images", 300 if whole else 11 if own else 64))
+            found.append((number, split, "alignment", 0.3 + 0.001 * number))
+            found.append((number, split, f"attacked-alignment[{attack}]", 0.2))
+        if metric == "zero-shot-accuracy" and done == ROUNDS and not shared:
+            found.append((0, split, "zero-shot-attacked-images", 300))
+            found.append((0, split, "zero-shot-alignment", 0.29))
+            found.append((0, split, f"zero-shot-attacked-alignment[{attack}]", 0.19))
+    return found
+
+
+def _steps(path: Path, clients: int, done: int) -> list[tuple[int, str, str, float]]:
+    """steps.csv, with 4 steps for the first client, 5 for the next, ...; alpha-cons falls.
+
+    Returns what metrics.csv holds of it.
+    """
+    steps: list[tuple[int, str, int, str, float]] = []
+    means: list[tuple[int, str, str, float]] = []
+    for number in range(1, done + 1):
+        for index in range(clients):
+            values = [0.8 / number - 0.01 * step for step in range(4 + index)]
+            split = f"client-{index:03d}"
+            for step, value in enumerate(values, 1):
+                steps += [(number, split, step, "loss", 1.0)]
+                steps += [(number, split, step, "alpha-cons", value)]
+            means.append((number, split, "alpha-cons", sum(values) / len(values)))
+    _table(path, ["round", "split", "step", "metric", "value"], steps)
+    return means
+
+
 def _progress(
     path: Path,
     rows: list[tuple[int, str, str, float]],
@@ -151,6 +203,15 @@ def _progress(
         }
         if accuracy:
             events.append({"event": "evaluation", "round": number, "accuracy": accuracy})
+        for metric in sorted({row[2] for row in rows if row[2].startswith("robust-accuracy")}):
+            robust = {
+                split: value
+                for n, split, m, value in rows
+                if n == number and m == metric and not split.startswith("client-")
+            }
+            if robust:
+                event = {"event": "robust-evaluation", "round": number, "attack": metric}
+                events.append({**event, "accuracy": robust})
     if status != "running":
         events.append({"event": "end", "status": status, "error": error})
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
