@@ -31,12 +31,12 @@ DOWNLOADS = {
     "caltech101": Download("Caltech101", "caltech101", ("101_ObjectCategories",)),
     "oxford_pets": Download("OxfordIIITPet", "oxford-iiit-pet", ("images", "annotations")),
     "oxford_flowers": Download("Flowers102", "flowers-102", ("jpg", "imagelabels.mat")),
-    "food101": Download("Food101", "food-101", ("images", "meta")),
+    "food101": Download("Food101", "food-101", ("images",)),
     "fgvc_aircraft": Download(
         "FGVCAircraft", "fgvc-aircraft-2013b/data", ("images", *AIRCRAFT_FILES)
     ),
     "sun397": Download("SUN397", ".", ("SUN397",)),
-    "dtd": Download("DTD", "dtd/dtd", ("images", "labels", "imdb")),
+    "dtd": Download("DTD", "dtd/dtd", ("images",)),
     "eurosat": Download("EuroSAT", "eurosat", ("2750",)),
 }
 COOP_PAGE = "from the links in CoOp's DATASETS.md"

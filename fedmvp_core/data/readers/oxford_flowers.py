@@ -47,9 +47,9 @@ def _names(file: Path, classes: int) -> list[str]:
     if not file.is_file():
         from torchvision.datasets import Flowers102
 
-        known = list(Flowers102.classes)
+        known = list(getattr(Flowers102, "classes", ()))  # torchvision has not always had them
         if classes > len(known):
-            raise DataError(f"oxford_flowers has the label {classes}; allowed: 1 to {len(known)}")
+            raise DataError(f"oxford_flowers needs '{file}' for the names of {classes} classes")
         return known[:classes]
     try:
         names = json.loads(file.read_text(encoding="utf-8-sig"))
