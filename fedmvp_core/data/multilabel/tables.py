@@ -1,0 +1,114 @@
+"""What the multi-label readers share: tables of 0 and 1, and the way from rows to a listing."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fedmvp_core.data.listing import Listing, Picture
+from fedmvp_core.data.readers.assemble import check_distinct, clean_name
+from fedmvp_core.data.readers.folders import first_few
+from fedmvp_core.data.readers.templates import template_of
+from fedmvp_core.errors import DataError
+
+ONES, ZEROS = frozenset({"1", "1.0"}), frozenset({"0", "0.0"})
+
+
+class Row(NamedTuple):
+    """A picture's name, as the annotations write it, and the sorted positions of its labels."""
+
+    file: str
+    labels: tuple[int, ...]
+
+
+def make_listing(
+    name: str,
+    class_names: Sequence[str],
+    splits: Mapping[str, Sequence[Picture]],
+    min_labels: int = 0,
+    notes: Sequence[str] = (),
+    attributes: Mapping[str, Sequence[str]] | None = None,
+) -> Listing:
+    """Clean the class names up, and leave out pictures with fewer than `min_labels` labels.
+
+    Raises:
+        DataError: class names that are the same once cleaned up; a split without any picture left.
+    """
+    check_distinct(name, class_names)
+    cleaned = tuple(clean_name(class_name) for class_name in class_names)
+    kept: dict[str, list[Picture]] = {}
+    said = list(notes)
+    for split, pictures in splits.items():
+        kept[split] = [picture for picture in pictures if len(picture.labels) >= min_labels]
+        if not kept[split]:
+            which = f" with {min_labels} labels or more" if pictures else ""
+            raise DataError(f"{name}: split '{split}' has no pictures{which}")
+        if len(kept[split]) < len(pictures):
+            said.append(
+                f"split '{split}': {len(pictures) - len(kept[split])} of {len(pictures)} pictures "
+                f"have fewer than {min_labels} labels and are left out"
+            )
+        present = {label for picture in kept[split] for label in picture.labels}
+        bare = [class_name for label, class_name in enumerate(cleaned) if label not in present]
+        if bare:
+            said.append(f"split '{split}' has no picture of {first_few(bare)}")
+    return Listing(
+        name=name,
+        class_names=cleaned,
+        splits=kept,
+        template=template_of(name),
+        multi_label=True,
+        attributes=attributes,
+        notes=tuple(said),
+    )
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    """A CSV file with a header, as column -> cell, all stripped of spaces.
+
+    Raises:
+        DataError: it is missing or no text, a column has no name or that of another, or a row has
+            more or fewer cells than the header.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            lines = [[cell.strip() for cell in cells] for cells in csv.reader(opened) if cells]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"table '{file}' cannot be read: {error}") from error
+    if len(lines) < 2:
+        raise DataError(f"table '{file}' has {len(lines)} lines; needed: a header and rows")
+    header, *rows = lines
+    if len(set(header)) < len(header) or not all(header[1:]):
+        raise DataError(f"table '{file}' has columns without a name of their own: {header}")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise DataError(
+                f"row {number} of '{file}' has {len(row)} cells, the header {len(header)}"
+            )
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def read_indicators(file: Path) -> tuple[tuple[str, ...], list[Row]]:
+    """A table of a picture's name and a column a class, 1 where the class is there.
+
+    Returns: the class names in the order of the columns, and the rows.
+
+    Raises:
+        DataError: see `read_rows`; or a cell is neither 0 nor 1, or a picture is named twice.
+    """
+    rows = read_rows(file)
+    first, *class_names = rows[0]
+    found: dict[str, Row] = {}
+    for number, row in enumerate(rows, start=2):
+        name = row[first]
+        if name in found:
+            raise DataError(f"'{file}' names '{name}' twice, the second time in row {number}")
+        for class_name in class_names:
+            if row[class_name] not in ONES | ZEROS:
+                raise DataError(
+                    f"row {number} of '{file}' has '{row[class_name]}' for class '{class_name}'; "
+                    "allowed: 0 and 1"
+                )
+        labels = tuple(c for c, class_name in enumerate(class_names) if row[class_name] in ONES)
+        found[name] = Row(name, labels)
+    return tuple(class_names), list(found.values())
