@@ -17,12 +17,12 @@ from simulations.assets.pretrain_tiny_clip import soft_targets
 class Recipe:
     """Everything that changes the result."""
 
-    steps: int = 1000
+    steps: int = 880
     batch_size: int = 256
     learning_rate: float = 8e-4
     weight_decay: float = 0.05
     warmup: int = 40
-    whole_share: float = 0.2  # of all steps, at the end, that see every patch
+    whole_share: float = 0.12  # of all steps, at the end, that see every patch
     kept_patches: int = 32  # of 64, before that
     epsilon: float = 4 / 255
     attack_step: float = 2.5 / 255

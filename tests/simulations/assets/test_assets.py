@@ -33,6 +33,7 @@ def test_assets_stay_small() -> None:
     sheets = sum((ASSETS / f"emojidomains/{style}.webp").stat().st_size for style in STYLES)
     assert sheets <= 5_000_000
     assert (ASSETS / "tiny_clip/model.safetensors").stat().st_size <= 5_000_000
+    assert (ASSETS / "tiny_clip/robust.safetensors").stat().st_size <= 3_000_000
 
 
 @pytest.mark.parametrize("style", STYLES)
