@@ -29,10 +29,6 @@ ZERO_SHOT, TUNED = "zero-shot", "tuned"
 OnWork = Callable[[int, int], None]
 
 
-def _unseen(passed: int, finished: int) -> None:
-    """Nobody watches."""
-
-
 @dataclass(frozen=True)
 class Target:
     """Images of a split to attack, and what the models say of them before.
@@ -118,7 +114,7 @@ def attack_target(
     name: AttackName,
     kept: Tensor,
     batch_size: int = EVALUATION_BATCH,
-    on_work: OnWork = _unseen,
+    on_work: OnWork = lambda through, finished: None,
 ) -> Attacked:
     """Attack one model on all images of a target, with the draws that the run itself made.
 

@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from fedmvp_core.config import RunConfig
 
@@ -131,15 +132,16 @@ class LiveTable:
         every = [*self._clean.values(), *self._robust.values()]
         if not every:
             return self._progress
-        caption = f"clean accuracy / {self._attack}" if self._attack else None
-        table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
+        table = Table(box=None, pad_edge=False)
         table.add_column("round", justify="right")
         splits = list(dict.fromkeys(split for values in every for split in values))
         for split in splits:
             table.add_column(split, justify="right")
         for number in sorted({*self._clean, *self._robust})[-_SHOWN_EVALUATIONS:]:
             table.add_row(str(number), *(self._cell(number, split) for split in splits))
-        return Group(table, self._progress)
+        # Not as the table's caption, which would be broken to its width.
+        caption = [f"clean accuracy / {self._attack}"] if self._attack else []
+        return Group(table, *map(Text, caption), self._progress)
 
     def _cell(self, number: int, split: str) -> str:
         """`71.2 %`, or `71.2 / 33.1 %` once the run is attacked; what was not measured is `-`."""

@@ -58,7 +58,9 @@ def fake_engine(monkeypatch):
     return install
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["report"], ["predict"], ["list"], ["suite"]])
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["report"], ["predict"], ["attack"], ["list"], ["suite"]]
+)
 def test_help(words):
     result = fedmvp(*words, "--help")
     assert result.exit_code == 0
@@ -156,7 +158,8 @@ def test_ctrl_c_elsewhere_exits_130(monkeypatch):
 def test_list_shows_runs_plugins_and_named_runs(finished_run):
     result = fedmvp("list")
     assert result.exit_code == 0
-    for text in ("mine", "completed", "5/5", "62.5 %", "disjoint-classes", "demo-short"):
+    attacks = ("mi-fgsm", "ensemble", "autoattack")
+    for text in ("mine", "completed", "5/5", "62.5 %", "disjoint-classes", "demo-short", *attacks):
         assert text in result.output
 
 

@@ -8,11 +8,13 @@ from simulations.runner.named_runs import NamedRun, resolve_config
 from simulations.runner.progress import LiveTable, shown_progress
 
 CONFIG = resolve_config(NamedRun("mine", "", 0, {}), {"rounds": 3, "evaluate-every": 2})
+ATTACK = "robust-accuracy[pgd-10 eps=4/255]"
 ROUND = {"event": "round", "clients": 5, "failed": 1, "seconds": 2.06, "bytes-up": 1}
 EVENTS = [
     {"event": "starting", "run": "demo", "method": "fedmvp", "clients": 6},
     {"event": "start", "rounds": 3, "clients": 6, "prompt-numbers": 287232},
     {"event": "evaluation", "round": 0, "accuracy": {"base": 0.5, "new": 0.25}},
+    {"event": "robust-evaluation", "round": 0, "attack": ATTACK, "accuracy": {"base": 0.125}},
     {**ROUND, "round": 1, "loss": 1.5},
     {**ROUND, "round": 2, "loss": 1.25, "failed": 0, "clients": 6},
     {"event": "evaluation", "round": 2, "accuracy": {"base": 0.625, "new": 0.25}},
@@ -30,6 +32,7 @@ def test_plain_lines_one_for_each_round():
         "starting demo: fedmvp, 6 clients",
         "3 rounds, 6 clients, 287,232 trainable numbers",
         "round 0  base 50.0 %  new 25.0 %",
+        f"round 0  {ATTACK}  base 12.5 %",
         "round 1/3  5 clients (1 failed)  loss 1.500  2.1 s",
         "round 2/3  6 clients  loss 1.250  2.1 s  base 62.5 %  new 25.0 %",
         "round 3/3  5 clients (1 failed)  loss 1.125  2.1 s",
@@ -39,7 +42,7 @@ def test_plain_lines_one_for_each_round():
 def test_a_round_without_a_test_is_shown_at_once():
     stream = io.StringIO()
     with shown_progress(Console(file=stream), CONFIG) as on_event:
-        on_event(EVENTS[3])
+        on_event(EVENTS[4])
         assert "round 1/3" in stream.getvalue()
 
 
@@ -50,8 +53,49 @@ def test_live_table_holds_each_test_and_the_last_loss():
     console = Console(file=io.StringIO(), width=120)
     console.print(table.render())
     shown = console.file.getvalue()
-    for text in ("base", "62.5 %", "25.0 %", "3/3", "loss 1.125"):
+    caption = f"clean accuracy / {ATTACK}"
+    for text in ("base", "50.0 / 12.5 %", "62.5 /    - %", "3/3", "loss 1.125", caption):
         assert text in shown
+
+
+def test_a_run_without_attack_has_clean_accuracy_alone():
+    table = LiveTable(CONFIG)
+    for event in EVENTS:
+        if event["event"] != "robust-evaluation":
+            table.on_event(event)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table.render())
+    shown = console.file.getvalue()
+    assert "62.5 %" in shown
+    assert "clean" not in shown
+    assert " / " not in shown
+
+
+def test_the_attack_after_the_last_round_is_announced():
+    stream = io.StringIO()
+    last = {"event": "evaluation", "round": 3, "accuracy": {"base": 0.5}}
+    robust = {"event": "robust-evaluation", "round": 3, "attack": ATTACK, "accuracy": {"base": 0.1}}
+    table = LiveTable(CONFIG)
+    with shown_progress(Console(file=stream, width=40), CONFIG) as on_event:
+        for event in ({**ROUND, "round": 3, "loss": 1.0}, last, robust):
+            on_event(event)
+            table.on_event(event)
+    assert stream.getvalue().splitlines() == [
+        "round 3/3  5 clients (1 failed)  loss 1.000  2.1 s  base 50.0 %",
+        "attacking all test images",
+        f"round 3/3  {ATTACK}  base 10.0 %",
+    ]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table.render())
+    assert "attacking all test images" in console.file.getvalue()
+
+
+def test_nothing_is_announced_where_nothing_is_attacked():
+    stream = io.StringIO()
+    config = resolve_config(NamedRun("mine", "", 0, {}), {"rounds": 3, "robust-attack": "none"})
+    with shown_progress(Console(file=stream), config) as on_event:
+        on_event({"event": "evaluation", "round": 3, "accuracy": {"base": 0.5}})
+    assert stream.getvalue() == "round 3  base 50.0 %\n"
 
 
 def test_a_terminal_gets_the_live_table():
@@ -60,4 +104,4 @@ def test_a_terminal_gets_the_live_table():
     with shown_progress(console, CONFIG) as on_event:
         for event in EVENTS:
             on_event(event)
-    assert "62.5 %" in stream.getvalue()
+    assert "62.5 /" in stream.getvalue()
