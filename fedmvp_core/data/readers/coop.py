@@ -47,7 +47,7 @@ def from_class_folders(
     ignored: Sequence[str] = (),
     renamed: Mapping[str, str] | None = None,
 ) -> Listing:
-    """pictures/<class>/*.jpg: 50 % train, 20 % validation, 30 % test of every class.
+    """pictures/<class>/*.jpg, split by `without_split`.
 
     Raises:
         DataError: there are no class folders, or one is empty.
@@ -59,14 +59,25 @@ def from_class_folders(
         for label, class_folder in enumerate(folders)
         for picture in picture_names(pictures / class_folder)
     ]
-    train, validation, test = split_by_class(entries, COOP_SHARES, name)
     class_names = [(renamed or {}).get(class_folder, class_folder) for class_folder in folders]
-    notes = [_made_here(file_name, "50 / 20 / 30 % of every class")]
     left_out = [folder for folder in ignored if (pictures / folder).is_dir()]
-    if left_out:
-        notes.append(f"left out, as CoOp does: {first_few(left_out)}")
+    notes = [f"left out, as CoOp does: {first_few(left_out)}"] if left_out else []
+    return without_split(name, class_names, pictures, file_name, entries, notes)
+
+
+def without_split(
+    name: str,
+    class_names: Sequence[str],
+    pictures: Path,
+    file_name: str,
+    entries: Sequence[Entry],
+    notes: Sequence[str] = (),
+) -> Listing:
+    """50 % train, 20 % validation, 30 % test of every class, as CoOp where nothing is official."""
+    train, validation, test = split_by_class(entries, COOP_SHARES, name)
     splits = {"train": train, "validation": validation, "test": test}
-    return make_listing(name, class_names, [Part(pictures, splits)], notes)
+    made = _made_here(file_name, "50 / 20 / 30 % of every class")
+    return make_listing(name, class_names, [Part(pictures, splits)], [made, *notes])
 
 
 def from_official_split(

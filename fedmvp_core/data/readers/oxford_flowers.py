@@ -5,11 +5,10 @@ import json
 from pathlib import Path
 
 from fedmvp_core.data.listing import Listing
-from fedmvp_core.data.readers.assemble import Part, make_listing
-from fedmvp_core.data.readers.coop import from_split_json, supply
+from fedmvp_core.data.readers.coop import from_split_json, supply, without_split
 from fedmvp_core.data.readers.folders import check_files, require_folder
 from fedmvp_core.data.readers.mat_files import read_mat
-from fedmvp_core.data.readers.splits import COOP_SHARES, Entry, split_by_class
+from fedmvp_core.data.readers.splits import Entry
 from fedmvp_core.errors import DataError
 
 SPLIT = "split_zhou_OxfordFlowers.json"
@@ -36,10 +35,7 @@ def oxford_flowers(folder: Path) -> Listing:
         raise DataError(f"'{file}' holds no labels from 1 on")
     check_files(pictures, (entry.file for entry in entries), file)
     class_names = _names(folder / "cat_to_name.json", max(entry.label for entry in entries) + 1)
-    train, validation, test = split_by_class(entries, COOP_SHARES, "oxford_flowers")
-    splits = {"train": train, "validation": validation, "test": test}
-    note = f"no {SPLIT}: split by 50 / 20 / 30 % of every class, seeded; CoOp's has other pictures"
-    return make_listing("oxford_flowers", class_names, [Part(pictures, splits)], [note])
+    return without_split("oxford_flowers", class_names, pictures, SPLIT, entries)
 
 
 def _names(file: Path, classes: int) -> list[str]:

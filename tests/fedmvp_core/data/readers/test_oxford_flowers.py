@@ -46,6 +46,16 @@ def test_names_without_the_names_file_are_the_same(tmp_path: Path) -> None:
     assert oxford_flowers(tmp_path) == named
 
 
+def test_a_torchvision_without_names_is_told_what_to_supply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_trees.oxford_flowers(tmp_path)
+    (tmp_path / "cat_to_name.json").unlink()
+    monkeypatch.delattr("torchvision.datasets.Flowers102.classes", raising=False)
+    with pytest.raises(DataError, match=r"needs '.*cat_to_name.json' for the names of 3 classes"):
+        oxford_flowers(tmp_path)
+
+
 def test_a_picture_without_file_and_a_class_without_name_are_refused(tmp_path: Path) -> None:
     data_trees.oxford_flowers(tmp_path)
     (tmp_path / "cat_to_name.json").write_text('{"1": "pink primrose", "2": "orchid"}')
