@@ -70,7 +70,7 @@ class RunConfig:
     attention_heads: Annotated[int, Between(1, 64)]
     lora_rank: Annotated[int, Between(1, 1024)]
     lora_threshold: Annotated[float, Between(0)]
-    prompt_init: Annotated[str, OneOf(("class-token", "random"))]
+    prompt_init: Annotated[str, OneOf(("frozen", "random"))]
     lora_init: Annotated[str, OneOf(("zero", "normal"))]
     context_length: Annotated[int, Between(1, 64)]
     class_specific: bool

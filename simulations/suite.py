@@ -2,7 +2,7 @@
 
 A suite is a TOML file: `description`, `supernodes`, `seeds`, a `[config]` that all its runs share,
 and a `[runs.<name>]` for each run, which holds what a run file holds. `ceilings = "<name>"` adds
-what is possible at all on the pooled shards of that run (ceilings.py).
+what is possible at all on the pooled shards of that run (ceilings.py); `splits` limits the table.
 """
 
 import csv
@@ -19,15 +19,23 @@ from rich.console import Console
 from fedmvp_core.config import RunConfig, Scalar, did_you_mean
 from fedmvp_core.errors import ConfigError
 from simulations.commands.run import EXIT_CODES, Plan, plan_run, run_plan
-from simulations.commands.tables import final_accuracies, points, read_json, shown
+from simulations.commands.tables import (
+    Accuracies,
+    final_accuracies,
+    final_robust_accuracies,
+    points,
+    read_json,
+    shown,
+)
 from simulations.runner.named_runs import NamedRun, named_run_from
 from simulations.runner.project import package_folder
 from simulations.runner.run_folder import read_status, run_folder
 
-# run -> one mapping a seed: split -> (zero-shot, tuned)
-Results = dict[str, list[dict[str, tuple[float | None, float | None]]]]
-COLUMNS = ("run", "split", "seeds", "zero-shot", "mean", "range", "difference")
-_KEYS = ("description", "supernodes", "seeds", "config", "runs", "ceilings")
+# (run, kind of accuracy) -> one mapping a seed: split -> (zero-shot, tuned)
+Results = dict[tuple[str, str], list[Accuracies]]
+CLEAN, BOTH = "clean", "mean of both"  # the third kind is named as its attack
+COLUMNS = ("run", "accuracy", "split", "seeds", "zero-shot", "mean", "range", "difference")
+_KEYS = ("description", "supernodes", "seeds", "config", "runs", "ceilings", "splits")
 # Keys that say where a run leaves things, not what it computes.
 _PLACES = ("output-dir", "run-name", "cache-dir", "overwrite")
 
@@ -40,6 +48,7 @@ class Suite:
     seeds: Sequence[int]
     runs: Sequence[NamedRun]
     ceilings: str  # the run that is pooled for them, or ""
+    splits: Sequence[str]  # those that the table shows; none: all
 
 
 def load_suite(name: str) -> Suite:
@@ -59,7 +68,8 @@ def load_suite(name: str) -> Suite:
     ceilings = table.get("ceilings", "")
     if ceilings and ceilings not in table["runs"]:
         raise ConfigError(f"{path}: ceilings is '{ceilings}'; its runs: {', '.join(table['runs'])}")
-    return Suite(path.stem, table.get("seeds", [1]), [*_runs(table, path)], ceilings)
+    seeds, splits = table.get("seeds", [1]), table.get("splits", [])
+    return Suite(path.stem, seeds, [*_runs(table, path)], ceilings, splits)
 
 
 def _runs(table: dict[str, Any], path: Path) -> Iterator[NamedRun]:
@@ -104,6 +114,7 @@ def run_suite(
     if suite.ceilings:
         console.print("ceilings: training on pooled shards", soft_wrap=True)
         rows += _rows(_ceilings([plan for run, plan in done if run == suite.ceilings]))
+    rows = [row for row in rows if not suite.splits or row[2] in suite.splits]
     console.print(as_markdown(rows), soft_wrap=True, markup=False, highlight=False)
     _write(output_dir.absolute() / suite.name, rows, console)
     return code
@@ -129,11 +140,24 @@ def _parse_seeds(words: Sequence[str]) -> list[int]:
 
 
 def _results(done: Sequence[tuple[str, Plan]]) -> Results:
-    """The accuracies of each run, one mapping a seed."""
+    """The accuracies of each run, clean and under its attack, one mapping a seed."""
     results: Results = {}
     for run, plan in done:
-        results.setdefault(run, []).append(final_accuracies(run_folder(plan.config)))
+        folder = run_folder(plan.config)
+        clean = final_accuracies(folder)
+        kinds = {CLEAN: clean}
+        attack, robust = final_robust_accuracies(folder)
+        if attack is not None:
+            both = {s: (clean[s], robust[s]) for s in clean if s in robust}
+            kinds[attack.label] = robust
+            kinds[BOTH] = {s: (_mean(c[0], r[0]), _mean(c[1], r[1])) for s, (c, r) in both.items()}
+        for kind, accuracies in kinds.items():
+            results.setdefault((run, kind), []).append(accuracies)
     return results
+
+
+def _mean(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else (first + second) / 2
 
 
 def _ceilings(plans: Sequence[Plan]) -> Results:
@@ -150,13 +174,13 @@ def _ceilings(plans: Sequence[Plan]) -> Results:
         frozen = final_accuracies(folder)
         for name, accuracies in read_json(kept).items():
             pairs = {s: (frozen[s][0], accuracies[s]) for s in frozen if s in accuracies}
-            results.setdefault(f"{name}, pooled", []).append(pairs)
+            results.setdefault((f"{name}, pooled", CLEAN), []).append(pairs)
     return results
 
 
 def _rows(results: Results) -> Iterator[tuple[str, ...]]:
     """One row for each run and split, over the seeds that completed."""
-    for run, seeds in results.items():
+    for (run, kind), seeds in results.items():
         for split in dict.fromkeys(split for seed in seeds for split in seed):
             pairs = [seed[split] for seed in seeds if split in seed]
             tuned = [after for _, after in pairs if after is not None]
@@ -165,12 +189,12 @@ def _rows(results: Results) -> Iterator[tuple[str, ...]]:
             base = statistics.fmean(before) if before else None
             spread = f"{shown(min(tuned))} .. {shown(max(tuned))}" if tuned else "-"
             numbers = (str(len(tuned)), shown(base), shown(mean), spread, points(base, mean))
-            yield (run, split, *numbers)
+            yield (run, kind, split, *numbers)
 
 
 def as_markdown(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table of the rows."""
-    rule = ("---", "---", *("---:" for _ in COLUMNS[2:]))
+    rule = ("---", "---", "---", *("---:" for _ in COLUMNS[3:]))
     return "\n".join(f"| {' | '.join(row)} |" for row in (COLUMNS, rule, *rows))
 
 

@@ -31,7 +31,7 @@ def build_promptformer(
         heads=config.attention_heads,
         lora_rank=config.lora_rank,
     )
-    if config.prompt_init == "class-token":
+    if config.prompt_init == "frozen":
         promptformer.start_with(backbone.class_token())
     return promptformer
 

@@ -6,12 +6,15 @@ image-to-text   FAP: Few-Shot Adversarial Prompt Learning on Vision-Language Mod
 independent     prompts of each side on their own, as FAP's baseline AdvVLP has them
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
-from fedmvp_core.backbone import Backbone
+from fedmvp_core.backbone import Backbone, placeholder_sentences
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.prompting.frozen_start import frozen_image_prompts, frozen_text_prompts
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.prompting.sentences import PromptedSentences
 from fedmvp_core.tasks import EncodedTask
@@ -23,17 +26,25 @@ PUBLISHED_DEPTH = 9  # layers with prompts of their own, in MaPLe and in FAP
 class CoupledPrompts(Prompting):
     """Prompts of `length` tokens at the inputs of the first `depth` layers of both encoders.
 
-    Text prompts stand in front of the template's sentence of a class; image prompts come after the
-    patches. All learned prompts start from N(0, 0.02): the published codes start the text prompts
-    of the first layer from the template's first words, which they replace; here the template stays
-    whole, so that words before it have no counterpart to start from.
+    Text prompts replace the first words of the template's sentence of a class, as in the published
+    codes; image prompts come after the patches. Learned prompts are drawn from N(0, 0.02), unless
+    `start_with` gives them a start.
+
+    Args:
+        placeholders: words in front of the template when it has fewer than `length` of its own.
 
     Prompt tensor elements at ViT-B/16 or B/32, length 2, depth 9: 3,555,072 (text-to-image),
     3,557,120 (image-to-text), 23,040 (independent).
     """
 
     def __init__(
-        self, image_width: int, text_width: int, length: int, depth: int, coupling: str
+        self,
+        image_width: int,
+        text_width: int,
+        length: int,
+        depth: int,
+        coupling: str,
+        placeholders: int = 0,
     ) -> None:
         super().__init__()
         # By depth; a depth is in `text` or in `image`, or in both when nothing is projected.
@@ -51,20 +62,29 @@ class CoupledPrompts(Prompting):
             elif coupling != "independent":
                 self.to_text[key] = nn.Linear(image_width, text_width)
         self.depth = depth
-        self._sentences = PromptedSentences(length, "deep-length")
+        self._sentences = PromptedSentences(placeholders, "deep-length")
 
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d)."""
         return backbone.encode_image(images, self.image_prompts(), normalize=True)
 
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
-        """(classes, d), unit: the template's sentences behind the text prompts."""
+        """(classes, d), unit: the template's sentences with the text prompts in them."""
         tokens = self.token_ids(backbone, task.task.class_sentences())
         return backbone.encode_text(tokens, self.text_prompts(), normalize=True)
 
     def token_ids(self, backbone: Backbone, sentences: list[str]) -> Tensor:
         """(sentences, context_length); raises ConfigError when one leaves no room for prompts."""
         return self._sentences.token_ids(backbone, sentences)
+
+    def start_with(self, text: Mapping[int, Tensor], image: Mapping[int, Tensor]) -> None:
+        """Set the prompts of both sides, depth -> (length, width of the side).
+
+        A projected side gets its mean over the tokens from the projection's bias: one Linear cannot
+        tell tokens apart before its weight has been trained.
+        """
+        _start(self.text, self.to_text, text)
+        _start(self.image, self.to_image, image)
 
     def text_prompts(self) -> dict[int, Tensor]:
         """Depth -> (length, text_width)."""
@@ -73,6 +93,18 @@ class CoupledPrompts(Prompting):
     def image_prompts(self) -> dict[int, Tensor]:
         """Depth -> (length, image_width)."""
         return _prompts(self.depth, self.image, self.to_image, self.text)
+
+
+@torch.no_grad()
+def _start(
+    learned: nn.ParameterDict, projections: nn.ModuleDict, wanted: Mapping[int, Tensor]
+) -> None:
+    for key, prompts in learned.items():
+        prompts.copy_(wanted[int(key)])
+    for key, projection in projections.items():
+        assert isinstance(projection, nn.Linear)
+        projection.weight.zero_()
+        projection.bias.copy_(wanted[int(key)].mean(dim=0))
 
 
 def _prompts(
@@ -100,12 +132,23 @@ def build_coupled(
             f"deep-depth is {config.deep_depth}; allowed: 1 to {layers}, the layers that both "
             f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
         )
+    length, depth = config.deep_length, config.deep_depth or min(PUBLISHED_DEPTH, layers)
+    before_class = config.template.partition("{class}")[0]
+    own_words = int(backbone.tokenize([before_class]).argmax()) - 1  # between start and end of text
     prompts = CoupledPrompts(
         image_width=backbone.image_width,
         text_width=backbone.text_width,
-        length=config.deep_length,
-        depth=config.deep_depth or min(PUBLISHED_DEPTH, layers),
+        length=length,
+        depth=depth,
         coupling=coupling,
+        placeholders=max(length - own_words, 0),
     )
-    prompts.token_ids(backbone, [config.template.replace("{class}", name) for name in class_names])
+    sentences = [config.template.replace("{class}", name) for name in class_names]
+    prompts.token_ids(backbone, sentences)
+    if config.prompt_init == "frozen":
+        lead = placeholder_sentences(max(length - own_words, 0), [before_class])[0]
+        prompts.start_with(
+            frozen_text_prompts(backbone, lead, length, depth),
+            frozen_image_prompts(backbone, length, depth),
+        )
     return prompts

@@ -38,7 +38,7 @@ class PromptedSentences:
             room = backbone.context_length - 2  # start and end of text
             left = room - (int(plain_end[lost[0]]) - 1)
             raise ConfigError(
-                f"{self.key} is {self.length}; the text encoder of '{backbone.name}' reads {room} "
-                f"tokens, and '{sentences[lost[0]]}' leaves {left} of them"
+                f"{self.key} puts {self.length} words before '{sentences[lost[0]]}'; the text "
+                f"encoder of '{backbone.name}' reads {room} tokens, which leaves {left}"
             )
         return tokens

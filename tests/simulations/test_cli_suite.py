@@ -48,7 +48,9 @@ def engine(monkeypatch):
             status = self.ends.get(config.run_name, "completed")
             (folder / "config.json").write_text(json.dumps({**config.as_mapping(), "clients": 2}))
             (folder / "status.json").write_text(json.dumps({"status": status}))
+            attack = "robust-accuracy[pgd-10 eps=4/255]"
             rows = f"0,base,zero-shot-accuracy,0.5\n3,base,accuracy,{0.5 + config.seed / 10}\n"
+            rows += f"0,base,zero-shot-{attack},0.2\n3,base,{attack},{0.2 + config.seed / 10}\n"
             (folder / "metrics.csv").write_text("round,split,metric,value\n" + rows)
             error = None if status == "completed" else "it broke"
             return RunOutcome(folder, status, error, 3, 1.0)
@@ -69,13 +71,17 @@ def test_each_run_and_seed_and_the_table(suite_file, tmp_path, engine):
     assert code == 0
     names = ("tuned-seed1", "tuned-seed2", "frozen-seed1", "frozen-seed2")
     assert engine.started == [f"pair-{name}" for name in names]
-    row = "| tuned | base | 2 | 50.0 % | 65.0 % | 60.0 % .. 70.0 % | +15.0 |"
-    assert row in said
-    assert row in (tmp_path / "out" / "pair.md").read_text()
+    for row in (
+        "| tuned | clean | base | 2 | 50.0 % | 65.0 % | 60.0 % .. 70.0 % | +15.0 |",
+        "| tuned | pgd-10 eps=4/255 | base | 2 | 20.0 % | 35.0 % | 30.0 % .. 40.0 % | +15.0 |",
+        "| tuned | mean of both | base | 2 | 35.0 % | 50.0 % | 45.0 % .. 55.0 % | +15.0 |",
+    ):
+        assert row in said
+        assert row in (tmp_path / "out" / "pair.md").read_text()
     with (tmp_path / "out" / "pair.csv").open(newline="") as stream:
         table = list(csv.reader(stream))
     assert tuple(table[0]) == suite.COLUMNS
-    assert table[1] == ["tuned", "base", "2", "50.0 %", "65.0 %", "60.0 % .. 70.0 %", "+15.0"]
+    assert table[1] == ["tuned", "clean", "base", "2", "50.0 %", "65.0 %", "60.0 % .. 70.0 %", "+15.0"]
 
 
 def test_what_is_done_is_not_run_again(suite_file, tmp_path, engine):
@@ -102,7 +108,7 @@ def test_a_failed_run_does_not_stop_the_others(suite_file, tmp_path, engine):
     assert code == 1
     assert len(engine.started) == 4
     assert "pair-tuned-seed1: it broke" in said
-    assert "| tuned | base | 1 |" in said
+    assert "| tuned | clean | base | 1 |" in said
 
 
 def test_an_interrupt_stops_the_suite(suite_file, tmp_path, engine):
@@ -154,7 +160,7 @@ def test_ceilings_stand_under_the_run_that_is_pooled(tmp_path, engine, monkeypat
     for _ in range(2):  # the second time they are read from the run folders
         console = Console(file=io.StringIO(), width=200)
         assert suite.run_suite(console, str(path), [], tmp_path / "runs") == 0
-        assert "| fine-tuned, pooled | base | 2 | 50.0 % | 80.0 %" in console.file.getvalue()
+        assert "| fine-tuned, pooled | clean | base | 2 | 50.0 % | 80.0 %" in console.file.getvalue()
     assert asked == [(1, 2), (2, 2)]
 
 

@@ -38,6 +38,8 @@ def built(backbone: Backbone, config: RunConfig, names: tuple[str, ...] = NAMES)
 
 def elements(backbone: Backbone, config: RunConfig, name: str, phase: str = FULL) -> int:
     """How many numbers the method sends in a phase with the measures of backbone `name`."""
+    # The stand-in's towers have other widths, so nothing can start from what they encode.
+    config = dataclasses.replace(config, prompt_init="random")
     prompting = built(sized_as(backbone, name), config)
     tensors = prompting.prompt_tensors()
     return sum(tensors[tensor].numel() for tensor in prompting.phase_tensors(phase))

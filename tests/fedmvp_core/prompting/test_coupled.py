@@ -8,10 +8,11 @@ from method_checks import encoded, sized_as
 from plain_towers import plain_image_features, plain_text_features
 from torch import Tensor
 
-from fedmvp_core.backbone import Backbone, placeholder_sentences
+from fedmvp_core.backbone import Backbone, FeatureCache, placeholder_sentences
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.coupled import CoupledPrompts, build_coupled
+from fedmvp_core.tasks import Task, encode_task
 
 NAMES = ("cat", "dog", "cow")
 
@@ -19,7 +20,8 @@ NAMES = ("cat", "dog", "cow")
 def drawn(backbone: Backbone, coupling: str, depth: int = 3) -> CoupledPrompts:
     """Prompts large enough to matter."""
     torch.manual_seed(0)
-    module = CoupledPrompts(backbone.image_width, backbone.text_width, 2, depth, coupling)
+    widths = backbone.image_width, backbone.text_width
+    module = CoupledPrompts(*widths, 2, depth, coupling, placeholders=2)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.copy_(0.3 * torch.randn(parameter.shape))
@@ -78,7 +80,7 @@ def test_published_backbones_get_nine_layers(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], name: str
 ) -> None:
     backbone = sized_as(tiny_backbone, name)
-    module = build_coupled(backbone, default_config(), NAMES, "independent")
+    module = build_coupled(backbone, default_config(prompt_init="random"), NAMES, "independent")
     assert sorted(module.text_prompts()) == sorted(module.image_prompts()) == list(range(9))
 
 
@@ -103,8 +105,8 @@ def test_more_depth_than_a_tower_has_is_refused(
 def test_a_sentence_without_room_is_refused_before_training(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    config = default_config(deep_length=26, template="a picture of a {class}.")
-    with pytest.raises(ConfigError, match=r"deep-length is 26; .* 'a picture of a cat.' leaves"):
+    config = default_config(deep_length=30, template="a picture of a {class}.")
+    with pytest.raises(ConfigError, match="deep-length puts 26 words before"):
         build_coupled(tiny_backbone, config, NAMES, "text-to-image")
 
 
@@ -113,3 +115,39 @@ def test_text_is_encoded_once_for_all_images(tiny_backbone: Backbone) -> None:
     tiny_backbone.encoded.clear()
     module(tiny_backbone, torch.rand(5, 3, 64, 64), task)
     assert tiny_backbone.encoded == {"sentences": 3, "prompted_images": 5}
+
+
+@pytest.mark.parametrize("coupling", ["text-to-image", "image-to-text", "independent"])
+@pytest.mark.parametrize("template", ["a picture of a {class}.", "{class}"])
+@torch.no_grad()
+def test_a_frozen_start_leaves_text_as_it_is(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig], coupling: str, template: str
+) -> None:
+    """Prompts that lead start as the frozen states, and so does what one of them is projected to.
+
+    A projection gives all tokens the same start, so a length of 1 is where nothing at all changes.
+    """
+    length = 2 if coupling == "independent" else 1
+    config = default_config(deep_length=length, template=template)
+    module = build_coupled(tiny_backbone, config, NAMES, coupling)
+    task = Task(NAMES, ((), (), ()), template, "{class} {attribute}")
+    found = module.class_features(tiny_backbone, encode_task(tiny_backbone, task, FeatureCache()))
+    lead = 0 if template.startswith("a") else length
+    sentences = placeholder_sentences(lead, task.class_sentences())
+    frozen = tiny_backbone.encode_text(sentences, normalize=True)
+    torch.testing.assert_close(found, frozen, rtol=0, atol=1e-5)
+    token = tiny_backbone.class_token().expand(length, -1)
+    torch.testing.assert_close(module.image_prompts()[0], token)
+
+
+@torch.no_grad()
+def test_image_prompts_start_as_the_class_token_and_what_becomes_of_it(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
+) -> None:
+    """On the blank image itself, replacing them at every depth changes nothing."""
+    module = build_coupled(tiny_backbone, default_config(), NAMES, "independent")
+    blank, prompts = torch.ones(1, 3, 64, 64), module.image_prompts()
+    shallow = tiny_backbone.encode_image(blank, {0: prompts[0]})
+    torch.testing.assert_close(
+        tiny_backbone.encode_image(blank, prompts), shallow, rtol=0, atol=1e-5
+    )

@@ -18,7 +18,7 @@ from fedmvp_core.tasks import EncodedTask
 def module(tiny_backbone: Backbone) -> CoupledPromptFormer:
     torch.manual_seed(0)
     widths = tiny_backbone.image_width, tiny_backbone.text_width
-    coupled = CoupledPrompts(*widths, length=2, depth=3, coupling="text-to-image")
+    coupled = CoupledPrompts(*widths, length=2, depth=3, coupling="text-to-image", placeholders=2)
     with torch.no_grad():
         for parameter in coupled.parameters():
             parameter.copy_(0.3 * torch.randn(parameter.shape))

@@ -229,7 +229,7 @@ def test_zero_init_is_no_jump_and_normal_is_one(
 ) -> None:
     patches, attributes = torch.randn(2, 64, 128), torch.randn(5, 128)
     for init, jumps in (("zero", False), ("normal", True)):
-        config = default_config(lora_init=init)
+        config = default_config(lora_init=init, prompt_init="random")
         module = build(tiny_backbone, config)
         before = module.prompts(patches, attributes)
         find_method(config).begin_phase(module, LORA, config)

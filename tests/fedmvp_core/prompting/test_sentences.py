@@ -28,7 +28,7 @@ def test_a_sentence_that_would_lose_words_is_refused(tiny_backbone: Backbone) ->
     assert int(fits.argmax()) == 31
     with pytest.raises(
         ConfigError,
-        match="context-length is 29; the text encoder of 'tiny' reads 30 tokens, and 'a cat' leave"
-        "s 28 of them",
+        match="context-length puts 29 words before 'a cat'; the text encoder of 'tiny' reads 30 "
+        "tokens, which leaves 28",
     ):
         PromptedSentences(29, "context-length").token_ids(tiny_backbone, ["cat", "a cat"])
