@@ -12,8 +12,9 @@ from torch import Tensor
 class ImageSet:
     """Images that are classified against `class_names`.
 
-    images: (n, 3, size, size) uint8. labels: (n,) int64, positions in class_names. domains and
-    names: n strings, an image's domain ("" when there is none) and what to call it.
+    images: (n, 3, size, size) uint8. labels: (n,) int64, positions in class_names; or, of a
+    multi-label set, (n, classes) int64: 1 the class is there, 0 it is not, -1 nobody knows. domains
+    and names: n strings, an image's domain ("" when there is none) and what to call it.
     """
 
     images: Tensor
@@ -24,6 +25,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image may show several of the classes, or none."""
+        return self.labels.ndim == 2
 
     def select(self, indices: Tensor) -> "ImageSet":
         """The images at `indices` ((k,) int64), in that order, with the same class names."""
@@ -37,7 +43,16 @@ class ImageSet:
         )
 
     def of_classes(self, class_names: Sequence[str]) -> "ImageSet":
-        """The images of these classes, relabelled to their order."""
+        """Labelled against these classes, in their order.
+
+        A single-label set keeps the images of the classes. A multi-label one keeps all images, for
+        one that shows none of the classes is an example of their absence; its labels lose the
+        columns of other classes.
+        """
+        if self.multi_label:
+            columns = [self.class_names.index(name) for name in class_names]
+            labels = self.labels[:, columns]
+            return ImageSet(self.images, labels, self.domains, self.names, tuple(class_names))
         new_label = torch.full((len(self.class_names),), -1)
         for label, name in enumerate(class_names):
             new_label[self.class_names.index(name)] = label
@@ -52,12 +67,15 @@ class ImageSet:
         return self.select(torch.tensor(kept, dtype=torch.int64))
 
     def present_classes(self) -> tuple[str, ...]:
-        """Names of the classes that have an image, in the order of class_names."""
-        return tuple(self.class_names[label] for label in self.labels.unique().tolist())
+        """Names of the classes that an image shows, in the order of class_names."""
+        return tuple(self.class_counts())
 
     def class_counts(self) -> dict[str, int]:
-        """Images of each class that is present."""
-        counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
+        """Images of each class that is present; an image of a multi-label set may count often."""
+        if self.multi_label:
+            counts = (self.labels == 1).sum(dim=0).tolist()
+        else:
+            counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
         return {name: count for name, count in zip(self.class_names, counts, strict=True) if count}
 
     def domain_counts(self) -> dict[str, int]:

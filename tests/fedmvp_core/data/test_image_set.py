@@ -18,7 +18,7 @@ def images() -> ImageSet:
     )
 
 
-def check(images: ImageSet, positions: list[int], labels: list[int]) -> None:
+def check(images: ImageSet, positions: list[int], labels: list[int] | list[list[int]]) -> None:
     assert images.images[:, 0, 0, 0].tolist() == positions
     assert images.names == tuple(f"n{i}" for i in positions)
     assert images.domains == tuple("bababa"[i] for i in positions)
@@ -48,6 +48,35 @@ def test_counts(images: ImageSet) -> None:
     assert images.present_classes() == ("x", "y", "z")
     assert images.class_counts() == {"x": 3, "y": 1, "z": 2}
     assert list(images.domain_counts().items()) == [("a", 3), ("b", 3)]
+
+
+@pytest.fixture
+def scenes(images: ImageSet) -> ImageSet:
+    """Image i shows the classes of the bits of i; whether image 5 shows y is unknown."""
+    labels = torch.tensor([[i >> bit & 1 for bit in range(4)] for i in range(6)])
+    labels[5, 1] = -1
+    return ImageSet(images.images, labels, images.domains, images.names, images.class_names)
+
+
+def test_multi_label_sets_select_rows_of_labels(images: ImageSet, scenes: ImageSet) -> None:
+    assert scenes.multi_label
+    assert not images.multi_label
+    chosen = scenes.of_domains(["a"])
+    check(chosen, [1, 3, 5], [[1, 0, 0, 0], [1, 1, 0, 0], [1, -1, 1, 0]])
+    assert len(scenes.select(torch.tensor([], dtype=torch.int64))) == 0
+
+
+def test_of_classes_keeps_every_image_of_a_multi_label_set(scenes: ImageSet) -> None:
+    chosen = scenes.of_classes(["z", "y"])
+    assert chosen.class_names == ("z", "y")
+    check(chosen, [0, 1, 2, 3, 4, 5], [[0, 0], [0, 0], [0, 1], [0, 1], [1, 0], [1, -1]])
+    assert scenes.of_classes(()).labels.shape == (6, 0)
+
+
+def test_counts_of_a_multi_label_set_are_of_labels_known_to_be_there(scenes: ImageSet) -> None:
+    assert scenes.class_counts() == {"x": 3, "y": 2, "z": 2}
+    assert scenes.present_classes() == ("x", "y", "z")
+    assert scenes.of_classes(["z", "unused"]).present_classes() == ("z",)
 
 
 def test_a_data_set_takes_classes_and_domains_from_its_training_images(images: ImageSet) -> None:
