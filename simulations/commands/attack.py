@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -154,7 +155,9 @@ def write_table(path: Path, rows: Sequence[AttackRow], round: int) -> None:
 
 def rich_table(rows: Sequence[AttackRow], title: str) -> Table:
     """The rows for a terminal; a model that was not attacked has no columns."""
-    table = Table("split", "attack", title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)  # wide without lines
+    for head in ("split", "attack"):
+        table.add_column(head, overflow="fold")  # a name that is cut short names nothing
     shown_models = {model for row in rows for model in row.robust}
     wanted = [model in shown_models for _, model, _ in ACCURACIES]
     heads = [name.replace(" ", "\n") for name, _, _ in ACCURACIES]
