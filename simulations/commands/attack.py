@@ -155,7 +155,8 @@ def write_table(path: Path, rows: Sequence[AttackRow], round: int) -> None:
 
 def rich_table(rows: Sequence[AttackRow], title: str) -> Table:
     """The rows for a terminal; a model that was not attacked has no columns."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)  # wide without lines
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True  # so that the names fit 80 columns
     for head in ("split", "attack"):
         table.add_column(head, overflow="fold")  # a name that is cut short names nothing
     shown_models = {model for row in rows for model in row.robust}
