@@ -5,6 +5,7 @@ from torch import Tensor
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.prepared_shard import PreparedShard
 from fedmvp_core.prompting import Features, Prompting
+from fedmvp_core.scores import scores
 
 
 class LocalModel:
@@ -22,7 +23,7 @@ class LocalModel:
     def predict(self, images: Tensor) -> tuple[Features, Tensor]:
         """images: (batch, 3, height, width), in [0, 1] -> features, logits: (batch, classes)."""
         features = Features(self._image_features(images), self.classes)
-        return features, features.logits(self.backbone.logit_scale)
+        return features, scores(features, self.shard.task, self.backbone.logit_scale)
 
     def attacked_logits(self, images: Tensor, class_features: Tensor | None = None) -> Tensor:
         """What an attack looks at: (batch, attacked classes); no gradient reaches text.
@@ -31,7 +32,7 @@ class LocalModel:
         """
         aimed_at = self.attacked_classes if class_features is None else class_features
         features = Features(self._image_features(images), aimed_at.detach())
-        return features.logits(self.backbone.logit_scale)
+        return scores(features, self.shard.attack_task, self.backbone.logit_scale)
 
     def _image_features(self, images: Tensor) -> Tensor:
         # The client's own task, whatever an attack aims at: PromptFormer looks at its attributes.

@@ -14,9 +14,10 @@ from fedmvp_core.tasks import EncodedTask, Task, encode_task
 class PreparedShard:
     """What local training reads.
 
-    images: (n, 3, size, size) uint8. labels: (n,). frozen_views: (2, n, d), unit frozen features of
-    the images and of their mirror images. attack_task: the classes that an attack may aim at, and
-    attack_rows: (classes,), where the client's own stand among them.
+    images: (n, 3, size, size) uint8. labels: (n,), or (n, classes) of 1, 0 and -1 (unknown).
+    frozen_views: (2, n, d), unit frozen features of the images and of their mirror images.
+    attack_task: the classes that an attack may aim at, and attack_rows: (classes,), where the
+    client's own stand among them.
     """
 
     partition_id: int
@@ -26,6 +27,17 @@ class PreparedShard:
     task: EncodedTask
     attack_task: EncodedTask
     attack_rows: Tensor
+
+    def attack_labels(self, labels: Tensor) -> Tensor:
+        """The client's labels among the attacked classes: (batch,), or (batch, attacked classes).
+
+        With several labels an image, what the client does not label is unknown, -1.
+        """
+        if not self.task.task.multi_label:
+            return self.attack_rows[labels]
+        every = labels.new_full((len(labels), len(self.attack_task.task.class_names)), -1)
+        every[:, self.attack_rows] = labels
+        return every
 
 
 def prepare_shard(

@@ -22,6 +22,7 @@ class Task:
     attribute_template: {class}, {attribute}, and {glue} for FedMVP's words between them.
     attribute_weight: what a class is recognised by: the mean over its attribute sentences (1, as in
     FedMVP), the plain template's sentence (0), or a mixture of the two.
+    multi_label: an image may hold any number of the classes, each a yes or no of its own.
     """
 
     class_names: tuple[str, ...]
@@ -29,6 +30,7 @@ class Task:
     template: str
     attribute_template: str
     attribute_weight: float = 1.0
+    multi_label: bool = False
 
     def class_sentences(self) -> list[str]:
         """One plain sentence a class: what zero-shot CLIP uses."""

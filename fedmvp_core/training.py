@@ -17,7 +17,8 @@ from fedmvp_core.local_model import LocalModel
 from fedmvp_core.methods import Method
 from fedmvp_core.objectives import Batch
 from fedmvp_core.prepared_shard import PreparedShard
-from fedmvp_core.prompting import Prompting
+from fedmvp_core.prompting import Features, Prompting
+from fedmvp_core.scores import scores
 from fedmvp_core.seeding import generator
 
 FLIP_PROBABILITY = 0.5  # of the view x' whose frozen feature is the consistency target
@@ -60,11 +61,13 @@ def train_locally(
     The optimiser starts afresh each round, so a client keeps nothing of it between rounds.
 
     Raises:
-        FedMVPError: the loss is not finite; the message names client, round and step.
+        FedMVPError: the loss is not finite, or a multi-label client has one class alone; the
+            message names the client.
     """
     started = time.perf_counter()
     if method.objective is None:
         raise FedMVPError(f"method '{method.name}' trains nothing")
+    _check_classes(shard)
     objective = method.objective(config)
     method.begin_phase(prompting, phase, config)
     trained = _select_trained(prompting, phase)
@@ -94,12 +97,23 @@ def train_locally(
     return TrainingResult(time.perf_counter() - started, steps)
 
 
+def _check_classes(shard: PreparedShard) -> None:
+    """A label's logit is what sets its class apart from all: one class alone has none."""
+    task = shard.task.task
+    if task.multi_label and len(task.class_names) == 1:
+        raise FedMVPError(
+            f"client {shard.partition_id} holds images of '{task.class_names[0]}' alone; several "
+            "labels an image need 2 classes or more at each client: use fewer clients, or another "
+            "partition"
+        )
+
+
 def _attacked(
     model: LocalModel, attack: TrainingAttack, batch: Batch, draw: torch.Generator
 ) -> Batch:
     """The batch with the attack's answer to it; prompt tensors get no gradients meanwhile."""
     with attacking(model.prompting):
-        labels = model.shard.attack_rows[batch.labels]
+        labels = model.shard.attack_labels(batch.labels)
         return batch._replace(adversarial=attack(model, batch.images, labels, draw))
 
 
@@ -115,7 +129,8 @@ def _batches(
     backbone: Backbone, shard: PreparedShard, batch_size: int, draw: torch.Generator
 ) -> Iterator[Batch]:
     """One epoch in a drawn order; the last batch may be smaller, and is trained too."""
-    frozen_logits = backbone.logit_scale * shard.frozen_views[0] @ shard.task.zero_shot_features.T
+    frozen_features = Features(shard.frozen_views[0], shard.task.zero_shot_features)
+    frozen_logits = scores(frozen_features, shard.task, backbone.logit_scale)
     order = torch.randperm(len(shard.labels), generator=draw)
     flipped = (torch.rand(len(order), generator=draw) < FLIP_PROBABILITY).long()
     order, flipped = order.to(shard.labels.device), flipped.to(shard.labels.device)

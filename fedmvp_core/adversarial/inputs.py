@@ -26,7 +26,7 @@ def check_inputs(
 
     Args:
         images: (batch, 3, h, w), float32 or float64 in [0, 1].
-        labels: (batch,) int64 from 0, or (batch, classes) of 0 and 1.
+        labels: (batch,) int64 from 0, or (batch, classes) of 1, 0 and -1 (unknown).
         epsilon: from 0 to 1. steps: 1 or more. step_size: above 0; None: the attack chooses.
     """
     _check_budget(epsilon, steps, step_size)
@@ -64,13 +64,13 @@ def _check_labels(labels: Tensor, images: Tensor) -> None:
     if labels.ndim not in (1, 2) or len(labels) != len(images):
         raise AttackError(
             f"labels have shape {tuple(labels.shape)} for {len(images)} images; allowed: (batch,), "
-            "or (batch, classes) of 0 and 1"
+            "or (batch, classes) of 1, 0 and -1"
         )
     if labels.device != images.device:
         raise AttackError(f"labels are on {labels.device}, images on {images.device}")
     if is_multi_label(labels):
-        if not bool(((labels == 0) | (labels == 1)).all()):
-            raise AttackError("multi-label labels hold other values than 0 and 1")
+        if not bool(((labels == 0) | (labels == 1) | (labels == -1)).all()):
+            raise AttackError("multi-label labels hold other values than 1, 0 and -1 (unknown)")
     elif labels.dtype != torch.int64:
         raise AttackError(f"labels are {labels.dtype}; allowed: int64 positions of classes")
     elif int(labels.min()) < 0:

@@ -1,7 +1,8 @@
 """What an attack climbs: losses of each image, higher is worse for the model.
 
-logits: (batch, classes) float. labels: (batch,) int64, or (batch, classes) of 0 and 1 for a
-multi-label problem, in which a label is predicted when its logit is above 0.
+logits: (batch, classes) float. labels: (batch,) int64, or (batch, classes) of 1, 0 and -1 for a
+multi-label problem, in which a label is predicted when its logit is above 0; a label of -1 is
+unknown, and no loss but the divergence from the clean prediction looks at it.
 Every function returns (batch,).
 """
 
@@ -24,8 +25,9 @@ def is_multi_label(labels: Tensor) -> bool:
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy; multi-label: binary cross-entropy, summed over labels."""
     if is_multi_label(labels):
-        target = labels.to(logits.dtype)
-        return F.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(dim=1)
+        target = labels.clamp(min=0).to(logits.dtype)
+        each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return each.masked_fill(labels < 0, 0.0).sum(dim=1)
     return F.cross_entropy(logits, labels, reduction="none")
 
 
@@ -46,8 +48,11 @@ def kl_divergence(logits: Tensor, clean_logits: Tensor, labels: Tensor) -> Tenso
 
 
 def label_margins(logits: Tensor, labels: Tensor) -> Tensor:
-    """Multi-label only: (batch, classes), above 0 where a label is wrong at logit 0."""
-    return torch.where(labels.bool(), -logits, logits)
+    """Multi-label only: (batch, classes), above 0 where a label is wrong at logit 0.
+
+    An unknown label's is 1, as if it was wrong already, so that no effort goes to it.
+    """
+    return torch.where(labels == 1, -logits, logits).masked_fill(labels < 0, 1.0)
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:

@@ -38,7 +38,8 @@ def pgd(
     Args:
         logits_fn: images (batch, 3, h, w) in [0, 1] -> logits (batch, classes).
         images: (batch, 3, h, w), float32 or float64 in [0, 1].
-        labels: (batch,) int64, or (batch, classes) of 0 and 1 for a multi-label problem.
+        labels: (batch,) int64, or (batch, classes) of 1, 0 and -1 (unknown) for a multi-label
+            problem.
         epsilon: the largest change of a pixel. step_size: the change in one step.
         random_start: from a uniform draw in the ball (CPU generator) instead of from the images.
         loss: "ce", "kl" (KL(p_clean || p), as TRADES does) or "margin"; see `losses`.

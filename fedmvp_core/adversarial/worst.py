@@ -19,10 +19,11 @@ def wrong_labels(logits: Tensor, labels: Tensor) -> Tensor:
     """How many of an image's labels are wrong: (batch,) int64.
 
     Single-label: 0 or 1, by the largest logit. Multi-label: how many of its labels are on the wrong
-    side of logit 0, so the logits must be those of a classifier with its threshold there.
+    side of logit 0, so the logits must be those of a classifier with its threshold there; unknown
+    labels, -1, never count.
     """
     if is_multi_label(labels):
-        return ((logits > 0) != labels.bool()).sum(dim=1)
+        return (((logits > 0) != (labels == 1)) & (labels >= 0)).sum(dim=1)
     return (logits.argmax(dim=1) != labels).long()
 
 
@@ -66,11 +67,11 @@ class Worst:
     def unfinished(self) -> Tensor:
         """Rows (k,) of the images that still have a label to lose.
 
-        Single-label: those still right. Multi-label: those with any label right, since the harm
-        goes on growing after the first.
+        Single-label: those still right. Multi-label: those with any known label right, since the
+        harm goes on growing after the first.
         """
-        labels_each = self.labels.shape[1] if is_multi_label(self.labels) else 1
-        return torch.nonzero(self.wrong < labels_each).flatten()
+        known = (self.labels >= 0).sum(dim=1) if is_multi_label(self.labels) else 1
+        return torch.nonzero(self.wrong < known).flatten()
 
 
 @torch.no_grad()

@@ -16,6 +16,6 @@ method = Method(
     prompting=lambda backbone, config, class_names: build_coupled(
         backbone, config, class_names, coupling="text-to-image"
     ),
-    objective=lambda config: adversarial_objective(),
+    objective=adversarial_objective,
     attack=pgd_attack("ce"),
 )

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from fedmvp_core.adversarial.losses import cross_entropy
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.adversarial.training_attack import (
     TrainingAttack,
@@ -28,7 +28,9 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.local_model import LocalModel
 from fedmvp_core.methods.method import ClassNames, Method
 from fedmvp_core.objectives.adversarial import adversarial_objective
+from fedmvp_core.prompting import Features
 from fedmvp_core.prompting.text_context import TextContext
+from fedmvp_core.scores import scores
 
 # (model, images, labels) -> (attacked classes, d), without a graph.
 TextForAttack = Callable[[LocalModel, Tensor, Tensor], Tensor]
@@ -73,7 +75,8 @@ def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: 
     with torch.enable_grad():
         words = prompting.context.detach().clone().requires_grad_()
         classes = prompting.class_features_with(words, backbone, task)
-        loss = F.cross_entropy(backbone.logit_scale * seen @ classes.T, labels)
+        logits = scores(Features(seen, classes), task, backbone.logit_scale)
+        loss = cross_entropy(logits, labels).mean()
         (gradient,) = torch.autograd.grad(loss, words)
     with torch.no_grad():
         return prompting.class_features_with(words + rate * gradient, backbone, task)
@@ -107,6 +110,6 @@ method = Method(
     name="apt",
     paper="APT (CVPR 2024)",
     prompting=build_text_context,
-    objective=lambda config: adversarial_objective(),
+    objective=adversarial_objective,
     attack=attack,
 )

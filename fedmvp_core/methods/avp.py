@@ -33,6 +33,6 @@ method = Method(
     name="avp",
     paper="AVP (ICASSP 2023)",
     prompting=build_frame,
-    objective=lambda config: adversarial_objective(),
+    objective=adversarial_objective,
     attack=pgd_attack("ce"),
 )

@@ -17,6 +17,6 @@ method = Method(
     prompting=lambda backbone, config, class_names: build_coupled(
         backbone, config, class_names, coupling="image-to-text"
     ),
-    objective=lambda config: fap_objective(),
+    objective=fap_objective,
     attack=pgd_attack("kl"),
 )

@@ -53,7 +53,7 @@ method = Method(
     name="fedmvp",
     paper="FedMVP (ICCV 2025)",
     prompting=build_promptformer,
-    objective=lambda config: fedmvp_objective(config.alpha),
+    objective=fedmvp_objective,
     next_phase=next_phase,
     begin_phase=begin_phase,
 )

@@ -14,6 +14,6 @@ method = Method(
     name="paft",
     paper="PAFT (CVPR 2020)",
     prompting=lambda backbone, config, class_names: LinearHead(backbone.embed_dim, class_names),
-    objective=lambda config: adversarial_objective(),
+    objective=adversarial_objective,
     attack=pgd_attack("ce"),
 )

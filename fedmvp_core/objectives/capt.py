@@ -9,13 +9,16 @@ form of a is not public; the three strategies below are this project's reading o
 constant    a fixed number
 ce-ratio    CE(p(x), y) / (CE(p(x), y) + CE(p_frz(x), y)): near 1 where the frozen model is better
 confidence  p_frz(y | x): the frozen model's own belief in the right class
+
+With several labels an image's CE(p, y) and p(y | x) in these two are means over its known labels: a
+mean of log losses (never of `multi-label-loss`, which is no likelihood) and of beliefs in what each
+label is, present or absent.
 """
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.objectives.divergence import divergence
+from fedmvp_core.objectives.classification import classification_loss, divergence, log_loss
 from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
 
 # Both cross-entropies may be 0 to float precision; the ratio is then undefined.
@@ -29,8 +32,8 @@ def capt_objective(config: RunConfig) -> Objective:
         _, clean = predict(batch.images)
         _, attacked = predict(batch.adversarial)
         consistency, measured = adversarial_consistency(clean, attacked, batch, config)
-        loss = F.cross_entropy(clean, batch.labels) + config.capt_weight * consistency
-        return Loss(loss, measured)
+        loss = classification_loss(clean, batch.labels, config)
+        return Loss(loss + config.capt_weight * consistency, measured)
 
     return objective
 
@@ -43,8 +46,8 @@ def adversarial_consistency(
     clean, attacked: (batch, classes), the tuned model's scores of x and x~.
     """
     alpha = alpha_cons(clean.detach(), batch.frozen_logits, batch.labels, config)
-    to_itself = divergence(clean, attacked)
-    to_frozen = divergence(batch.frozen_logits, attacked)
+    to_itself = divergence(clean, attacked, batch.multi_label)
+    to_frozen = divergence(batch.frozen_logits, attacked, batch.multi_label)
     consistency = ((1 - alpha) * to_itself + alpha * to_frozen).mean()
     return consistency, {"alpha-cons": alpha.mean()}
 
@@ -58,10 +61,18 @@ def alpha_cons(clean: Tensor, frozen: Tensor, labels: Tensor, config: RunConfig)
     if config.alpha_cons == "constant":
         return clean.new_full((len(clean),), config.alpha_cons_value)
     if config.alpha_cons == "confidence":
-        own = frozen.softmax(dim=-1).gather(1, labels[:, None]).squeeze(1)
+        own = _belief(frozen, labels)
         return own.mean().expand(len(own)) if config.alpha_cons_per == "batch" else own
-    tuned = F.cross_entropy(clean, labels, reduction="none")
-    reference = F.cross_entropy(frozen, labels, reduction="none")
+    tuned, reference = log_loss(clean, labels), log_loss(frozen, labels)
     if config.alpha_cons_per == "batch":
         tuned, reference = tuned.mean().expand(len(clean)), reference.mean().expand(len(clean))
     return tuned / (tuned + reference + TINY)
+
+
+def _belief(logits: Tensor, labels: Tensor) -> Tensor:
+    """p(y | x): (batch,); with several labels the mean of their beliefs, 0 if none is known."""
+    if labels.ndim == 1:
+        return logits.softmax(dim=-1).gather(1, labels[:, None]).squeeze(1)
+    known = labels >= 0
+    beliefs = logits.where(labels == 1, -logits).sigmoid().masked_fill(~known, 0.0)
+    return beliefs.sum(dim=-1) / known.sum(dim=-1).clamp(min=1)

@@ -4,10 +4,9 @@ L = CE(p(x), y) + alpha * (1 - cos(z_i(x), z_i,frz(x')))
   + lambda * [(1 - a) * KL(p(x) || p(x~)) + a * KL(p_frz(x) || p(x~))]
 """
 
-from torch.nn import functional as F
-
 from fedmvp_core.config import RunConfig
 from fedmvp_core.objectives.capt import adversarial_consistency
+from fedmvp_core.objectives.classification import classification_loss
 from fedmvp_core.objectives.feature_consistency import feature_consistency
 from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
 
@@ -20,7 +19,8 @@ def fedmvp_capt_objective(config: RunConfig) -> Objective:
         _, attacked = predict(batch.adversarial)
         nearness = feature_consistency(features.image_features, batch.frozen_features)
         consistency, measured = adversarial_consistency(clean, attacked, batch, config)
-        loss = F.cross_entropy(clean, batch.labels) + config.alpha * nearness
-        return Loss(loss + config.capt_weight * consistency, measured)
+        loss = classification_loss(clean, batch.labels, config)
+        loss = loss + config.alpha * nearness + config.capt_weight * consistency
+        return Loss(loss, measured)
 
     return objective

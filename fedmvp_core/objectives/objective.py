@@ -9,7 +9,8 @@ from fedmvp_core.prompting import Features
 
 
 class Batch(NamedTuple):
-    """images: (batch, 3, height, width), in [0, 1]. labels: (batch,) int64.
+    """images: (batch, 3, height, width), in [0, 1]. labels: (batch,) int64, or (batch, classes) of
+    1, 0 and -1 (unknown) where an image may have several.
 
     frozen_features: (batch, d), unit features of another view x' under the frozen model.
     frozen_logits: (batch, classes), scores of the images under the frozen model and the plain
@@ -23,6 +24,11 @@ class Batch(NamedTuple):
     frozen_features: Tensor
     frozen_logits: Tensor
     adversarial: Tensor
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether every class is a yes or no of its own."""
+        return self.labels.ndim == 2
 
 
 class Loss(NamedTuple):

@@ -21,11 +21,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
+from fedmvp_core.config import parse_config
 from fedmvp_core.objectives import Batch
 from fedmvp_core.objectives.fedmvp import fedmvp_objective
 from fedmvp_core.prompting import Features
 from fedmvp_core.prompting.promptformer import PromptFormer
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
+from simulations.runner.project import default_config
 
 CLASSES, ATTRIBUTES = 20, 10  # FedMVP's: at most 20 classes a client, 10 attributes a class
 
@@ -68,6 +70,7 @@ def _sides(backbone: Backbone, batch_size: int) -> dict[str, Callable[[], None]]
     former = PromptFormer(backbone.image_width, backbone.embed_dim)
     ready = torch.randn(former.prompt_length, backbone.image_width, generator=draw)
     ready.requires_grad_()
+    objective = fedmvp_objective(parse_config(default_config()))
 
     def step(target: Tensor, encoded_task: EncodedTask) -> None:
         def predict(pixels: Tensor) -> tuple[Features, Tensor]:
@@ -75,7 +78,7 @@ def _sides(backbone: Backbone, batch_size: int) -> dict[str, Callable[[], None]]
             return features, features.logits(backbone.logit_scale)
 
         batch = Batch(images, labels, target, torch.zeros(batch_size, CLASSES), images)
-        fedmvp_objective(10.0)(predict, batch).value.backward()
+        objective(predict, batch).value.backward()
 
     def floor() -> None:
         features = F.normalize(backbone.encode_image(images, {0: ready}), dim=-1)

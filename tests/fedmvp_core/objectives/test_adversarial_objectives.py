@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from fedmvp_core.objectives import Batch, Objective
 from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.objectives.capt import alpha_cons, capt_objective
-from fedmvp_core.objectives.divergence import divergence
+from fedmvp_core.objectives.classification import divergence
 from fedmvp_core.objectives.fap import fap_objective
 from fedmvp_core.objectives.fedmvp import fedmvp_objective
 from fedmvp_core.objectives.fedmvp_capt import fedmvp_capt_objective
@@ -78,10 +78,10 @@ def mean(values: list[float]) -> float:
 
 
 OBJECTIVES: dict[str, Objective] = {
-    "adversarial": adversarial_objective(),
-    "trades": trades_objective(6.0),
-    "fap": fap_objective(),
-    "fedmvp": fedmvp_objective(10.0),
+    "adversarial": adversarial_objective(run_config()),
+    "trades": trades_objective(run_config(beta=6.0)),
+    "fap": fap_objective(run_config()),
+    "fedmvp": fedmvp_objective(run_config(alpha=10.0)),
     **{
         f"{name} {strategy} {per}": make(
             run_config(alpha_cons=strategy, alpha_cons_per=per, capt_weight=2.0)
@@ -115,8 +115,8 @@ def test_the_gradient_of_the_ce_ratio_is_that_of_a_constant(per: str) -> None:
     logits = predictor(weights, classes)
     fixed = alpha_cons(logits(batch.images)[1].detach(), batch.frozen_logits, batch.labels, config)
     clean, attacked = logits(batch.images)[1], logits(batch.adversarial)[1]
-    mixed = (1 - fixed) * divergence(clean, attacked)
-    mixed = mixed + fixed * divergence(batch.frozen_logits, attacked)
+    mixed = (1 - fixed) * divergence(clean, attacked, False)
+    mixed = mixed + fixed * divergence(batch.frozen_logits, attacked, False)
     (expected,) = torch.autograd.grad(F.cross_entropy(clean, batch.labels) + mixed.mean(), weights)
     torch.testing.assert_close(found, expected)
 
@@ -124,23 +124,23 @@ def test_the_gradient_of_the_ce_ratio_is_that_of_a_constant(per: str) -> None:
 def test_divergence_by_hand_and_at_equality() -> None:
     batch = random_batch()
     first, second = scores(batch.images), scores(batch.adversarial)
-    assert divergence(first, second).tolist() == pytest.approx(kl_by_hand(first, second))
-    assert divergence(first, first + 3).abs().max() < 1e-12
-    assert divergence(first, batch.frozen_logits).min() >= 0
+    assert divergence(first, second, False).tolist() == pytest.approx(kl_by_hand(first, second))
+    assert divergence(first, first + 3, False).abs().max() < 1e-12
+    assert divergence(first, batch.frozen_logits, False).min() >= 0
 
 
 def test_adversarial_is_cross_entropy_of_the_attacked_images() -> None:
     batch = random_batch()
     expected = F.cross_entropy(scores(batch.adversarial), batch.labels).item()
-    assert value(adversarial_objective(), batch) == pytest.approx(expected)
+    assert value(adversarial_objective(run_config()), batch) == pytest.approx(expected)
 
 
 def test_trades_by_hand() -> None:
     batch = random_batch()
     clean, attacked = scores(batch.images), scores(batch.adversarial)
     expected = F.cross_entropy(clean, batch.labels).item() + 6 * mean(kl_by_hand(clean, attacked))
-    assert value(trades_objective(6.0), batch) == pytest.approx(expected)
-    assert value(trades_objective(0.0), batch) == pytest.approx(
+    assert value(trades_objective(run_config(beta=6.0)), batch) == pytest.approx(expected)
+    assert value(trades_objective(run_config(beta=0.0)), batch) == pytest.approx(
         F.cross_entropy(clean, batch.labels).item()
     )
 
@@ -152,7 +152,7 @@ def test_fap_by_hand() -> None:
     kl = kl_by_hand(logits, attacked_logits)
     weighted = mean([k * (c + 1) for k, c in zip(kl, cosines, strict=True)])
     expected = F.cross_entropy(logits, batch.labels).item() + 1.5 * weighted
-    assert value(fap_objective(), batch) == pytest.approx(expected)
+    assert value(fap_objective(run_config()), batch) == pytest.approx(expected)
 
 
 def capt(batch: Batch, **overrides: Any) -> float:
@@ -185,7 +185,7 @@ def test_the_fusion_is_the_sum_of_both() -> None:
     batch = random_batch()
     config = run_config(alpha=3.0, capt_weight=2.0)
     entropy = F.cross_entropy(scores(batch.images), batch.labels).item()
-    both = value(fedmvp_objective(3.0), batch) + value(capt_objective(config), batch)
+    both = value(fedmvp_objective(config), batch) + value(capt_objective(config), batch)
     assert value(fedmvp_capt_objective(config), batch) == pytest.approx(both - entropy)
 
 

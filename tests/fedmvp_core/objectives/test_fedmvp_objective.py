@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from run_configs import run_config
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,13 +35,13 @@ def cross_entropy_by_hand() -> float:
 
 
 def test_hand_values() -> None:
-    loss = fedmvp_objective(10.0)(predict, batch()).value
+    loss = fedmvp_objective(run_config(alpha=10.0))(predict, batch()).value
     consistency = ((1 - 0.96) + (1 - 0.0)) / 2
     assert float(loss) == pytest.approx(cross_entropy_by_hand() + 10 * consistency)
 
 
 def test_alpha_zero_is_cross_entropy() -> None:
-    loss = fedmvp_objective(0.0)(predict, batch()).value
+    loss = fedmvp_objective(run_config(alpha=0.0))(predict, batch()).value
     assert float(loss) == pytest.approx(cross_entropy_by_hand())
 
 
@@ -48,6 +49,6 @@ def test_gradient() -> None:
     images = batch().images.clone().requires_grad_()
 
     def loss(x: Tensor) -> Tensor:
-        return fedmvp_objective(10.0)(predict, batch()._replace(images=x)).value
+        return fedmvp_objective(run_config(alpha=10.0))(predict, batch()._replace(images=x)).value
 
     assert torch.autograd.gradcheck(loss, images)
