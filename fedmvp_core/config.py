@@ -87,9 +87,15 @@ class RunConfig:
     attribute_weight: Annotated[float, Between(0, 1)]
     setting: Annotated[str, OneOf(group=SETTINGS)]
     target_domain: str
+    source_domain: str
+    target_datasets: str
+    label_split: str
+    mask_rate: Annotated[float, Between(0, 0.999)]
     partition: Annotated[str, OneOf(group=PARTITIONS)]
     clients: Annotated[int, Between(0)]
     shots: Annotated[int, Between(0)]
+    shot_sampling: Annotated[str, OneOf(("fedmvp", "coop"))]
+    classes_per_client: Annotated[int, Between(1)]
     dirichlet_alpha: Annotated[float, Between(1e-3)]
     eval_split: Annotated[str, OneOf(("test", "validation"))]
     local_epochs: Annotated[int, Between(1)]

@@ -66,7 +66,7 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("weighting", "", "weighting is ''; allowed: uniform, examples"),
         ("method", "coop", "method is 'coop'; allowed: .*fedmvp.*zs-clip"),
         ("dataset", "mnist", "dataset is 'mnist'; allowed: .*emojidomains.*imagefolder"),
-        ("partition", "x", "partition is 'x'; allowed: by-domain, dirichlet, disjoint-classes, i"),
+        ("partition", "x", "partition is 'x'; allowed: by-domain, by-domain-and-class, dirichlet"),
         ("setting", "x", "setting is 'x'; allowed: .*base-to-new.*msst"),
         ("strategy", "x", "strategy is 'x'; allowed: .*fedavg"),
         # sentences and names

@@ -14,7 +14,16 @@ from fedmvp_core.data.partitions import partition
 from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 
 DOMAINS = ("art", "photo", "sketch")
-RULES = ("disjoint-classes", "by-domain", "dirichlet", "iid")
+RULES = (
+    "by-domain",
+    "by-domain-and-class",
+    "dirichlet",
+    "dirichlet-labels",
+    "disjoint-classes",
+    "iid",
+    "kmeans-labels",
+    "pathological",
+)
 
 
 def image_set(labels: list[int], domains: list[int] | None = None) -> ImageSet:
@@ -38,17 +47,18 @@ pictures = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=0,
     clients=st.integers(1, 12),
     seed=st.integers(0, 5),
     alpha=st.sampled_from([0.001, 0.1, 1.0, 100.0]),
+    each=st.integers(1, 4),
 )
 def test_shards_are_disjoint_cover_everything_and_none_is_empty(
-    rule: str, rows: list[tuple[int, int]], clients: int, seed: int, alpha: float
+    rule: str, rows: list[tuple[int, int]], clients: int, seed: int, alpha: float, each: int
 ) -> None:
     images = image_set([label for label, _ in rows], [domain for _, domain in rows])
-    config = run_config(partition=rule, seed=seed, dirichlet_alpha=alpha)
+    config = run_config(partition=rule, seed=seed, dirichlet_alpha=alpha, classes_per_client=each)
     try:
         shards = partition(images, clients, config)
     except FedMVPError:
         shards = []
-    possible = can_be_cut(rule, rows, clients)
+    possible = can_be_cut(rule, rows, clients, each)
     assert possible is None or possible == bool(shards), "refused if and only if it cannot be done"
     if not shards:
         return
@@ -59,20 +69,42 @@ def test_shards_are_disjoint_cover_everything_and_none_is_empty(
     assert all(torch.equal(one, other) for one, other in zip(shards, again, strict=True))
     if rule == "disjoint-classes":
         check_contiguous_and_balanced([images.labels[s].unique() for s in shards])
-    if rule == "by-domain":
+    if rule.startswith("by-domain"):
         check_one_domain_each(images, shards)
+    if rule == "pathological":
+        held = [set(images.labels[s].tolist()) for s in shards]
+        assert {len(labels) for labels in held} == {each}
+        holders = Counter(label for labels in held for label in labels)
+        assert max(holders.values()) - min(holders.values()) <= 1
 
 
-def can_be_cut(rule: str, rows: list[tuple[int, int]], clients: int) -> bool | None:
+def can_be_cut(rule: str, rows: list[tuple[int, int]], clients: int, each: int) -> bool | None:
     """Whether every client can get an image; None where the draw decides."""
-    if rule == "dirichlet":
+    classes = {label for label, _ in rows}
+    if rule.startswith("dirichlet"):
         return None if rows else False
     if rule == "iid":
         return clients <= len(rows)
-    if rule == "disjoint-classes":
-        return clients <= len({label for label, _ in rows})
-    sizes = Counter(domain for _, domain in rows)
+    if rule in ("disjoint-classes", "kmeans-labels"):
+        return clients <= len(classes)
+    if rule == "pathological":
+        return None if each <= len(classes) <= clients * each else False
+    sizes = Counter(domain for _, domain in (set(rows) if rule.endswith("class") else rows))
     return bool(rows) and clients % len(sizes) == 0 and clients // len(sizes) <= min(sizes.values())
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_order_of_files_is_no_part_of_the_draw(rule: str) -> None:
+    rows = [(label, domain) for label in range(8) for domain in range(3) for _ in range(5)]
+    images = image_set([label for label, _ in rows], [domain for _, domain in rows])
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(4))
+    shuffled = images.select(order)
+    config = run_config(partition=rule, dirichlet_alpha=5.0, classes_per_client=4)
+
+    def cut(images: ImageSet) -> list[set[str]]:
+        return [{images.names[i] for i in s.tolist()} for s in partition(images, 6, config)]
+
+    assert cut(images) == cut(shuffled)
 
 
 def check_contiguous_and_balanced(held: list[Tensor]) -> None:
@@ -115,34 +147,71 @@ def test_by_domain_deals_a_domain_out_to_its_clients() -> None:
     assert [len(shard) for shard in shards] == [5] * 6
 
 
+def test_the_clients_of_a_domain_share_its_classes() -> None:
+    """FedMVP on OfficeHome: three domains, three clients each, classes in contiguous groups."""
+    rows = [(label, domain) for domain in range(3) for label in range(5)] * 2
+    images = image_set([label for label, _ in rows], [domain for _, domain in rows])
+    shards = partition(images, 9, run_config(partition="by-domain-and-class"))
+    held = [
+        ({images.domains[i] for i in s.tolist()}, images.labels[s].unique().tolist())
+        for s in shards
+    ]
+    groups = [[0, 1], [2, 3], [4]]
+    assert held == [({domain}, group) for domain in DOMAINS for group in groups]
+    assert [len(s) for s in shards] == [4, 4, 2] * 3
+
+
+def test_more_clients_of_a_domain_than_it_has_classes_are_refused() -> None:
+    images = image_set([0, 1, 0, 1, 2], [0, 0, 1, 1, 1])
+    message = "6 clients are 3 for each domain, but 'art' has 2 classes to give; allowed: at most 2"
+    with pytest.raises(ConfigError, match=message):
+        partition(images, 6, run_config(partition="by-domain-and-class"))
+
+
+def test_classes_per_client_leave_no_class_out() -> None:
+    images = image_set(list(range(10)) * 4)
+    for each in (1, 11):
+        config = run_config(partition="pathological", classes_per_client=each)
+        with pytest.raises(ConfigError, match=rf"is {each}; allowed with .* 5 clients: 2 .* to 10"):
+            partition(images, 5, config)
+
+
+def test_a_class_of_fewer_images_than_holders_is_named() -> None:
+    config = run_config(partition="pathological", classes_per_client=2)
+    with pytest.raises(DataError, match="'class 1' has 1 images for 3 clients"):
+        partition(image_set([0, 0, 0, 1]), 3, config)
+
+
 def test_iid_is_even() -> None:
     sizes = [len(s) for s in partition(image_set([0] * 23), 5, run_config(partition="iid"))]
     assert sorted(sizes) == [4, 4, 5, 5, 5]
 
 
-@pytest.mark.parametrize("rule", ["iid", "dirichlet"])
+@pytest.mark.parametrize("rule", ["iid", "dirichlet", "dirichlet-labels", "pathological"])
 def test_seeded_rules_follow_the_seed(rule: str) -> None:
     images = image_set(list(range(10)) * 8)
 
     def cut(seed: int) -> list[list[int]]:
-        config = run_config(partition=rule, seed=seed, dirichlet_alpha=5.0)
+        config = run_config(partition=rule, seed=seed, dirichlet_alpha=5.0, classes_per_client=4)
         return [shard.tolist() for shard in partition(images, 3, config)]
 
     assert cut(1) == cut(1) != cut(2)
 
 
-def test_dirichlet_alpha_sets_how_uneven_the_shards_are() -> None:
+@pytest.mark.parametrize("rule", ["dirichlet", "dirichlet-labels"])
+def test_dirichlet_alpha_sets_how_uneven_the_shards_are(rule: str) -> None:
     images = image_set(list(range(10)) * 100)
 
     def spread(alpha: float) -> float:
-        config = run_config(partition="dirichlet", dirichlet_alpha=alpha)
+        config = run_config(partition=rule, dirichlet_alpha=alpha)
         counts = [
             torch.bincount(images.labels[shard], minlength=10).float()
             for shard in partition(images, 4, config)
         ]
         return float(torch.stack(counts).std(dim=0).mean())
 
-    assert spread(1000.0) < 3
+    # Drawn image by image, even shares of 100 still differ by chance.
+    assert spread(1000.0) < (3 if rule == "dirichlet" else 7)
     assert spread(0.1) > 30
 
 
@@ -158,5 +227,5 @@ def test_no_images_at_all_are_refused() -> None:
 
 
 def test_an_unknown_rule_lists_what_is_installed() -> None:
-    with pytest.raises(ConfigError, match="by-domain, dirichlet, disjoint-classes, iid"):
+    with pytest.raises(ConfigError, match=", ".join(RULES)):
         run_config(partition="by-class")

@@ -1,0 +1,80 @@
+"""Rules that deal classes out: each to one client, to a few, or in uneven shares."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.partitions.rows import require_one_label, rows_by_name
+from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.seeding import derived_seed
+
+
+def disjoint_classes(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+    """Contiguous groups of classes, as equal as can be, one client a class (FedMVP, FedTPG)."""
+    require_one_label(images, "disjoint-classes")
+    classes = images.labels.unique()
+    if clients > len(classes):
+        raise ConfigError(
+            f"{clients} clients, but partition 'disjoint-classes' has {len(classes)} classes to "
+            f"give; allowed: 1 to {len(classes)}"
+        )
+    groups = torch.tensor_split(classes, clients)
+    return [torch.nonzero(torch.isin(images.labels, group)).flatten() for group in groups]
+
+
+def pathological(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+    """Each client holds `classes-per-client` classes, each class is shared evenly by its holders.
+
+    After McMahan et al. (2017), who deal out two shards of sorted digits. Here every class has a
+    holder, and the numbers of holders differ by one at most.
+    """
+    require_one_label(images, "pathological")
+    classes = images.labels.unique().tolist()
+    _check_classes_per_client(config.classes_per_client, len(classes), clients)
+    draw = np.random.default_rng(derived_seed(config.seed, "partition"))
+    holders: list[list[int]] = [[] for _ in classes]
+    for client in range(clients):
+        # Those with the fewest holders first, equals in random order.
+        order = np.lexsort((draw.random(len(classes)), [len(held) for held in holders]))
+        for position in order[: config.classes_per_client].tolist():
+            holders[position].append(client)
+    shards: list[list[Tensor]] = [[] for _ in range(clients)]
+    order_of_rows = rows_by_name(images)
+    for label, held in zip(classes, holders, strict=True):
+        members = order_of_rows[images.labels[order_of_rows] == label]
+        if len(members) < len(held):
+            raise DataError(
+                f"class '{images.class_names[label]}' has {len(members)} images for {len(held)} "
+                "clients of partition 'pathological'; use fewer clients or classes-per-client"
+            )
+        members = members[torch.from_numpy(draw.permutation(len(members)))]
+        for client, piece in zip(held, members.tensor_split(len(held)), strict=True):
+            shards[client].append(piece)
+    return [torch.cat(pieces).sort().values for pieces in shards]
+
+
+def _check_classes_per_client(each: int, classes: int, clients: int) -> None:
+    fewest = -(-classes // clients)
+    if not fewest <= each <= classes:
+        raise ConfigError(
+            f"classes-per-client is {each}; allowed with {classes} classes and {clients} clients: "
+            f"{fewest} (so that every class has a client) to {classes}"
+        )
+
+
+def dirichlet(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+    """Each class is shared out by a draw from Dirichlet(dirichlet-alpha) (Hsu et al. 2019)."""
+    require_one_label(images, "dirichlet")
+    draw = np.random.default_rng(derived_seed(config.seed, "partition"))
+    order = rows_by_name(images)
+    shards: list[list[Tensor]] = [[] for _ in range(clients)]
+    for label in images.labels.unique():
+        members = order[images.labels[order] == label]
+        members = members[torch.from_numpy(draw.permutation(len(members)))]
+        shares = draw.dirichlet(np.full(clients, config.dirichlet_alpha))
+        cuts = np.round(shares.cumsum()[:-1] * len(members)).astype(int)
+        for shard, piece in zip(shards, members.tensor_split(cuts.tolist()), strict=True):
+            shard.append(piece)
+    return [torch.cat(pieces).sort().values for pieces in shards]
