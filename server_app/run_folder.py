@@ -3,6 +3,7 @@
 import csv
 import json
 import platform
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -60,6 +61,7 @@ class RunFolder:
         stale = list((self.path / "checkpoints").glob("round-*"))
         for path in [*stale, *(self.path / name for name in LEFT_BEHIND)]:
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.path / "attacks", ignore_errors=True)
 
     def write_environment(self, device: str) -> None:
         """Versions, platform and the hash of the running sources."""

@@ -12,6 +12,7 @@ from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.tables import final_table
 from simulations.runner.named_runs import (
     NamedRun,
+    pretrained_parts,
     resolve_config,
     resolve_supernodes,
 )
@@ -57,7 +58,8 @@ def plan_run(
 
 def _check_paths(config: RunConfig) -> None:
     """Look before the run folder is cleared: a wrong path must not cost an earlier run."""
-    for key, value in (("pretrained", config.pretrained), ("attributes", config.attributes)):
+    values = [("pretrained", part) for part in pretrained_parts(config.pretrained)]
+    for key, value in [*values, ("attributes", config.attributes)]:
         if Path(value).is_absolute() and not Path(value).is_file():
             raise ConfigError(f"{key} is '{value}'; there is no such file")
     if config.data_dir and not Path(config.data_dir).is_dir():

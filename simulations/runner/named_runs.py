@@ -73,9 +73,11 @@ def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
     for key in ("output-dir", "cache-dir", "data-dir"):
         if merged.get(key):
             merged[key] = _absolute(str(merged[key]))
-    for key in ("pretrained", "attributes"):
-        if _is_path(str(merged.get(key, ""))):
-            merged[key] = _absolute(str(merged[key]))
+    if _is_path(str(merged.get("attributes", ""))):
+        merged["attributes"] = _absolute(str(merged["attributes"]))
+    parts = pretrained_parts(str(merged.get("pretrained", "")))
+    merged["pretrained"] = "+".join(_absolute(p) if _is_path(p) else p for p in parts)
+    merged["backbone"] = _absolute_folder(str(merged["backbone"]))
     return parse_config(merged)
 
 
@@ -102,6 +104,20 @@ def resolve_supernodes(
 
 def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
+
+
+def pretrained_parts(pretrained: str) -> list[str]:
+    """BASE and, of "BASE+TOWER", the path of an image tower."""
+    return [pretrained] if Path(pretrained).is_file() else pretrained.split("+", 1)
+
+
+def _absolute_folder(backbone: str) -> str:
+    """The name of a backbone, absolute if it is one of open_clip's folders."""
+    folder = backbone.removeprefix("local-dir:")
+    is_folder = (
+        folder != backbone or (Path(folder).expanduser() / "open_clip_config.json").is_file()
+    )
+    return _absolute(folder) if is_folder else backbone
 
 
 def _is_path(value: str) -> bool:

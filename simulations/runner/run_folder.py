@@ -26,7 +26,7 @@ ENDED = ("completed", "failed", "interrupted")
 _SIGNS_OF_A_RUN = ("config.json", STATUS, "metrics.csv")
 _FILES = (
     *_SIGNS_OF_A_RUN,
-    *("environment.json", PROGRESS, "shards.json", "classes.csv", "report.html"),
+    *("environment.json", PROGRESS, "shards.json", "classes.csv", "steps.csv", "report.html"),
     *(SUPERLINK_LOG, APP_LOG),
 )
 
@@ -125,4 +125,5 @@ def _remove_run(folder: Path) -> None:
     """Remove what a run writes, and nothing else that a user may have put there."""
     for name in _FILES:
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for name in ("checkpoints", "attacks"):
+        shutil.rmtree(folder / name, ignore_errors=True)

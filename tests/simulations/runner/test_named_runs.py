@@ -106,3 +106,26 @@ def test_clients_and_supernodes_must_agree():
 def test_no_supernodes_are_too_few():
     with pytest.raises(ConfigError, match="supernodes is 0; allowed: 1 or more"):
         resolve_supernodes(BARE, {}, resolve_config(BARE, {}), 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "resolved"),
+    [
+        ("openai+towers/robust.pth.tar", "openai+{here}/towers/robust.pth.tar"),
+        ("base.pt+towers/robust.pt", "{here}/base.pt+{here}/towers/robust.pt"),
+        ("with+plus.pt", "{here}/with+plus.pt"),
+    ],
+)
+def test_paths_of_a_base_and_an_image_tower_become_absolute(tmp_path, monkeypatch, given, resolved):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "with+plus.pt").touch()  # a file of that very name is one path
+    config = resolve_config(BARE, {"backbone": "ViT-B-32", "pretrained": given})
+    assert config.pretrained == resolved.format(here=tmp_path)
+
+
+def test_a_folder_of_open_clip_becomes_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "open_clip_config.json").touch()
+    config = resolve_config(BARE, {"backbone": "mine", "pretrained": ""})
+    assert config.backbone == str(tmp_path / "mine")
