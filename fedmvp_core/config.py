@@ -81,6 +81,8 @@ class RunConfig:
     pad_size: Annotated[int, Between(0)]
     dataset: Annotated[str, OneOf(group=DATASETS)]
     data_dir: str
+    decode_cache: bool
+    on_bad_image: Annotated[str, OneOf(("error", "skip"))]
     template: str
     attribute_template: str
     attributes: str
@@ -214,16 +216,13 @@ def _convert(key: str, value: Any, kind: type) -> Any:
 
 
 def _check_together(config: RunConfig) -> None:
-    for key, text in (
-        ("template", config.template),
-        ("attribute-template", config.attribute_template),
+    for key, text, needed in (
+        ("template", config.template, ("{class}",)),
+        ("attribute-template", config.attribute_template, ("{class}", "{attribute}")),
     ):
-        if "{class}" not in text:
-            raise ConfigError(f"{key} is '{text}'; it must hold {{class}}")
-    if "{attribute}" not in config.attribute_template:
-        raise ConfigError(
-            f"attribute-template is '{config.attribute_template}'; it must hold {{attribute}}"
-        )
+        for placeholder in needed:
+            if text != "auto" and placeholder not in text:
+                raise ConfigError(f"{key} is '{text}'; it must hold {placeholder}, or be auto")
     _check_attack(config.robust_attack)
     if config.attack_step_size and parse_epsilon(config.attack_step_size) == 0:
         raise ConfigError("attack-step-size is 0; allowed: above 0, up to 1, or '' for 2/3 epsilon")
@@ -235,12 +234,18 @@ def _check_together(config: RunConfig) -> None:
             "weights exist for backbone 'tiny' only: name an open_clip tag, a checkpoint's path, "
             "or '' for random"
         )
-    if config.dataset == "imagefolder" and not config.data_dir:
-        raise ConfigError(
-            "data-dir is empty; dataset 'imagefolder' needs the folder of the pictures"
-        )
+    _check_folder(config)
     if not config.run_name or "/" in config.run_name or config.run_name in (".", ".."):
         raise ConfigError(f"run-name is '{config.run_name}'; allowed: a folder name without '/'")
+
+
+def _check_folder(config: RunConfig) -> None:
+    from fedmvp_core.data.known import needs_folder  # which reads configurations itself
+
+    if not config.data_dir and needs_folder(config.dataset):
+        raise ConfigError(
+            f"data-dir is empty; dataset '{config.dataset}' needs the folder of the pictures"
+        )
 
 
 def _check_attack(name: str) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.data.known import attribute_template, class_template
 from fedmvp_core.data.pictures import load_picture
 from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.devices import choose_device
@@ -118,7 +119,7 @@ def predict_pictures(
         task = saved.setting.make_task(names)
     else:
         bare: tuple[tuple[str, ...], ...] = tuple(() for _ in names)
-        task = Task(names, bare, saved.config.template, saved.config.attribute_template)
+        task = Task(names, bare, class_template(saved.config), attribute_template(saved.config))
     encoded = encode_task(saved.backbone, task, saved.cache)
     prompting = None if zero_shot else saved.prompting
     return names, predict_probabilities(saved.backbone, prompting, encoded, images)

@@ -7,21 +7,40 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fedmvp_core.data.pixels import PictureFiles
 
-@dataclass(frozen=True)
+
 class ImageSet:
     """Images that are classified against `class_names`.
 
-    images: (n, 3, size, size) uint8. labels: (n,) int64, positions in class_names; or, of a
+    images: (n, 3, size, size) uint8; of files, decoded when they are first read, so that cutting a
+    set into pieces opens no file. labels: (n,) int64, positions in class_names; or, of a
     multi-label set, (n, classes) int64: 1 the class is there, 0 it is not, -1 nobody knows. domains
     and names: n strings, an image's domain ("" when there is none) and what to call it.
     """
 
-    images: Tensor
-    labels: Tensor
-    domains: tuple[str, ...]
-    names: tuple[str, ...]
-    class_names: tuple[str, ...]
+    def __init__(
+        self,
+        images: Tensor | PictureFiles,
+        labels: Tensor,
+        domains: tuple[str, ...],
+        names: tuple[str, ...],
+        class_names: tuple[str, ...],
+    ) -> None:
+        self._images = images
+        self.labels = labels
+        self.domains = domains
+        self.names = names
+        self.class_names = class_names
+
+    @property
+    def images(self) -> Tensor:
+        """(n, 3, size, size) uint8.
+
+        Raises:
+            DataError: a file is missing, or is no picture.
+        """
+        return self._images.read() if isinstance(self._images, PictureFiles) else self._images
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -31,16 +50,27 @@ class ImageSet:
         """Whether an image may show several of the classes, or none."""
         return self.labels.ndim == 2
 
+    @property
+    def image_size(self) -> int:
+        """Side of the images in pixels; no file is opened to say it."""
+        images = self._images
+        return images.image_size if isinstance(images, PictureFiles) else images.shape[-1]
+
     def select(self, indices: Tensor) -> "ImageSet":
         """The images at `indices` ((k,) int64), in that order, with the same class names."""
-        positions = indices.tolist()
+        positions, images = indices.tolist(), self._images
         return ImageSet(
-            images=self.images[indices],
+            images=images.select(indices) if isinstance(images, PictureFiles) else images[indices],
             labels=self.labels[indices],
             domains=tuple(self.domains[i] for i in positions),
             names=tuple(self.names[i] for i in positions),
             class_names=self.class_names,
         )
+
+    def with_labels(self, labels: Tensor, class_names: Sequence[str] | None = None) -> "ImageSet":
+        """The same images under other labels; class_names: None keeps the set's."""
+        names = self.class_names if class_names is None else tuple(class_names)
+        return ImageSet(self._images, labels, self.domains, self.names, names)
 
     def of_classes(self, class_names: Sequence[str]) -> "ImageSet":
         """Labelled against these classes, in their order.
@@ -51,15 +81,12 @@ class ImageSet:
         """
         if self.multi_label:
             columns = [self.class_names.index(name) for name in class_names]
-            labels = self.labels[:, columns]
-            return ImageSet(self.images, labels, self.domains, self.names, tuple(class_names))
+            return self.with_labels(self.labels[:, columns], class_names)
         new_label = torch.full((len(self.class_names),), -1)
         for label, name in enumerate(class_names):
             new_label[self.class_names.index(name)] = label
         kept = self.select(torch.nonzero(new_label[self.labels] >= 0).flatten())
-        return ImageSet(
-            kept.images, new_label[kept.labels], kept.domains, kept.names, tuple(class_names)
-        )
+        return kept.with_labels(new_label[kept.labels], class_names)
 
     def of_domains(self, domains: Sequence[str]) -> "ImageSet":
         """The images of these domains."""

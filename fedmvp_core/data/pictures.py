@@ -28,14 +28,22 @@ def load_picture(path: Path, size: int) -> Tensor:
     Raises:
         DataError: the file is missing, or is no picture.
     """
+    return to_tensor(resize_and_crop(open_picture(path), size))
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Decode a file to RGB at its own size, transparency on white.
+
+    Raises:
+        DataError: the file is missing, or is no picture.
+    """
     try:
         with Image.open(path) as opened:
-            picture = _on_white(opened)
+            return _on_white(opened)
     except FileNotFoundError as error:
         raise DataError(f"picture '{path}' does not exist") from error
     except UNREADABLE as error:
         raise DataError(f"'{path}' cannot be read as a picture: {error}") from error
-    return to_tensor(resize_and_crop(picture, size))
 
 
 def _on_white(opened: Image.Image) -> Image.Image:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone, placeholder_sentences
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.known import class_template
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts, frozen_text_prompts
 from fedmvp_core.prompting.prompting import Prompting
@@ -133,7 +134,8 @@ def build_coupled(
             f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
         )
     length, depth = config.deep_length, config.deep_depth or min(PUBLISHED_DEPTH, layers)
-    before_class = config.template.partition("{class}")[0]
+    template = class_template(config)
+    before_class = template.partition("{class}")[0]
     own_words = int(backbone.tokenize([before_class]).argmax()) - 1  # between start and end of text
     prompts = CoupledPrompts(
         image_width=backbone.image_width,
@@ -143,7 +145,7 @@ def build_coupled(
         coupling=coupling,
         placeholders=max(length - own_words, 0),
     )
-    sentences = [config.template.replace("{class}", name) for name in class_names]
+    sentences = [template.replace("{class}", name) for name in class_names]
     prompts.token_ids(backbone, sentences)
     if config.prompt_init == "frozen":
         lead = placeholder_sentences(max(length - own_words, 0), [before_class])[0]

@@ -70,6 +70,7 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("setting", "x", "setting is 'x'; allowed: .*base-to-new.*msst"),
         ("strategy", "x", "strategy is 'x'; allowed: .*fedavg"),
         # sentences and names
+        ("on-bad-image", "drop", "on-bad-image is 'drop'; allowed: error, skip"),
         ("template", "a photo.", "template is 'a photo.'; it must hold {class}"),
         ("attribute-template", "a {class}.", "attribute-template is .* must hold {attribute}"),
         ("attribute-template", "{attribute}", "attribute-template is .* must hold {class}"),
@@ -100,6 +101,8 @@ def test_keys_that_contradict_each_other() -> None:
         run_config(pretrained="embedded", backbone="ViT-B-16")
     with pytest.raises(ConfigError, match="data-dir is empty; dataset 'imagefolder' needs"):
         run_config(dataset="imagefolder")
+    with pytest.raises(ConfigError, match="data-dir is empty; dataset 'caltech101' needs"):
+        run_config(dataset="caltech101")
 
 
 def test_a_configuration_is_frozen_and_hashable() -> None:

@@ -1,7 +1,6 @@
 """What a step of adversarial training costs, and what its attack sees."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -148,7 +147,7 @@ def test_a_client_of_one_class_cannot_be_attacked_locally(
     from fedmvp_core.errors import FedMVPError
 
     config = default_config(method="fedmvp-capt")
-    images = replace(random_images(3), labels=torch.zeros(3, dtype=torch.int64))
+    images = random_images(3).with_labels(torch.zeros(3, dtype=torch.int64), NAMES)
     shard = Shard(0, images.of_classes(("cat",)), images, task_of(("cat",)))
     prepared_shard = prepare_shard(tiny_backbone, shard, FeatureCache(None))
     method = find_method(config)

@@ -1,7 +1,6 @@
 """Anyone's own pictures, in every layout, with every mishap."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from small_pictures import write_folder, write_picture
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data import imagefolder
 from fedmvp_core.data.image_set import Dataset
+from fedmvp_core.data.pictures import load_picture
 from fedmvp_core.errors import DataError
 
 CLASSES = ("ant", "bee")
@@ -105,7 +105,7 @@ def test_pixels_are_those_of_the_files(load: Load, root: Path) -> None:
     dataset = load()
     for images in (dataset.train, dataset.test):
         for name, pixels in zip(images.names, images.images, strict=True):
-            assert torch.equal(pixels, imagefolder.load_picture(root / name, 16))
+            assert torch.equal(pixels, load_picture(root / name, 16))
 
 
 def test_attributes(load: Load, root: Path) -> None:
@@ -180,8 +180,18 @@ def test_a_split_without_pictures(load: Load, root: Path) -> None:
 def test_a_file_that_is_no_picture(load: Load, root: Path) -> None:
     write_folder(root, CLASSES, 4)
     (root / "bee" / "00.png").write_text("words")
+    dataset = load()
+    every = (dataset.train, dataset.validation, dataset.test)
     with pytest.raises(DataError, match=r"bee/00.png' cannot be read as a picture"):
-        load()
+        _ = [images.images for images in every]
+
+
+def test_no_picture_is_opened_before_its_pixels_are_read(load: Load, root: Path) -> None:
+    write_folder(root, CLASSES, 4)
+    for path in root.rglob("*.png"):
+        path.write_text("words")
+    dataset = load()
+    assert dataset.train.of_classes(["bee"]).class_counts() == {"bee": 2}
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "I;16", "CMYK", "L", "1"])
@@ -190,82 +200,5 @@ def test_pictures_of_other_modes(load: Load, root: Path, mode: str) -> None:
     suffix = ".tif" if mode == "CMYK" else ".png"
     Image.new(mode, (20, 30)).save(root / "bee" / f"other{suffix}")
     dataset = load()
-    assert sum(sizes(dataset)) == 9
-
-
-# --- the cache of pixels
-
-
-def cached(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "cache" / "pictures").iterdir())
-
-
-def test_pixels_are_decoded_once(
-    load: Load, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_folder(root, CLASSES, 4)
-    first = load()
-    assert len(cached(tmp_path)) == 1
-    monkeypatch.setattr(imagefolder, "load_picture", lambda path, size: pytest.fail("decoded"))
-    assert torch.equal(load().train.images, first.train.images)
-
-
-@pytest.mark.parametrize("change", ["rewritten", "added", "removed"])
-def test_pixels_are_decoded_again_when_a_file_changes(
-    load: Load, root: Path, tmp_path: Path, change: str
-) -> None:
-    write_folder(root, CLASSES, 5)
-    load()
-    target = root / "bee" / "01.png"
-    if change == "rewritten":
-        write_picture(target, 999)
-        os.utime(target, ns=(1, 1))
-    elif change == "added":
-        write_picture(root / "bee" / "99.png", 999)
-    else:
-        target.unlink()
-    dataset = load()
-    assert len(cached(tmp_path)) == 2
-    for images in (dataset.train, dataset.validation, dataset.test):
-        for name, pixels in zip(images.names, images.images, strict=True):
-            assert torch.equal(pixels, imagefolder.load_picture(root / name, 16))
-
-
-def test_another_size_has_a_cache_of_its_own(
-    load: Load, root: Path, tmp_path: Path, default_config: Callable[..., RunConfig]
-) -> None:
-    write_folder(root, CLASSES, 4)
-    load()
-    config = default_config(dataset="imagefolder", data_dir=str(root))
-    assert imagefolder.load(config, 24).train.images.shape[1:] == (3, 24, 24)
-    assert len(cached(tmp_path)) == 2
-
-
-def test_a_cache_that_cannot_be_written_is_a_warning(
-    load: Load, root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    write_folder(root, CLASSES, 4)
-    (tmp_path / "file").write_text("")
-    dataset = load(cache_dir=str(tmp_path / "file" / "cache"))
-    assert len(dataset.train) == 4
-    assert "nothing is cached" in caplog.text
-
-
-@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])
-def test_a_damaged_cache_file_is_made_anew(
-    load: Load, root: Path, tmp_path: Path, damage: bytes | None
-) -> None:
-    write_folder(root, CLASSES, 4)
-    first = load().train.images.clone()
-    (file,) = cached(tmp_path)
-    file.write_bytes(file.read_bytes()[:200] if damage is None else damage)
-    assert torch.equal(load().train.images, first)
-    assert torch.equal(load().train.images, first)
-
-
-def test_pixels_can_be_written_to_without_touching_the_cache(load: Load, root: Path) -> None:
-    write_folder(root, CLASSES, 4)
-    load()
-    images = load().train.images
-    images.zero_()
-    assert load().train.images.any()
+    read = [images.images for images in (dataset.train, dataset.validation, dataset.test)]
+    assert sum(map(len, read)) == 9

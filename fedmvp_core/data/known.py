@@ -1,0 +1,47 @@
+"""What a data set's name alone says of it, before any folder is looked at."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data import multilabel, readers
+from fedmvp_core.data.readers import ReaderEntry
+from fedmvp_core.data.readers.templates import DEFAULT_STEM, attribute_stems_of, template_of
+
+MULTI_LABEL: Mapping[str, ReaderEntry] = multilabel.READERS
+ENTRIES: Mapping[str, ReaderEntry] = MappingProxyType({**readers.READERS, **multilabel.READERS})
+OWN_PICTURES = ("imagefolder", "csv-folder")  # whatever a user puts into data-dir
+AUTO = "auto"
+
+# Of EmojiDomains and its kin: the embedded tiny CLIP has read these sentences. Of folders too.
+EMBEDDED_TEMPLATE = "a picture of a {class}."
+EMBEDDED_ATTRIBUTE_TEMPLATE = "a picture of a {class}, such as {attribute}."
+
+
+def needs_folder(dataset: str) -> bool:
+    """Whether `data-dir` must say where its pictures are."""
+    return dataset in ENTRIES or dataset in OWN_PICTURES
+
+
+def class_template(config: RunConfig) -> str:
+    """The key `template`; "auto" is the sentence that is published for the data set."""
+    if config.template != AUTO:
+        return config.template
+    return EMBEDDED_TEMPLATE if _unpublished(config.dataset) else template_of(config.dataset)
+
+
+def attribute_template(config: RunConfig) -> str:
+    """The key `attribute-template`; "auto" is what FedMVP says, see tasks.Task for {glue}.
+
+    FedMVP's sentences for single domains are not used: a task is one for all domains.
+    """
+    if config.attribute_template != AUTO:
+        return config.attribute_template
+    if _unpublished(config.dataset):
+        return EMBEDDED_ATTRIBUTE_TEMPLATE
+    stem = attribute_stems_of(config.dataset).get("", DEFAULT_STEM)
+    return f"{stem}, {{glue}} {{attribute}}."
+
+
+def _unpublished(dataset: str) -> bool:
+    return dataset == "imagefolder" or dataset.startswith("emoji")

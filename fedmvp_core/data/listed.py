@@ -1,0 +1,118 @@
+"""Data sets that a reader lists: `dataset = "caltech101"` with data-dir the root of CoOp's folders.
+
+An entry point "fedmvp_core.data.listed:<name>" stands for the reader of that name (known.ENTRIES).
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data import multilabel
+from fedmvp_core.data.image_set import Dataset, ImageSet
+from fedmvp_core.data.known import ENTRIES
+from fedmvp_core.data.listing import SPLITS, Listing, Picture
+from fedmvp_core.data.pixels import PictureFiles
+from fedmvp_core.data.pixels_check import known_unreadable
+from fedmvp_core.data.readers import ReaderEntry
+from fedmvp_core.data.readers.folders import first_few
+from fedmvp_core.disk import cache_directory
+from fedmvp_core.errors import DataError
+
+Loader: TypeAlias = Callable[[RunConfig, int], Dataset]
+PICTURES = "pictures"  # below the cache folder
+logger = logging.getLogger(__name__)
+
+
+def __getattr__(name: str) -> Loader:
+    """The loader of the data set that a reader of this name lists."""
+    if name not in ENTRIES:
+        raise AttributeError(f"no reader is called '{name}'; known: {', '.join(ENTRIES)}")
+
+    def load(config: RunConfig, image_size: int) -> Dataset:
+        folder, listing = read_listing(ENTRIES[name], Path(config.data_dir).expanduser())
+        return make_dataset(listing, folder, config, image_size)
+
+    return load
+
+
+def csv_folder(config: RunConfig, image_size: int) -> Dataset:
+    """One's own pictures with any number of labels each, see multilabel/csv_folder.py."""
+    folder = Path(config.data_dir).expanduser()
+    return make_dataset(multilabel.csv_folder(folder), folder, config, image_size)
+
+
+def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
+    """What is in root/<entry.folder>, or else in `root` itself; and which of the two it was.
+
+    Raises:
+        DataError: the data set is in neither.
+    """
+    if not root.is_dir():
+        raise DataError(f"data-dir '{root}' is not a folder; {entry.name} is to be read from it")
+    folder = root / entry.folder
+    if folder.is_dir():
+        return folder, entry.reader(folder)
+    try:
+        return root, entry.reader(root)
+    except DataError as error:
+        raise DataError(f"'{root}' holds no folder '{entry.folder}', and {error}") from error
+
+
+def make_dataset(listing: Listing, folder: Path, config: RunConfig, image_size: int) -> Dataset:
+    """A listing's pictures as image sets, not yet decoded.
+
+    With `on-bad-image = "skip"` every picture is decoded once to find those that cannot be read;
+    they are in no split. Otherwise such a picture is an error when its set is first read.
+
+    Raises:
+        DataError: no picture of a split can be read.
+    """
+    cache = cache_directory(config.cache_dir) / PICTURES
+    kept_in = cache if config.decode_cache else None
+
+    def image_set(split: str) -> ImageSet:
+        pictures = listing.splits.get(split, ())
+        if config.on_bad_image == "skip":
+            pictures = _readable(pictures, f"{listing.name} ({split})", cache)
+        return ImageSet(
+            images=PictureFiles(tuple(p.path for p in pictures), image_size, kept_in),
+            labels=labels_of(pictures, len(listing.class_names), listing.multi_label),
+            domains=tuple(picture.domain for picture in pictures),
+            names=tuple(_name(picture.path, folder) for picture in pictures),
+            class_names=listing.class_names,
+        )
+
+    train, validation, test = (image_set(split) for split in SPLITS)
+    return Dataset(listing.name, train, validation, test, listing.attributes)
+
+
+def labels_of(pictures: Sequence[Picture], classes: int, multi_label: bool) -> Tensor:
+    """(n,) int64 positions; of a multi-label listing, (n, classes) int64 of 1 and 0."""
+    if not multi_label:
+        return torch.tensor([picture.labels[0] for picture in pictures], dtype=torch.int64)
+    labels = torch.zeros((len(pictures), classes), dtype=torch.int64)
+    for row, picture in enumerate(pictures):
+        labels[row, list(picture.labels)] = 1
+    return labels
+
+
+def _readable(pictures: Sequence[Picture], what: str, cache: Path) -> Sequence[Picture]:
+    bad = known_unreadable([picture.path for picture in pictures], cache)
+    if not bad:
+        return pictures
+    if len(bad) == len(pictures):
+        raise DataError(f"{what}: none of {len(pictures)} pictures can be read: {bad[0]}")
+    logger.warning(
+        "%s: %d of %d pictures cannot be read and are skipped: %s",
+        *(what, len(bad), len(pictures), first_few(list(bad.values()))),
+    )
+    return [picture for position, picture in enumerate(pictures) if position not in bad]
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
