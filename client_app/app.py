@@ -14,8 +14,9 @@ from client_app.worker import configured_backbone, feature_cache, prepared_shard
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.errors import FedMVPError, WireError
-from fedmvp_core.evaluation import correct, predict_probabilities
+from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import Method, find_method
+from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import LORA, Prompting
 from fedmvp_core.sources import check_sources
 from fedmvp_core.tasks import encode_task

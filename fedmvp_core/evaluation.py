@@ -1,4 +1,4 @@
-"""Clean and robust evaluation: class probabilities, accuracy, and what an attack leaves of it."""
+"""Clean and robust evaluation: class probabilities, and what an attack leaves of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +11,10 @@ from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.attacks import evaluation_attack
 from fedmvp_core.adversarial.inputs import LogitsFunction
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.prompting.none import NoPrompts
+from fedmvp_core.scores import probabilities, scores
 from fedmvp_core.tasks import EncodedTask
 
 EVALUATION_BATCH = 256
@@ -27,13 +29,14 @@ def predict_probabilities(
 ) -> Tensor:
     """images: (n, 3, size, size) uint8, or float in [0, 1] -> (n, classes) on the CPU.
 
-    prompting None: the frozen model with the plain template.
+    Rows of sum 1; for a multi-label task every label's own probability. prompting None: the frozen
+    model with the plain template.
     """
     features_of = _features_function(backbone, prompting, task)
     rows = []
     for chunk in images.split(EVALUATION_BATCH):
         features = features_of(chunk.to(backbone.device))
-        rows.append(features.logits(backbone.logit_scale).softmax(dim=-1).cpu())
+        rows.append(probabilities(features, task, backbone.logit_scale).cpu())
     return torch.cat(rows)
 
 
@@ -43,12 +46,7 @@ def zero_shot_probabilities(
 ) -> Tensor:
     """As predict_probabilities without prompting, from unit frozen image features (n, d)."""
     features = Features(frozen_features, task.zero_shot_features)
-    return features.logits(backbone.logit_scale).softmax(dim=-1).cpu()
-
-
-def correct(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """(n, classes), (n,) -> (n,) bool: is the most probable class the right one?"""
-    return probabilities.argmax(dim=-1) == labels
+    return probabilities(features, task, backbone.logit_scale).cpu()
 
 
 def configured_attack(name: str, epsilon: float, steps: int) -> ConfiguredAttack:
@@ -71,11 +69,14 @@ def configured_attack(name: str, epsilon: float, steps: int) -> ConfiguredAttack
 class UnderAttack:
     """What an attack left of a set of images, all on the CPU.
 
-    adversarial: (n, 3, size, size), in [0, 1]. robust: (n,) bool, still classified right.
-    alignment, attacked_alignment: (n,), cosine of an image with its own class, clean and attacked.
+    adversarial: (n, 3, size, size), in [0, 1]. probabilities: (n, classes), of these. robust: (n,)
+    bool, still classified right (several labels: all known ones). alignment, attacked_alignment:
+    (n,), cosine of an image with its own class, clean and attacked; the mean over the labels of an
+    image that has several, and nan for one that has none.
     """
 
     adversarial: Tensor
+    probabilities: Tensor
     robust: Tensor
     alignment: Tensor
     attacked_alignment: Tensor
@@ -94,7 +95,7 @@ def evaluate_under_attack(
 
     Args:
         prompting: None: the frozen model with the plain template.
-        images: (n, 3, size, size) uint8, or float in [0, 1]. labels: (n,).
+        images: (n, 3, size, size) uint8, or float in [0, 1]. labels: (n,) or (n, classes).
 
     Raises:
         AttackError: the attack cannot work on this task (one class, say), or meets NaN.
@@ -109,32 +110,46 @@ def evaluate_under_attack(
             clean = chunk.to(backbone.device, torch.float32)
             clean = clean / 255 if chunk.dtype == torch.uint8 else clean
             right = right.to(backbone.device)
-            parts.append(_attack_batch(backbone, features_of, clean, right, attack, generator))
+            parts.append(
+                _attack_batch(backbone, features_of, task, clean, right, attack, generator)
+            )
     return UnderAttack(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
 def _attack_batch(
     backbone: Backbone,
     features_of: Callable[[Tensor], Features],
+    task: EncodedTask,
     images: Tensor,
     labels: Tensor,
     attack: ConfiguredAttack,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
+    """The fields of UnderAttack for one batch."""
+
     def logits_of(pixels: Tensor) -> Tensor:
-        return features_of(pixels).logits(backbone.logit_scale)
+        return scores(features_of(pixels), task, backbone.logit_scale)
 
     adversarial = attack(logits_of, images, labels, generator)
     with torch.no_grad():
         before, after = features_of(images), features_of(adversarial)
-        robust = after.logits(backbone.logit_scale).argmax(dim=-1) == labels
-        aligned = [alignment(features, labels).cpu() for features in (before, after)]
-    return adversarial.cpu(), robust.cpu(), aligned[0], aligned[1]
+        found = probabilities(after, task, backbone.logit_scale)
+        robust = correct(found, labels)
+        aligned = [alignment(features, labels) for features in (before, after)]
+    return tuple(part.cpu() for part in (adversarial, found, robust, *aligned))
 
 
 def alignment(features: Features, labels: Tensor) -> Tensor:
-    """(batch,): cosine of each image feature with the feature of its own class."""
-    return F.cosine_similarity(features.image_features, features.class_features[labels], dim=-1)
+    """(batch,): cosine of each image feature with the feature of its own class, or their mean.
+
+    labels: (batch,), or (batch, classes) of 1, 0 and -1; an image without a 1 has nan.
+    """
+    if labels.ndim == 1:
+        own = features.class_features[labels]
+        return F.cosine_similarity(features.image_features, own, dim=-1)
+    cosines = features.image_features @ F.normalize(features.class_features, dim=-1).T
+    present = labels == 1
+    return cosines.where(present, 0.0).sum(dim=-1) / present.sum(dim=-1)
 
 
 def _features_function(

@@ -15,13 +15,14 @@ from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.methods import find_method
+from fedmvp_core.metrics.measures import Measured, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import STRATEGIES, find
 from server_app.central_evaluation import CentralEvaluation
 from server_app.federation import PromptFederation
 from server_app.logs import logger
 from server_app.nodes import find_nodes
-from server_app.robust_evaluation import ROBUST, RobustEvaluation, attack_label
+from server_app.robust_evaluation import RobustEvaluation
 from server_app.run_folder import RunFolder
 
 app = ServerApp()
@@ -58,15 +59,21 @@ class _Server:
     robust: RobustEvaluation | None
 
     def evaluate(self, round: int, tensors: Mapping[str, Tensor]) -> None:
-        """Test prompt tensors, record the accuracies."""
+        """Test prompt tensors, record what was measured."""
         self.prompting.load_prompt_tensors(tensors)
-        accuracies = self.evaluation(self.prompting)
-        for split, accuracy in accuracies.items():
-            self.folder.record(round, split, "accuracy", accuracy)
+        measured = self.evaluation(self.prompting, last=round == self.config.rounds)
+        self.record(round, measured)
+        metric = self.evaluation.headline
+        shown = _shown(of_metric(measured, metric))
+        self.folder.event("evaluation", round=round, metric=metric, accuracy=shown)
+        logger.info("round %d: %s %s", round, metric, _rounded(shown))
+
+    def record(self, round: int, measured: Measured, prefix: str = "") -> None:
+        """One row for each split and metric, on disk at once."""
+        for split, values in measured.items():
+            for metric, value in values.items():
+                self.folder.record(round, split, prefix + metric, value)
         self.folder.write_metrics()
-        shown = _shown(accuracies)
-        self.folder.event("evaluation", round=round, accuracy=shown)
-        logger.info("round %d: %s", round, _rounded(shown))
 
     def after_round(self, round: int, tensors: Mapping[str, Tensor]) -> None:
         """Keep a checkpoint each round; test every few rounds and after the last."""
@@ -83,13 +90,10 @@ class _Server:
         if self.robust is None:
             return
         measured = self.robust(prompting, round, every_image)
-        for split, metrics in measured.items():
-            for metric, value in metrics.items():
-                self.folder.record(round, split, metric, value)
-        self.folder.write_metrics()
+        self.record(round, measured)
         if prompting is not None:
-            label = ROBUST + attack_label(self.config)
-            shown = _shown({split: m[label] for split, m in measured.items() if label in m})
+            label = self.robust.headline
+            shown = _shown(of_metric(measured, label))
             self.folder.event("robust-evaluation", round=round, attack=label, accuracy=shown)
             logger.info("round %d: %s %s", round, label, _rounded(shown))
 
@@ -129,8 +133,7 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     tensors = prompting.prompt_tensors()
     numbers = sum(tensor.numel() for tensor in tensors.values())
     folder.event("start", rounds=rounds, clients=len(nodes), prompt_numbers=numbers)
-    for split, accuracy in server.evaluation.zero_shot().items():
-        folder.record(0, split, "zero-shot-accuracy", accuracy)
+    server.record(0, server.evaluation.zero_shot(), "zero-shot-")
     folder.write_checkpoint(0, tensors, backbone.weights_hash)
     server.evaluate(0, tensors)
     if rounds:
@@ -153,6 +156,6 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
         prompting.load_prompt_tensors(federation.tensors)
     server.attack(rounds, prompting, every_image=True)
     server.attack(0, None, every_image=True)
-    folder.write_classes(server.evaluation.by_class(prompting))
+    folder.write_classes(central.by_class(prompting), setting.train.multi_label)
     folder.write_metrics()
     folder.write_environment(str(backbone.device))

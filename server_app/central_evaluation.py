@@ -1,6 +1,6 @@
 """Central evaluation: the splits of the setting, and each client's own classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean
 
 import torch
@@ -10,7 +10,16 @@ from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations
-from fedmvp_core.evaluation import correct, predict_probabilities, zero_shot_probabilities
+from fedmvp_core.errors import DataError
+from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
+from fedmvp_core.metrics.measures import (
+    Measured,
+    by_class,
+    headline,
+    measure,
+    of_metric,
+    validation_thresholds,
+)
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask, encode_task
 
@@ -18,9 +27,13 @@ LOCAL = "local"
 
 
 class CentralEvaluation:
-    """Tests prompt tensors on every split; tasks are encoded and zero-shot is measured once.
+    """Tests prompt tensors on every split; tasks are encoded and zero-shot is predicted once.
 
-    splits: the setting's. local: each client's own classes. tasks: by the split's name.
+    splits: the setting's. local: each client's own classes. tasks: by the split's name. headline:
+    the metric that splits are known by, "accuracy" or "map".
+
+    Raises:
+        DataError: a split has no positive label at all, or is labelled otherwise than its task.
     """
 
     def __init__(
@@ -28,11 +41,14 @@ class CentralEvaluation:
     ) -> None:
         self._backbone, self._summary = backbone, setting.summary
         self.splits = setting.evaluations
+        self.headline = headline(setting.train.multi_label)
+        for split in self.splits:
+            _check(split)
         # A client without test images of its classes cannot be measured.
-        self.local = tuple(e for e in local_evaluations(setting, shards) if len(e.images))
+        self.local = tuple(e for e in local_evaluations(setting, shards) if _is_testable(e.images))
+        every = (*self.splits, *self.local)
         self.tasks: dict[str, EncodedTask] = {
-            split.name: encode_task(backbone, split.task, cache)
-            for split in (*self.splits, *self.local)
+            split.name: encode_task(backbone, split.task, cache) for split in every
         }
         frozen = {split.name: _frozen(backbone, split.images, cache) for split in self.splits}
         if setting.local is not None:
@@ -42,56 +58,94 @@ class CentralEvaluation:
                 rows = _rows_of(setting.local, split.task.class_names).to(features.device)
                 frozen[split.name] = features[rows]
         self._zero_shot = {
-            split.name: correct(
-                zero_shot_probabilities(backbone, self.tasks[split.name], frozen[split.name]),
-                split.images.labels,
-            )
-            for split in (*self.splits, *self.local)
+            name: zero_shot_probabilities(backbone, self.tasks[name], features)
+            for name, features in frozen.items()
         }
+        self._validation = _validation(setting)
+        if self._validation is not None:
+            name = self._validation.name
+            self.tasks[name] = encode_task(backbone, self._validation.task, cache)
+            features = _frozen(backbone, self._validation.images, cache)
+            self._zero_shot[name] = zero_shot_probabilities(backbone, self.tasks[name], features)
 
-    def zero_shot(self) -> dict[str, float]:
-        """Accuracy of the frozen model with the plain template, by split."""
-        return self._accuracies(self._zero_shot)
+    def zero_shot(self) -> Measured:
+        """What is measured of the frozen model with the plain template, by split."""
+        return self._measured(self._zero_shot)
 
-    def __call__(self, prompting: Prompting) -> dict[str, float]:
-        """Accuracy by split: clients, local, the setting's splits, and its summary."""
-        return self._accuracies(self._all_correct(prompting))
+    def __call__(self, prompting: Prompting, last: bool = False) -> Measured:
+        """What is measured of each split; of clients, local and the summary the headline alone.
+
+        last: with several labels an image, choose thresholds on validation images too, which are
+        not looked at otherwise.
+        """
+        chosen_on = (self._validation,) if last and self._validation is not None else ()
+        return self._measured(
+            {s.name: self._predict(prompting, s) for s in (*self.splits, *self.local, *chosen_on)}
+        )
 
     def by_class(self, prompting: Prompting) -> list[tuple[str, str, int, float, float]]:
-        """(split, class, images, zero-shot accuracy, accuracy) for the setting's splits."""
+        """(split, class, images, zero-shot headline, headline) for the setting's splits."""
         rows = []
         for split in self.splits:
-            tuned, frozen = self._correct(prompting, split), self._zero_shot[split.name]
-            for label, name in enumerate(split.task.class_names):
-                members = split.images.labels == label
-                if members.any():
-                    accuracies = _fraction(frozen[members]), _fraction(tuned[members])
-                    rows.append((split.name, name, int(members.sum()), *accuracies))
+            labels, names = split.images.labels, split.task.class_names
+            before = by_class(self._zero_shot[split.name], labels)
+            after = by_class(self._predict(prompting, split), labels)
+            for name, (count, frozen), (_, tuned) in zip(names, before, after, strict=True):
+                if count:
+                    rows.append((split.name, name, count, frozen, tuned))
         return rows
 
-    def _all_correct(self, prompting: Prompting) -> dict[str, Tensor]:
-        return {
-            split.name: self._correct(prompting, split) for split in (*self.splits, *self.local)
-        }
-
-    def _correct(self, prompting: Prompting, split: Evaluation) -> Tensor:
-        images, labels = split.images.images, split.images.labels
+    def _predict(self, prompting: Prompting, split: Evaluation) -> Tensor:
         task = self.tasks[split.name]
-        return correct(predict_probabilities(self._backbone, prompting, task, images), labels)
+        return predict_probabilities(self._backbone, prompting, task, split.images.images)
 
-    def _accuracies(self, results: dict[str, Tensor]) -> dict[str, float]:
-        return self.with_summary({name: _fraction(result) for name, result in results.items()})
+    def _measured(self, probabilities: Mapping[str, Tensor]) -> Measured:
+        thresholds = None
+        if self._validation is not None and self._validation.name in probabilities:
+            thresholds = validation_thresholds(
+                probabilities[self._validation.name], self._validation.images.labels
+            )
+        measured = {
+            split.name: measure(probabilities[split.name], split.images.labels, thresholds)
+            for split in self.splits
+        }
+        for split in self.local:  # of which there may be hundreds
+            found = measure(probabilities[split.name], split.images.labels)
+            measured[split.name] = {self.headline: found[self.headline]}
+        for name, value in self.with_summary(of_metric(measured, self.headline)).items():
+            measured.setdefault(name, {})[self.headline] = value
+        return measured
 
-    def with_summary(self, accuracies: dict[str, float]) -> dict[str, float]:
-        """Accuracies of splits and clients with `local` and the setting's summary added."""
-        accuracies = dict(accuracies)
+    def with_summary(self, values: Mapping[str, float]) -> dict[str, float]:
+        """A headline of splits and clients with `local` and the setting's summary added."""
+        values = dict(values)
         if self.local:
             # Every client counts the same, however many test images its classes have.
-            accuracies[LOCAL] = mean(accuracies[split.name] for split in self.local)
-        summary = self._summary(accuracies)
+            values[LOCAL] = mean(values[split.name] for split in self.local)
+        summary = self._summary(values)
         if summary is not None:
-            accuracies[summary[0]] = summary[1]
-        return accuracies
+            values[summary[0]] = summary[1]
+        return values
+
+
+def _check(split: Evaluation) -> None:
+    if split.images.multi_label != split.task.multi_label:
+        raise DataError(f"split '{split.name}' is labelled for another kind of task than its own")
+    if not _is_testable(split.images):
+        raise DataError(f"split '{split.name}' has no image with one of its labels")
+
+
+def _is_testable(images: ImageSet) -> bool:
+    return bool(images.class_counts())
+
+
+def _validation(setting: Setting) -> Evaluation | None:
+    """Images to choose thresholds on; None with one class an image, or if they are tested on."""
+    images = setting.validation
+    tested = {name for split in setting.evaluations for name in split.images.names}
+    if not images.multi_label or not _is_testable(images) or tested & set(images.names):
+        return None
+    return Evaluation("validation", images, setting.make_task(images.class_names))
 
 
 def _frozen(backbone: Backbone, images: ImageSet, cache: FeatureCache) -> Tensor:
@@ -101,9 +155,7 @@ def _frozen(backbone: Backbone, images: ImageSet, cache: FeatureCache) -> Tensor
 
 def _rows_of(images: ImageSet, class_names: Sequence[str]) -> Tensor:
     """Positions of the images of some classes, in the order that ImageSet.of_classes keeps."""
+    if images.multi_label:
+        return torch.arange(len(images))  # of_classes drops columns, not images
     labels = torch.tensor([images.class_names.index(name) for name in class_names])
     return torch.nonzero(torch.isin(images.labels, labels)).flatten()
-
-
-def _fraction(hits: Tensor) -> float:
-    return hits.to(torch.float64).mean().item()

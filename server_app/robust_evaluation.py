@@ -1,4 +1,4 @@
-"""Central evaluation under attack: robust accuracy and image-text alignment of every split."""
+"""Central evaluation under attack: what is left of every split, and its image-text alignment."""
 
 import torch
 from torch import Tensor
@@ -8,15 +8,16 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.settings import Evaluation
 from fedmvp_core.evaluation import configured_attack, evaluate_under_attack
+from fedmvp_core.metrics.measures import Measured, measure, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from server_app.central_evaluation import CentralEvaluation
 
 ZERO_SHOT = "zero-shot-"
-ROBUST, ATTACKED_IMAGES = "robust-accuracy", "attacked-images"
+ROBUST, ATTACKED_IMAGES = "robust-", "attacked-images"
 ALIGNMENT, ATTACKED_ALIGNMENT = "alignment", "attacked-alignment"
-# split -> metric -> value
-Measured = dict[str, dict[str, float]]
+# Of what is measured of clean images, the part that is worth an attack.
+LEFT = ("accuracy", "map", "cf1", "of1")
 
 
 def attack_label(config: RunConfig) -> str:
@@ -30,16 +31,22 @@ def robust_radius(config: RunConfig) -> str:
 
 
 class RobustEvaluation:
-    """Attacks the splits of the central evaluation, some images of each or all of them."""
+    """Attacks the splits of the central evaluation, some images of each or all of them.
+
+    headline: the metric that a split is known by under attack: "robust-accuracy[...]", with several
+    labels an image "robust-map[...]".
+    """
 
     def __init__(self, backbone: Backbone, config: RunConfig, central: CentralEvaluation) -> None:
         self._backbone, self._config, self._central = backbone, config, central
         self._label = attack_label(config)
+        self._robust = ROBUST + central.headline
+        self.headline = self._robust + self._label
         epsilon = parse_epsilon(robust_radius(config))
         self._attack = configured_attack(config.robust_attack, epsilon, config.robust_steps)
 
     def __call__(self, prompting: Prompting | None, round: int, every_image: bool) -> Measured:
-        """Robust accuracy and alignments by split; prompting None: zero-shot CLIP.
+        """What the attack leaves, and alignments, by split; prompting None: zero-shot CLIP.
 
         every_image: False: `robust-images` of each split, the same in every round.
         """
@@ -47,9 +54,8 @@ class RobustEvaluation:
         own_limit = -(-limit // max(len(central.local), 1))  # the clients share one split's number
         results = {s.name: self._split(prompting, s, round, limit) for s in central.splits}
         results |= {s.name: self._split(prompting, s, round, own_limit) for s in central.local}
-        robust = central.with_summary({name: r[ROBUST] for name, r in results.items()})
-        for name, value in robust.items():
-            results.setdefault(name, {})[ROBUST] = value
+        for name, value in central.with_summary(of_metric(results, self._robust)).items():
+            results.setdefault(name, {})[self._robust] = value
         prefix = "" if prompting is not None else ZERO_SHOT
         return {
             split: {self._metric(metric, prefix): value for metric, value in metrics.items()}
@@ -58,7 +64,7 @@ class RobustEvaluation:
 
     def _metric(self, metric: str, prefix: str) -> str:
         """Names say under which attack a number was found; "alignment" alone is the clean one."""
-        attacked = metric in (ROBUST, ATTACKED_ALIGNMENT)
+        attacked = metric.startswith(ROBUST) or metric == ATTACKED_ALIGNMENT
         return prefix + metric + (self._label if attacked else "")
 
     def _split(
@@ -66,21 +72,23 @@ class RobustEvaluation:
     ) -> dict[str, float]:
         rows = self._rows(split, limit)
         task = self._central.tasks[split.name]
-        if len(task.task.class_names) == 1:
-            return {ROBUST: 1.0, ATTACKED_IMAGES: len(rows)}  # there is no wrong class to aim at
+        if len(task.task.class_names) == 1:  # there is no wrong class to aim at
+            return {self._robust: 1.0, ATTACKED_IMAGES: len(rows)}
+        labels = split.images.labels[rows]
         found = evaluate_under_attack(
             self._backbone,
             prompting,
             task,
             split.images.images[rows],
-            split.images.labels[rows],
+            labels,
             self._attack,
             generator(self._config.seed, f"robust evaluation of {split.name}", round),
         )
+        left = measure(found.probabilities, labels)
         return {
-            ROBUST: found.robust.double().mean().item(),
-            ALIGNMENT: found.alignment.double().mean().item(),
-            ATTACKED_ALIGNMENT: found.attacked_alignment.double().mean().item(),
+            **{ROBUST + name: left[name] for name in LEFT if name in left},
+            ALIGNMENT: found.alignment.double().nanmean().item(),
+            ATTACKED_ALIGNMENT: found.attacked_alignment.double().nanmean().item(),
             ATTACKED_IMAGES: len(rows),
         }
 

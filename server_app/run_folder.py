@@ -116,9 +116,12 @@ class RunFolder:
                     (round, split, step, metric, value) for step, value in enumerate(values, 1)
                 )
 
-    def write_classes(self, rows: Sequence[tuple[str, str, int, float, float]]) -> None:
-        """Accuracy by class after the last round."""
-        header = ("split", "class", "images", "zero_shot_accuracy", "accuracy")
+    def write_classes(
+        self, rows: Sequence[tuple[str, str, int, float, float]], multi_label: bool = False
+    ) -> None:
+        """Accuracy by class after the last round; average precision with several labels."""
+        metric = "average_precision" if multi_label else "accuracy"
+        header = ("split", "class", "images", f"zero_shot_{metric}", metric)
         self._write_table("classes.csv", header, rows)
 
     def write_checkpoint(

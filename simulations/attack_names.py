@@ -20,7 +20,7 @@ ATTACK_NAMES = {
     "ensemble": ("Ensemble", "APGD-CE, APGD-T and Square in a row, the worst of them"),
     "autoattack": ("AutoAttack", "the standard ensemble; needs the package pyautoattack"),
 }
-_ROBUST = re.compile(r"(?:zero-shot-)?robust-accuracy\[(.+)-(\d+) eps=(.+)\]")
+_ROBUST = re.compile(r"(?:zero-shot-)?robust-(?:accuracy|map)\[(.+)-(\d+) eps=(.+)\]")
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from fedmvp_core.evaluation import (
     EVALUATION_BATCH,
     ConfiguredAttack,
     configured_attack,
-    correct,
     evaluate_under_attack,
     predict_probabilities,
 )
+from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.tasks import EncodedTask, encode_task

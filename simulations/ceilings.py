@@ -22,6 +22,7 @@ from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.shards import make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
+from fedmvp_core.metrics.measures import of_metric
 from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.seeding import generator, seeded_global_rng
 from fedmvp_core.tasks import encode_task
@@ -109,7 +110,7 @@ def fine_tuned(pooled: _Pooled) -> dict[str, float]:
     with seeded_global_rng(pooled.config.seed, "fine-tuning"):
         _fine_tune(pooled, targets)
     tower.requires_grad_(False)
-    accuracies = pooled.evaluation(NoPrompts())
+    accuracies = of_metric(pooled.evaluation(NoPrompts()), pooled.evaluation.headline)
     pooled.backbone.load_state_dict(frozen)
     return accuracies
 

@@ -9,8 +9,9 @@ from prepared import random_images, small_task
 from fedmvp_core import evaluation
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
-from fedmvp_core.evaluation import correct, predict_probabilities, zero_shot_probabilities
+from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
 from fedmvp_core.methods import find_method
+from fedmvp_core.metrics.measures import correct
 from fedmvp_core.tasks import EncodedTask, encode_task
 
 

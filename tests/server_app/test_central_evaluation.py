@@ -12,6 +12,7 @@ from fedmvp_core.data.settings import Evaluation, Setting, load_setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import find_method
+from fedmvp_core.metrics.measures import of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import encode_task
 from server_app.central_evaluation import CentralEvaluation
@@ -54,7 +55,7 @@ def test_accuracies_of_every_split(
     zero_shot: bool,
 ) -> None:
     evaluation = CentralEvaluation(tiny_backbone, setting, shards, FeatureCache(None))
-    found = evaluation.zero_shot() if zero_shot else evaluation(prompting)
+    found = of_metric(evaluation.zero_shot() if zero_shot else evaluation(prompting), "accuracy")
     splits = [*setting.evaluations, *local_evaluations(setting, shards)]
     used = None if zero_shot else prompting
     expected = {split.name: accuracy(tiny_backbone, used, split) for split in splits}
@@ -74,7 +75,7 @@ def test_accuracies_by_class(
         *(("new", name) for name in ("dog", "eel", "fox")),
     ]
     assert {row[2] for row in rows} == {2}
-    totals = evaluation(prompting), evaluation.zero_shot()
+    totals = [of_metric(m, "accuracy") for m in (evaluation(prompting), evaluation.zero_shot())]
     for split in ("base", "new"):
         assert mean(row[4] for row in rows if row[0] == split) == pytest.approx(totals[0][split])
         assert mean(row[3] for row in rows if row[0] == split) == pytest.approx(totals[1][split])
@@ -83,7 +84,8 @@ def test_accuracies_by_class(
 def test_local_counts_every_client_the_same(
     tiny_backbone: Backbone, setting: Setting, shards: list[Shard], prompting: Prompting
 ) -> None:
-    found = CentralEvaluation(tiny_backbone, setting, shards, FeatureCache(None))(prompting)
+    measured = CentralEvaluation(tiny_backbone, setting, shards, FeatureCache(None))(prompting)
+    found = of_metric(measured, "accuracy")
     assert found["local"] == pytest.approx((found["client-000"] + found["client-001"]) / 2)
 
 
@@ -100,6 +102,7 @@ def test_a_client_without_test_images_is_left_out(
         setting.summary,
         setting.make_task,
     )
-    found = CentralEvaluation(tiny_backbone, fewer, shards, FeatureCache(None))(prompting)
+    measured = CentralEvaluation(tiny_backbone, fewer, shards, FeatureCache(None))(prompting)
+    found = of_metric(measured, "accuracy")
     assert "client-001" not in found
     assert found["local"] == found["client-000"]

@@ -14,8 +14,10 @@ def test_every_attack_is_described():
 def test_names_are_read_back_from_what_the_server_writes(default_config, attack, epsilon):
     config = default_config(robust_attack=attack, robust_steps=7, robust_epsilon=epsilon)
     name = AttackName(attack, 7, epsilon)
-    assert attack_of_metric(ROBUST + attack_label(config)) == name
-    assert attack_of_metric("zero-shot-" + ROBUST + attack_label(config)) == name
+    for headline in ("accuracy", "map"):
+        metric = ROBUST + headline + attack_label(config)
+        assert attack_of_metric(metric) == name
+        assert attack_of_metric("zero-shot-" + metric) == name
 
 
 @pytest.mark.parametrize(

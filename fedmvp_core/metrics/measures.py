@@ -1,0 +1,103 @@
+"""Everything that is measured of a split, by the names that metrics.csv gives it.
+
+One class an image: `accuracy`, the headline, and `calibration-error`.
+
+Several labels an image: `map`, the headline; at the fixed threshold 0.5 `cp`, `cr`, `cf1`, `op`,
+`or`, `of1`; of the three highest labels `f1@3`; `calibration-error` of the labels' probabilities;
+and `classes-without-positives`, which have no part in `map`, `cp` and `cr`. With a threshold that
+was chosen on validation images, `cf1[validation-threshold]` and `of1[validation-threshold]`; with
+one chosen on the very images that are tested, `oracle-cf1` and `oracle-of1`, which are no results.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from fedmvp_core.metrics.calibration import calibration_error, label_calibration_error
+from fedmvp_core.metrics.multi_label import (
+    average_precisions,
+    best_threshold,
+    mean_average_precision,
+    oracle_precision_recall,
+    precision_recall,
+    top_k_precision_recall,
+)
+
+ACCURACY, MAP = "accuracy", "map"
+WITHOUT_POSITIVES = "classes-without-positives"
+_TOP = 3
+_F1 = ("cf1", "of1")
+
+# split -> metric -> value
+Measured = dict[str, dict[str, float]]
+
+
+def headline(multi_label: bool) -> str:
+    """The metric that a split is known by."""
+    return MAP if multi_label else ACCURACY
+
+
+def of_metric(measured: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, float]:
+    """Split -> value, for the splits that have the metric."""
+    return {split: values[metric] for split, values in measured.items() if metric in values}
+
+
+def correct(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """(n,) bool: is the most probable class the right one, or are all known labels as they are?
+
+    probabilities: (n, classes). labels: (n,), or (n, classes) of 1, 0 and -1 (unknown).
+    """
+    if labels.ndim == 1:
+        return probabilities.argmax(dim=-1) == labels
+    return (((probabilities > 0.5) == (labels == 1)) | (labels < 0)).all(dim=-1)
+
+
+def measure(
+    probabilities: Tensor, labels: Tensor, thresholds: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Metric -> value.
+
+    probabilities: (n, classes). labels: (n,), or (n, classes) of 1, 0 and -1 (unknown). thresholds:
+    of "cf1" and "of1", from `validation_thresholds`, with several labels an image.
+
+    Raises:
+        DataError: see `calibration_error` and `mean_average_precision`.
+    """
+    if labels.ndim == 1:
+        hits = correct(probabilities, labels).to(torch.float64)
+        error = calibration_error(probabilities, labels)
+        return {ACCURACY: hits.mean().item(), "calibration-error": error}
+    precision = mean_average_precision(probabilities, labels)
+    fixed = precision_recall(probabilities, labels)
+    top = top_k_precision_recall(probabilities, labels, min(_TOP, labels.shape[1]))
+    found = {
+        MAP: precision.value,
+        **{name.rstrip("_"): value for name, value in fixed._asdict().items()},
+        f"f1@{_TOP}": top.of1,
+        "calibration-error": label_calibration_error(probabilities, labels),
+        WITHOUT_POSITIVES: float(precision.left_out),
+    }
+    for name, threshold in (thresholds or {}).items():
+        chosen = precision_recall(probabilities, labels, threshold)
+        found[f"{name}[validation-threshold]"] = getattr(chosen, name)
+    return found | oracle_precision_recall(probabilities, labels)
+
+
+def validation_thresholds(probabilities: Tensor, labels: Tensor) -> dict[str, float]:
+    """The best threshold for "cf1" and for "of1" on validation images, several labels an image."""
+    return {name: best_threshold(probabilities, labels, name) for name in _F1}
+
+
+def by_class(probabilities: Tensor, labels: Tensor) -> list[tuple[int, float]]:
+    """(images, headline) of every class: its accuracy, or its average precision; 0 images, nan.
+
+    probabilities: (n, classes). labels: (n,), or (n, classes) of 1, 0 and -1 (unknown).
+    """
+    classes = probabilities.shape[1]
+    if labels.ndim == 2:
+        values = average_precisions(probabilities, labels).tolist()
+        return list(zip((labels == 1).sum(dim=0).tolist(), values, strict=True))
+    hits, every = correct(probabilities, labels), torch.arange(classes)
+    members = [hits[labels == label].to(torch.float64) for label in every]
+    return [(len(own), own.mean().item()) for own in members]
