@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.label_masks import mask_labels
 from fedmvp_core.data.partitions import partition
+from fedmvp_core.data.readers.clients import clients_of
 from fedmvp_core.data.settings import Evaluation, Setting
-from fedmvp_core.seeding import generator
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.tasks import Task
+
+BY_DOMAIN = ("by-domain", "by-domain-and-class")
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Shard:
     """What one client holds; labels point into the client's own class names.
 
     A client knows only its own classes, so its softmax is over them alone (FedMVP, section 4).
+    Where images have several labels, each client is told all that are trained: that something is
+    not in a picture is knowledge too.
     """
 
     partition_id: int
@@ -26,24 +31,32 @@ class Shard:
 
 
 def make_shards(setting: Setting, clients: int, config: RunConfig) -> list[Shard]:
-    """Cut the training images, then keep at most `shots` images of a class in each shard.
+    """Cut the training images, then hide or leave out what `mask-rate` and `shots` say.
+
+    The cut looks at all labels, so that a client's images are the same at every mask-rate.
 
     Raises:
         ConfigError, DataError: see partitions.partition.
     """
-    pieces = partition(setting.train, clients, config)
-    return [_shard(setting, client, piece, config) for client, piece in enumerate(pieces)]
+    train = setting.train
+    pieces = partition(train, clients, config)
+    if config.mask_rate:
+        train = train.with_labels(mask_labels(train.labels, config.mask_rate, config.seed))
+    return [
+        _shard(setting, client, train.select(piece), config) for client, piece in enumerate(pieces)
+    ]
 
 
-def _shard(
-    setting: Setting, partition_id: int, positions: torch.Tensor, config: RunConfig
-) -> Shard:
-    held = setting.train.select(positions)
+def _shard(setting: Setting, partition_id: int, held: ImageSet, config: RunConfig) -> Shard:
+    validation = _same_kind(setting.validation, held)
+    if held.multi_label:
+        return Shard(partition_id, held, validation, setting.make_task(held.class_names))
     classes = held.present_classes()
+    shots = config.shots if config.shot_sampling == "fedmvp" else 0
     return Shard(
         partition_id=partition_id,
-        images=few_shot(held, config.shots, config.seed, partition_id).of_classes(classes),
-        validation=_same_kind(setting.validation, held).of_classes(classes),
+        images=few_shot(held, shots, config.seed, partition_id).of_classes(classes),
+        validation=validation.of_classes(classes),
         task=setting.make_task(classes),
     )
 
@@ -53,16 +66,23 @@ def _same_kind(validation: ImageSet, held: ImageSet) -> ImageSet:
     return validation.of_domains(sorted(set(held.domains)))
 
 
-def few_shot(images: ImageSet, shots: int, seed: int, partition_id: int) -> ImageSet:
-    """At most `shots` images of each class, drawn by seed; 0 keeps all."""
-    if shots == 0:
-        return images
-    draw = generator(seed, "few-shot", partition_id=partition_id)
-    kept = []
-    for label in images.labels.unique():
-        members = torch.nonzero(images.labels == label).flatten()
-        kept.append(members[torch.randperm(len(members), generator=draw)[:shots]])
-    return images.select(torch.cat(kept).sort().values)
+def paper_clients(setting: Setting, config: RunConfig) -> int:
+    """How many clients FedMVP has for these training classes: about 20 classes each.
+
+    With a partition by domain, so many in each domain.
+
+    Raises:
+        ConfigError: images have several labels; each paper has a number of its own for these.
+    """
+    train = setting.train
+    if train.multi_label:
+        raise ConfigError(
+            f"FedMVP has no rule for the number of clients of {config.dataset}, whose images have "
+            "several labels; OpenFedML has 2 (VOC 2007, MultiScene), 4 (NUS-WIDE, MLRSNet) and 8 "
+            "(COCO)"
+        )
+    domains = len(set(train.domains)) if config.partition in BY_DOMAIN else 1
+    return clients_of(len(train.class_names)) * domains
 
 
 def local_evaluations(setting: Setting, shards: list[Shard]) -> tuple[Evaluation, ...]:

@@ -70,7 +70,7 @@ def named_run_from(name: str, table: Mapping[str, object], where: str) -> NamedR
 def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
     """Defaults, then the run's keys, then the overrides: checked, and with absolute paths."""
     merged = {**default_config(), **run.config, **overrides}
-    for key in ("output-dir", "cache-dir", "data-dir"):
+    for key in ("output-dir", "cache-dir", "data-dir", "label-split"):
         if merged.get(key):
             merged[key] = _absolute(str(merged[key]))
     if _is_path(str(merged.get("attributes", ""))):

@@ -1,51 +1,17 @@
-"""Shards: what each client holds, few-shot, and each client's own classes as a split."""
+"""Shards: what each client holds, how many there are, each client's own classes as a split."""
 
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
 import torch
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.image_set import ImageSet
-from fedmvp_core.data.settings import load_setting
-from fedmvp_core.data.shards import client_name, few_shot, local_evaluations, make_shards
+from fedmvp_core.data.image_set import Dataset, ImageSet
+from fedmvp_core.data.settings import base_to_new, load_setting, msst
+from fedmvp_core.data.shards import client_name, local_evaluations, make_shards, paper_clients
+from fedmvp_core.errors import ConfigError
 
 Make = Callable[..., RunConfig]
-
-
-def image_set(counts: list[int]) -> ImageSet:
-    labels = [label for label, count in enumerate(counts) for _ in range(count)]
-    return ImageSet(
-        images=torch.zeros(len(labels), 3, 1, 1, dtype=torch.uint8),
-        labels=torch.tensor(labels),
-        domains=("",) * len(labels),
-        names=tuple(str(i) for i in range(len(labels))),
-        class_names=tuple(f"class {i}" for i in range(len(counts))),
-    )
-
-
-@pytest.mark.parametrize("shots", [1, 3, 8])
-def test_few_shot_caps_each_class(shots: int) -> None:
-    kept = few_shot(image_set([5, 2, 9]), shots, seed=1, partition_id=0)
-    counts = Counter(kept.labels.tolist())
-    assert counts == {0: min(shots, 5), 1: min(shots, 2), 2: min(shots, 9)}
-    assert len(set(kept.names)) == len(kept)
-
-
-def test_zero_shots_keep_everything() -> None:
-    images = image_set([5, 2])
-    assert few_shot(images, 0, seed=1, partition_id=0) is images
-
-
-def test_few_shot_is_drawn_by_seed_and_client() -> None:
-    images = image_set([50, 50])
-
-    def drawn(seed: int, partition_id: int) -> tuple[str, ...]:
-        return few_shot(images, 8, seed, partition_id).names
-
-    assert drawn(1, 0) == drawn(1, 0)
-    assert len({drawn(1, 0), drawn(2, 0), drawn(1, 1)}) == 3
 
 
 def test_a_client_knows_its_own_classes_only(small_run: Make) -> None:
@@ -96,6 +62,78 @@ def test_settings_without_local_images_have_no_such_splits(small_run: Make) -> N
     config = small_run(setting="msst", target_domain="photo", partition="iid")
     setting = load_setting(config, 64)
     assert local_evaluations(setting, make_shards(setting, 2, config)) == ()
+
+
+def test_shots_of_coop_are_not_drawn_again_in_the_client(small_run: Make) -> None:
+    """Two clients share a class of 4 shots; in FedMVP's way each would hold 4 of it."""
+    kinds = {"partition": "iid", "shots": 4}
+    drawn = {}
+    for sampling in ("coop", "fedmvp"):
+        config = small_run(shot_sampling=sampling, **kinds)
+        shards = make_shards(load_setting(config, 64), 2, config)
+        drawn[sampling] = sum(len(shard.images) for shard in shards)
+    assert drawn["coop"] == 3 * 4
+    assert 3 * 4 < drawn["fedmvp"] <= 2 * 3 * 4
+
+
+# --- as many clients as in the paper
+
+
+def of_classes(classes: int, domains: int = 1) -> Dataset:
+    n = classes * domains
+    images = ImageSet(
+        images=torch.zeros(n, 3, 1, 1, dtype=torch.uint8),
+        labels=torch.arange(n) % classes,
+        domains=tuple(f"domain {i // classes}" for i in range(n)),
+        names=tuple(str(i) for i in range(n)),
+        class_names=tuple(f"class {i}" for i in range(classes)),
+    )
+    return Dataset("toy", images, images, images)
+
+
+def test_fedmvp_s_nine_data_sets_have_30_clients(default_config: Make) -> None:
+    """Classes of each, and the clients that the paper's base-to-new table has for it."""
+    sizes = {
+        "caltech101": (100, 2),
+        "flowers": (102, 3),
+        "aircraft": (100, 2),
+        "ucf101": (101, 3),
+        "pets": (37, 1),
+        "food101": (101, 3),
+        "dtd": (47, 1),
+        "cars": (196, 5),
+        "sun397": (397, 10),
+    }
+    config = default_config()
+    found = {
+        n: paper_clients(base_to_new(of_classes(k), config), config) for n, (k, _) in sizes.items()
+    }
+    assert found == {name: clients for name, (_, clients) in sizes.items()}
+    assert sum(found.values()) == 30
+
+
+@pytest.mark.parametrize(
+    ("classes", "domains", "each"), [(7, 4, 1), (65, 4, 3), (5, 4, 1), (10, 4, 1), (345, 6, 17)]
+)
+def test_fedmvp_s_clients_a_domain(
+    default_config: Make, classes: int, domains: int, each: int
+) -> None:
+    """PACS, Office-Home, VLCS, TerraIncognita, DomainNet: so many in each source domain."""
+    config = default_config(
+        setting="msst", target_domain="domain 0", partition="by-domain-and-class"
+    )
+    setting = msst(of_classes(classes, domains), config)
+    clients = paper_clients(setting, config)
+    assert clients == each * (domains - 1)
+    shards = make_shards(setting, clients, config)
+    sizes = [len(shard.task.class_names) for shard in shards]
+    assert sum(sizes) == classes * (domains - 1)
+
+
+def test_several_labels_have_no_such_rule(default_config: Make) -> None:
+    config = default_config(dataset="emojiscenes", setting="multi-label")
+    with pytest.raises(ConfigError, match=r"no rule for .*emojiscenes.* 8 \(COCO\)"):
+        paper_clients(load_setting(config, 8), config)
 
 
 def test_client_names_sort_as_numbers_do() -> None:

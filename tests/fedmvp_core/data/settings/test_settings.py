@@ -1,4 +1,4 @@
-"""What is trained on and tested on."""
+"""What is trained on and tested on: classes and domains of one data set."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,14 @@ import torch
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.settings import Setting, base_to_new, load_setting, msst
+from fedmvp_core.data.settings import (
+    Setting,
+    base_to_new,
+    few_shot,
+    load_setting,
+    msst,
+    ssmt,
+)
 from fedmvp_core.errors import ConfigError, DataError
 
 DOMAINS = ("art", "photo", "sketch")
@@ -130,6 +137,46 @@ def test_one_domain_is_too_few(default_config: Make) -> None:
     only = Dataset("toy", *(i.of_domains(["art"]) for i in (whole.train, whole.train, whole.test)))
     with pytest.raises(ConfigError, match="'msst' needs 2 domains or more; toy has 1"):
         msst(only, default_config(setting="msst", target_domain="art"))
+
+
+# --- ssmt
+
+
+def test_ssmt_trains_on_one_domain_and_tests_on_each_other(default_config: Make) -> None:
+    setting = ssmt(dataset(4), default_config(setting="ssmt", source_domain="photo"))
+    assert evaluation_names(setting) == ["source", "target-art", "target-sketch"]
+    held = [set(evaluation.images.domains) for evaluation in setting.evaluations]
+    assert held == [{"photo"}, {"art"}, {"sketch"}]
+    assert set(setting.train.domains) == set(setting.validation.domains) == {"photo"}
+    assert {e.task.class_names for e in setting.evaluations} == {("a", "b", "c", "d")}
+    headline = setting.summary({"source": 0.9, "target-art": 0.5, "target-sketch": 0.3})
+    assert headline == ("target-mean", pytest.approx(0.4))
+
+
+def test_ssmt_refuses_domains_that_are_not_there(default_config: Make) -> None:
+    config = default_config(setting="ssmt", source_domain="clipart")
+    with pytest.raises(ConfigError, match="is 'clipart'; toy has the domains: art, photo, sketch"):
+        ssmt(dataset(4), config)
+
+
+# --- few-shot
+
+
+def test_few_shot_trains_and_tests_on_all_classes(default_config: Make) -> None:
+    setting = few_shot(dataset(5), default_config(setting="few-shot"))
+    (everything,) = setting.evaluations
+    assert everything.name == "all"
+    assert everything.task.class_names == setting.train.class_names == tuple("abcde")
+    assert everything.images.labels.unique().tolist() == list(range(5))
+    assert setting.summary({"all": 0.5}) is None
+
+
+@pytest.mark.parametrize(("sampling", "most"), [("coop", 2), ("fedmvp", 8)])
+def test_coop_draws_shots_before_anything_is_cut(small_run: Make, sampling: str, most: int) -> None:
+    config = small_run(setting="base-to-new", shots=2, shot_sampling=sampling)
+    setting = load_setting(config, 32)
+    assert len(setting.evaluations) == 2
+    assert set(setting.train.class_counts().values()) == {most}
 
 
 # --- what is tested
