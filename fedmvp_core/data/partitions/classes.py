@@ -37,7 +37,8 @@ def pathological(images: ImageSet, clients: int, config: RunConfig) -> list[Tens
     holders: list[list[int]] = [[] for _ in classes]
     for client in range(clients):
         # Those with the fewest holders first, equals in random order.
-        order = np.lexsort((draw.random(len(classes)), [len(held) for held in holders]))
+        holding = np.array([len(held) for held in holders])
+        order = np.lexsort((draw.random(len(classes)), holding))
         for position in order[: config.classes_per_client].tolist():
             holders[position].append(client)
     shards: list[list[Tensor]] = [[] for _ in range(clients)]

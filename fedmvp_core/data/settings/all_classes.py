@@ -33,7 +33,7 @@ def multi_label(dataset: Dataset, config: RunConfig) -> Setting:
 
 
 def _all_classes(dataset: Dataset, config: RunConfig) -> Setting:
-    make_task = task_maker(attributes_of(config, dataset), config)
+    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
     task = make_task(dataset.class_names)
     return Setting(
         train=dataset.train,

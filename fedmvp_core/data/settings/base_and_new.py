@@ -27,7 +27,7 @@ def base_to_new(dataset: Dataset, config: RunConfig) -> Setting:
             f"setting 'base-to-new' needs 2 classes or more; {dataset.name} has {len(names)}"
         )
     half = math.ceil(len(names) / 2)
-    make_task = task_maker(attributes_of(config, dataset), config)
+    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
     test = tested(dataset, config)
     base, new = test.of_classes(names[:half]), test.of_classes(names[half:])
     return Setting(

@@ -44,7 +44,7 @@ def _of_domains(
     single: bool,
 ) -> Setting:
     """targets: name of the split -> domain. single: one target needs no mean."""
-    make_task = task_maker(attributes_of(config, dataset), config)
+    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
     task, test = make_task(dataset.class_names), tested(dataset, config)
     splits = {"source": sources, **{name: [domain] for name, domain in targets.items()}}
     return Setting(

@@ -36,8 +36,13 @@ def evaluation(name: str, images: ImageSet, task: Task, dataset: Dataset) -> Eva
     return Evaluation(name, images, task)
 
 
-def task_maker(attributes: Attributes | None, config: RunConfig) -> Callable[[Sequence[str]], Task]:
-    """A function from class names to their task, with the configured sentences."""
+def task_maker(
+    attributes: Attributes | None, config: RunConfig, several: bool
+) -> Callable[[Sequence[str]], Task]:
+    """A function from class names to their task, with the configured sentences.
+
+    several: whether an image may have several of the classes.
+    """
 
     def make_task(class_names: Sequence[str]) -> Task:
         return Task(
@@ -46,6 +51,7 @@ def task_maker(attributes: Attributes | None, config: RunConfig) -> Callable[[Se
             template=class_template(config),
             attribute_template=attribute_template(config),
             attribute_weight=config.attribute_weight,
+            multi_label=several,
         )
 
     return make_task

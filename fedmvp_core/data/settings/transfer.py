@@ -25,17 +25,19 @@ def cross_dataset(dataset: Dataset, config: RunConfig) -> Setting:
     """
     targets = {name: _load(name, dataset, config) for name in target_names(config)}
     described = {name: attributes_of(config, target) for name, target in targets.items()}
-    own = attributes_of(config, dataset)
+    own, several = attributes_of(config, dataset), dataset.train.multi_label
     evaluations = [
         evaluation(
             "source",
             tested(dataset, config),
-            task_maker(own, config)(dataset.class_names),
+            task_maker(own, config, several)(dataset.class_names),
             dataset,
         )
     ]
     for name, target in targets.items():
-        task = task_maker(described[name], replace(config, dataset=name))(target.class_names)
+        task = task_maker(described[name], replace(config, dataset=name), several)(
+            target.class_names
+        )
         evaluations.append(evaluation(f"target-{name}", tested(target, config), task, target))
     return Setting(
         train=dataset.train,
@@ -43,7 +45,7 @@ def cross_dataset(dataset: Dataset, config: RunConfig) -> Setting:
         evaluations=tuple(evaluations),
         local=None,
         summary=mean_over_targets([f"target-{name}" for name in targets]),
-        make_task=task_maker(_together([*described.values(), own]), config),
+        make_task=task_maker(_together([*described.values(), own]), config, several),
     )
 
 

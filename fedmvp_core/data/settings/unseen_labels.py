@@ -67,7 +67,7 @@ def _setting(
     kinds: dict[str, tuple[str, ...]],
     summary: Summary,
 ) -> Setting:
-    make_task = task_maker(attributes_of(config, dataset), config)
+    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
     test = tested(dataset, config)
     return Setting(
         train=_shown_in_training(dataset.train, split),

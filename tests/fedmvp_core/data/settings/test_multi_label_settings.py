@@ -67,6 +67,8 @@ def test_all_labels_are_trained_and_tested(default_config: Make) -> None:
     assert everything.name == "all"
     assert everything.task.class_names == setting.train.class_names == NAMES
     assert setting.train.multi_label
+    assert everything.task.multi_label
+    assert setting.make_task(["cow"]).multi_label
     assert len(everything.images) == 60, "those that show nothing as well"
 
 
@@ -96,6 +98,7 @@ def test_nothing_unseen_is_ever_trained(
             assert {SEEN[i] for i, label in enumerate(row) if label} == whole[name] & set(SEEN)
     for shard in make_shards(setting, 2, replace(configured, mask_rate=rate)):
         assert shard.task.class_names == shard.images.class_names == SEEN
+        assert shard.task.multi_label
         assert shard.images.labels.shape[1] == shard.validation.labels.shape[1] == len(SEEN)
 
 

@@ -93,6 +93,7 @@ def test_tasks_have_the_configured_sentences(default_config: Make) -> None:
             assert task.class_sentences()[0] == "one a"
             assert task.attribute_sentences(0) == ["a: trait 0"]
             assert task.attribute_weight == 0.25
+            assert not task.multi_label
 
 
 def test_one_class_cannot_be_halved(default_config: Make) -> None:
