@@ -46,7 +46,8 @@ def test_stays_in_the_ball_and_in_range(
     draw = torch.Generator().manual_seed(seed)
     images = torch.rand(4, 3, 5, 6, generator=draw).round(decimals=1)
     weight = torch.randn(90, classes, generator=draw)
-    labels = torch.randint(0, 2, (4, classes) if multi_label else (4,), generator=draw)
+    shape = (4, classes) if multi_label else (4,)
+    labels = torch.randint(-1 if multi_label else 0, 2, shape, generator=draw)
     attack = evaluation_attack(name)
     found = attack(lambda x: x.flatten(1) @ weight, images, labels, epsilon, steps, draw)
     assert found.shape == images.shape
@@ -136,3 +137,19 @@ def test_nan_is_an_error(problem: Callable[..., Any], draws: torch.Generator, na
 
     with pytest.raises(AttackError, match="NaN"):
         evaluation_attack(name)(nan_off_the_images, case.images, case.labels, 0.01, 12, draws)
+
+
+@pytest.mark.parametrize("name", ["fgsm", "pgd", "cw", "mi-fgsm", "apgd-ce", "square"])
+def test_an_unknown_label_changes_nothing(problem: Callable[..., Any], name: str) -> None:
+    case = problem(4, multi_label=True)
+    unknown = case.labels.clone()
+    unknown[:, 3] = -1
+
+    def attacked(model: Callable[..., torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
+        draw = torch.Generator().manual_seed(5)
+        return evaluation_attack(name)(model, case.images, labels, 0.1, 4, draw)
+
+    found = attacked(case.model, unknown)
+    expected = attacked(lambda images: case.model(images)[:, :3], case.labels[:, :3])
+    assert torch.equal(found, expected)
+    assert not torch.equal(found, case.images)

@@ -105,6 +105,16 @@ def test_dlr_gives_way_to_the_margin_where_it_is_undefined(classes: int) -> None
     assert torch.equal(losses.targeted_dlr_or_margin(logits, labels, targets), plain)
 
 
+@pytest.mark.parametrize("name", ["ce", "margin", "dlr"])
+def test_unknown_labels_are_not_looked_at(name: str) -> None:
+    logits = torch.tensor([[1.0, -2.0, 3.0]], requires_grad=True)
+    known = losses.LOSSES[name](logits[:, :2], torch.tensor([[1, 0]]), torch.zeros(1))
+    found = losses.LOSSES[name](logits, torch.tensor([[1, 0, -1]]), torch.zeros(1))
+    assert found.item() == known.item()
+    (gradient,) = torch.autograd.grad(found.sum(), logits)
+    assert gradient[0, 2] == 0
+
+
 def test_dlr_is_no_multi_label_loss() -> None:
     with pytest.raises(AttackError, match="single-label"):
         losses.dlr(LOGITS, MULTI)

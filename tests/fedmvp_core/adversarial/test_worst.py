@@ -49,6 +49,16 @@ def test_more_wrong_labels_outweigh_a_larger_margin() -> None:
     assert worst.unfinished().tolist() == []
 
 
+def test_unknown_labels_are_neither_right_nor_wrong() -> None:
+    labels = torch.tensor([[1, -1, 0], [-1, -1, -1]])
+    assert wrong_labels(LOGITS, labels).tolist() == [1, 0]
+    worst = Worst.at(grey(0.1, 0.2), labels, LOGITS)
+    assert worst.unfinished().tolist() == [0]  # of the second image nothing is known to be lost
+    worst.see(torch.tensor([0]), grey(0.3), torch.tensor([[-1.0, 9.0, 1.0]]))
+    assert worst.unfinished().tolist() == []
+    assert hardest_targets(LOGITS, labels, 1)[0].tolist() == [0]
+
+
 def test_nan_logits_are_named() -> None:
     def nan(images: torch.Tensor) -> torch.Tensor:
         return torch.full((len(images), 2), float("nan"))

@@ -1,0 +1,140 @@
+"""Every objective on images with several labels: by hand, its gradients, and unknown labels."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from run_configs import run_config
+from torch import Tensor
+from torch.nn import functional as F
+
+from fedmvp_core.objectives import Batch, Objective
+from fedmvp_core.objectives.adversarial import adversarial_objective
+from fedmvp_core.objectives.capt import alpha_cons, capt_objective
+from fedmvp_core.objectives.fap import fap_objective
+from fedmvp_core.objectives.fedmvp import fedmvp_objective
+from fedmvp_core.objectives.fedmvp_capt import fedmvp_capt_objective
+from fedmvp_core.objectives.label_logits import label_logits
+from fedmvp_core.objectives.multi_label import (
+    asymmetric_loss,
+    binary_cross_entropy,
+    label_divergence,
+)
+from fedmvp_core.objectives.trades import trades_objective
+from fedmvp_core.prompting import Features
+
+CLASSES, SCALE = 4, 5.0
+MAKERS = {
+    "adversarial": adversarial_objective,
+    "trades": trades_objective,
+    "fap": fap_objective,
+    "fedmvp": fedmvp_objective,
+    "capt": capt_objective,
+    "fedmvp-capt": fedmvp_capt_objective,
+}
+
+
+def random_batch(images: int = 6) -> Batch:
+    draw = torch.Generator().manual_seed(3)
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=draw, dtype=torch.float64)
+
+    clean = rand(images, 3, 2, 2)
+    return Batch(
+        images=clean,
+        labels=torch.randint(-1, 2, (images, CLASSES), generator=draw),
+        frozen_features=F.normalize(rand(images, 5) - 0.5, dim=-1),
+        frozen_logits=4 * rand(images, CLASSES) - 2,
+        adversarial=(clean + 0.1 * (rand(*clean.shape) - 0.5)).clamp(0, 1),
+    )
+
+
+def model() -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    weights = torch.randn(12, 5, generator=draw, dtype=torch.float64)
+    return weights, F.normalize(torch.randn(CLASSES, 5, generator=draw).double(), dim=-1)
+
+
+def predictor(weights: Tensor, classes: Tensor) -> Callable[[Tensor], tuple[Features, Tensor]]:
+    """Stands for a prompted CLIP whose text is trained too."""
+
+    def predict(images: Tensor) -> tuple[Features, Tensor]:
+        features = Features(F.normalize(torch.tanh(images.flatten(1) @ weights), dim=-1), classes)
+        return features, label_logits(features.image_features, classes, SCALE)
+
+    return predict
+
+
+def value(objective: Objective, batch: Batch) -> float:
+    return objective(predictor(*model()), batch).value.item()
+
+
+@pytest.mark.parametrize("loss", ["asl", "bce"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_gradients_equal_finite_differences(name: str, loss: str) -> None:
+    """In images and text, the classes' common direction included; alpha_cons held constant."""
+    batch, (weights, classes) = random_batch(), model()
+    objective = MAKERS[name](run_config(multi_label_loss=loss, alpha_cons="confidence"))
+
+    def found(w: Tensor, c: Tensor) -> Tensor:
+        return objective(predictor(w, c), batch).value
+
+    assert torch.autograd.gradcheck(found, (weights.requires_grad_(), classes.requires_grad_()))
+
+
+@pytest.mark.parametrize("loss", ["asl", "bce"])
+def test_every_objective_by_its_parts(loss: str) -> None:
+    batch, predict = random_batch(), predictor(*model())
+    (clean, logits), (moved, attacked) = predict(batch.images), predict(batch.adversarial)
+    of_labels = {"asl": asymmetric_loss, "bce": binary_cross_entropy}[loss]
+    entropy = of_labels(logits, batch.labels).mean().item()
+    near = 1 - F.cosine_similarity(clean.image_features, batch.frozen_features, dim=-1)
+    apart = label_divergence(logits, attacked)
+    similarity = F.cosine_similarity(clean.image_features, moved.image_features, dim=-1)
+    consistency = 0.3 * label_divergence(batch.frozen_logits, attacked) + 0.7 * apart
+    config = run_config(
+        multi_label_loss=loss, alpha=3.0, beta=6.0, capt_weight=2.0, alpha_cons="constant",
+        alpha_cons_value=0.3,
+    )  # fmt: skip
+    expected = {
+        "adversarial": of_labels(attacked, batch.labels).mean().item(),
+        "trades": entropy + 6 * apart.mean().item(),
+        "fap": entropy + 1.5 * (apart * (similarity + 1)).mean().item(),
+        "fedmvp": entropy + 3 * near.mean().item(),
+        "capt": entropy + 2 * consistency.mean().item(),
+        "fedmvp-capt": entropy + 3 * near.mean().item() + 2 * consistency.mean().item(),
+    }
+    found = {name: value(make(config), batch) for name, make in MAKERS.items()}
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("strategy", ["ce-ratio", "confidence"])
+@pytest.mark.parametrize("per", ["batch", "sample"])
+def test_alpha_cons_is_averaged_over_known_labels(strategy: str, per: str) -> None:
+    clean = torch.tensor([[1.0, 0.0, 9.0], [0.0, 2.0, 0.0]])
+    frozen = torch.tensor([[3.0, 0.0, -9.0], [0.0, 1.0, 5.0]])
+    labels = torch.tensor([[1, 0, -1], [-1, 0, -1]])
+    belief = [(_p(3) + 0.5) / 2, 1 - _p(1)]
+    tuned = [-(math.log(_p(1)) + math.log(0.5)) / 2, -math.log(1 - _p(2))]
+    reference = [-(math.log(_p(3)) + math.log(0.5)) / 2, -math.log(1 - _p(1))]
+    if per == "batch":
+        belief, tuned, reference = ([sum(x) / 2] * 2 for x in (belief, tuned, reference))
+    ratio = [t / (t + r) for t, r in zip(tuned, reference, strict=True)]
+    config = run_config(alpha_cons=strategy, alpha_cons_per=per)
+    found = alpha_cons(clean, frozen, labels, config).tolist()
+    assert found == pytest.approx(belief if strategy == "confidence" else ratio)
+
+
+def _p(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
+
+
+@pytest.mark.parametrize("strategy", ["constant", "ce-ratio", "confidence"])
+def test_images_without_a_known_label_are_no_error(strategy: str) -> None:
+    batch = random_batch()._replace(labels=torch.full((6, CLASSES), -1))
+    for make in MAKERS.values():
+        loss = make(run_config(alpha_cons=strategy))(predictor(*model()), batch)
+        assert loss.value.isfinite()
+    assert value(adversarial_objective(run_config()), batch) == 0
