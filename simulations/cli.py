@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.attributes import app as attributes_app
+from simulations.commands.datasets import app as datasets_app
 
 OUTPUT_DIR = Path("runs")
 OURS = ("simulations", "fedmvp_core", "server_app")
@@ -55,6 +56,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(attributes_app, name="attributes")
+app.add_typer(datasets_app, name="datasets")
 
 
 def _set_debug(ctx: typer.Context, wanted: bool) -> None:

@@ -1,0 +1,21 @@
+"""The benchmark of the decode cache times what it says."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from simulations.benchmarks.decoding import DIFFERENT, compare, write_pictures
+
+
+def test_pictures_are_jpegs_of_the_size_that_is_said(tmp_path: Path) -> None:
+    paths = write_pictures(tmp_path / "pictures", DIFFERENT + 1)
+    with Image.open(paths[-1]) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (500, 375))
+    assert paths[-1].read_bytes() == paths[0].read_bytes() != paths[1].read_bytes()
+
+
+def test_the_cached_side_is_read_from_one_file(tmp_path: Path) -> None:
+    said = compare(tmp_path, 12, 16, 2)
+    assert said.startswith("12 pictures of 16 pixels")
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert float(said.split("decoded / cached: ")[1].split()[0]) > 1
