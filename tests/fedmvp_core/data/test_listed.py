@@ -12,11 +12,13 @@ from data_trees import TREES
 from small_pictures import write_picture
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import listed
+from fedmvp_core.data import listed, pixels
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.known import ENTRIES
 from fedmvp_core.data.listing import Picture
 from fedmvp_core.data.pictures import load_picture
+from fedmvp_core.data.settings import load_setting
+from fedmvp_core.data.shards import local_evaluations, make_shards
 from fedmvp_core.errors import DataError
 from fedmvp_core.registry import DATASETS, find
 
@@ -152,3 +154,30 @@ def test_decode_cache(load: Load, tmp_path: Path, kept: bool) -> None:
     write_table(tmp_path / "data", ROWS)
     assert load("csv-folder", decode_cache=kept).train.images.any()
     assert (tmp_path / "cache" / "pictures").exists() == kept
+
+
+# --- what a federation decodes
+
+
+def test_few_shots_decode_few_pictures(
+    tmp_path: Path, default_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100 pictures: the client's 2 of each of its 5 classes, and each test picture once."""
+    TREES["eurosat"](tmp_path / "data" / "eurosat")
+    config = default_config(dataset="eurosat", data_dir=str(tmp_path / "data"), shots=2)
+    opened: list[Path] = []
+
+    def counted(path: Path, size: int) -> torch.Tensor:
+        opened.append(path)
+        return load_picture(path, size)
+
+    monkeypatch.setattr(pixels, "load_picture", counted)
+    setting = load_setting(config, SIZE)
+    shards = make_shards(setting, 2, config)
+    assert opened == []
+    assert sum(len(shard.images.images) for shard in shards) == 10
+    assert len(opened) == 10
+    for evaluation in (*setting.evaluations, *local_evaluations(setting, shards)):
+        assert len(evaluation.images.images) == len(evaluation.images)
+    tested = sum(len(evaluation.images) for evaluation in setting.evaluations)
+    assert len(opened) == 10 + tested
