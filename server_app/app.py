@@ -15,7 +15,7 @@ from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.methods import find_method
-from fedmvp_core.metrics.measures import Measured, of_metric
+from fedmvp_core.metrics.names import Measured, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import STRATEGIES, find
 from server_app.central_evaluation import CentralEvaluation

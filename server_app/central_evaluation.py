@@ -12,14 +12,8 @@ from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations
 from fedmvp_core.errors import DataError
 from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
-from fedmvp_core.metrics.measures import (
-    Measured,
-    by_class,
-    headline,
-    measure,
-    of_metric,
-    validation_thresholds,
-)
+from fedmvp_core.metrics.measures import by_class, measure, validation_thresholds
+from fedmvp_core.metrics.names import Measured, headline, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask, encode_task
 

@@ -8,7 +8,8 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.settings import Evaluation
 from fedmvp_core.evaluation import configured_attack, evaluate_under_attack
-from fedmvp_core.metrics.measures import Measured, measure, of_metric
+from fedmvp_core.metrics.measures import measure
+from fedmvp_core.metrics.names import Measured, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from server_app.central_evaluation import CentralEvaluation

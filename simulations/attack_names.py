@@ -36,6 +36,10 @@ class AttackName:
         """As metrics carry it in brackets: `pgd-10 eps=4/255`."""
         return f"{self.attack}-{self.steps} eps={self.epsilon}"
 
+    def metric(self, headline: str) -> str:
+        """What is left of a metric under it: `robust-accuracy[pgd-10 eps=4/255]`."""
+        return f"robust-{headline}[{self.label}]"
+
     @property
     def counted_steps(self) -> int | None:
         """Those that it takes: FGSM always one; None where the budget is part of the name."""

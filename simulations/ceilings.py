@@ -22,7 +22,7 @@ from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.shards import make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
-from fedmvp_core.metrics.measures import of_metric
+from fedmvp_core.metrics.names import of_metric
 from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.seeding import generator, seeded_global_rng
 from fedmvp_core.tasks import encode_task

@@ -18,10 +18,12 @@ from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar, did_you_mean
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.metrics.names import ACCURACY
 from simulations.commands.run import EXIT_CODES, Plan, plan_run, run_plan
 from simulations.commands.tables import (
     Accuracies,
     final_accuracies,
+    final_headline,
     final_robust_accuracies,
     points,
     read_json,
@@ -144,7 +146,7 @@ def _results(done: Sequence[tuple[str, Plan]]) -> Results:
     results: Results = {}
     for run, plan in done:
         folder = run_folder(plan.config)
-        clean = final_accuracies(folder)
+        clean, headline = final_accuracies(folder), final_headline(folder)
         kinds = {CLEAN: clean}
         attack, robust = final_robust_accuracies(folder)
         if attack is not None:
@@ -152,7 +154,8 @@ def _results(done: Sequence[tuple[str, Plan]]) -> Results:
             kinds[attack.label] = robust
             kinds[BOTH] = {s: (_mean(c[0], r[0]), _mean(c[1], r[1])) for s, (c, r) in both.items()}
         for kind, accuracies in kinds.items():
-            results.setdefault((run, kind), []).append(accuracies)
+            name = kind if headline == ACCURACY else f"{headline}, {kind}"
+            results.setdefault((run, name), []).append(accuracies)
     return results
 
 

@@ -23,24 +23,11 @@ from fedmvp_core.metrics.multi_label import (
     precision_recall,
     top_k_precision_recall,
 )
+from fedmvp_core.metrics.names import ACCURACY, MAP
 
-ACCURACY, MAP = "accuracy", "map"
 WITHOUT_POSITIVES = "classes-without-positives"
 _TOP = 3
 _F1 = ("cf1", "of1")
-
-# split -> metric -> value
-Measured = dict[str, dict[str, float]]
-
-
-def headline(multi_label: bool) -> str:
-    """The metric that a split is known by."""
-    return MAP if multi_label else ACCURACY
-
-
-def of_metric(measured: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, float]:
-    """Split -> value, for the splits that have the metric."""
-    return {split: values[metric] for split, values in measured.items() if metric in values}
 
 
 def correct(probabilities: Tensor, labels: Tensor) -> Tensor:

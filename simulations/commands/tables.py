@@ -2,17 +2,20 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from fedmvp_core.errors import DataError
+from fedmvp_core.metrics.names import ACCURACY, MAP
 from simulations.attack_names import AttackName, attack_of_metric
 from simulations.runner.progress import percent
 
-# The order in which splits are shown; others, such as single clients, are left to the report.
+# Shown before other splits, in this order. Single clients are left to the report.
 SPLITS = ("local", "base", "new", "harmonic-mean", "source", "target")
+_CLIENT = re.compile(r"client-\d+")
 
 
 # split -> (zero-shot, tuned)
@@ -20,8 +23,21 @@ Accuracies = dict[str, tuple[float | None, float | None]]
 
 
 def final_accuracies(folder: Path) -> Accuracies:
-    """For each split: zero-shot accuracy and accuracy after the last evaluated round."""
-    return _pairs(_last_values(folder), "accuracy")
+    """For each split: zero-shot accuracy and accuracy after the last evaluated round.
+
+    With several labels an image it is mAP; `final_headline` tells which.
+    """
+    values = _last_values(folder)
+    return _pairs(values, _headline(values))
+
+
+def final_headline(folder: Path) -> str:
+    """What a run's splits are known by: "accuracy" or "map"."""
+    return _headline(_last_values(folder))
+
+
+def _headline(values: dict[tuple[str, str], float]) -> str:
+    return MAP if any(metric == MAP for _, metric in values) else ACCURACY
 
 
 def final_robust_accuracies(folder: Path) -> tuple[AttackName | None, Accuracies]:
@@ -29,7 +45,7 @@ def final_robust_accuracies(folder: Path) -> tuple[AttackName | None, Accuracies
     values = _last_values(folder)
     names = (attack_of_metric(metric) for _, metric in values)
     attack = next((name for name in names if name is not None), None)
-    return attack, _pairs(values, f"robust-accuracy[{attack.label}]") if attack else {}
+    return attack, _pairs(values, attack.metric(_headline(values))) if attack else {}
 
 
 def _last_values(folder: Path) -> dict[tuple[str, str], float]:
@@ -49,15 +65,19 @@ def _last_values(folder: Path) -> dict[tuple[str, str], float]:
 
 
 def _pairs(values: dict[tuple[str, str], float], metric: str) -> Accuracies:
-    pairs = {s: (values.get((s, f"zero-shot-{metric}")), values.get((s, metric))) for s in SPLITS}
-    return {split: pair for split, pair in pairs.items() if pair != (None, None)}
+    found = {split for split, name in values if name in (metric, f"zero-shot-{metric}")}
+    splits = [split for split in SPLITS if split in found]
+    splits += [s for s, _ in values if s not in SPLITS and s in found and not _CLIENT.fullmatch(s)]
+    return {s: (values.get((s, f"zero-shot-{metric}")), values.get((s, metric))) for s in splits}
 
 
 def final_table(folder: Path) -> Table:
     """Split, zero-shot, tuned, change in points: clean, and robust if the run was attacked."""
     attack, robust = final_robust_accuracies(folder)
-    caption = f"robust: accuracy under attack, {attack.label}" if attack else None
-    table = Table(title=folder.name, title_justify="left", caption=caption)
+    headline = final_headline(folder)
+    caption = f"robust: {headline} under attack, {attack.label}" if attack else None
+    title = folder.name if headline == ACCURACY else f"{folder.name}: {headline}"
+    table = Table(title=title, title_justify="left", caption=caption)
     table.caption_justify = "left"
     table.add_column("split", no_wrap=True)
     for kind in ("clean", "robust") if attack else ("",):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from simulations.report import drawing
-from simulations.report.run_data import RunData, Shard
+from simulations.report.run_data import CLASS_MEASURES, RunData, Shard
 from simulations.report.summary import client_rows
 
 TALLEST = 10  # inches; a map of many classes is squeezed into so much
@@ -28,27 +28,29 @@ class Row:
 
 
 def client_chart(run: RunData) -> Markup | None:
-    """Each client's accuracy on its own classes at the last evaluation."""
+    """Each client's headline on its own classes at the last evaluation."""
     rows = [
         Row(client.name, 100 * client.zero_shot, 100 * client.tuned)
         for client in client_rows(run)
         if not math.isnan(client.tuned)
     ]
-    return compare(rows, "clients", "accuracy on the client's own classes, %") if rows else None
+    title = f"{run.measure} on the client's own classes, %"
+    return compare(rows, "clients", title) if rows else None
 
 
 def class_chart(run: RunData, split: str, name: str) -> Markup | None:
-    """Accuracy of each class of a split, the greatest gain first."""
+    """Accuracy (or average precision) of each class of a split, the greatest gain first."""
     table = run.classes[run.classes["split"] == split] if len(run.classes) else run.classes
     rows = [
         Row(str(label), 100 * plain, 100 * tuned)
         for label, plain, tuned in zip(
-            table["class"], table["zero_shot_accuracy"], table["accuracy"], strict=True
+            table["class"], table["zero_shot"], table["tuned"], strict=True
         )
         if not pd.isna(tuned)
     ]
     rows.sort(key=lambda row: (-np.nan_to_num(row.tuned - row.zero_shot), -row.tuned, row.name))
-    return compare(rows, name, f"accuracy on the {split} classes, %") if rows else None
+    measure = CLASS_MEASURES[run.headline].replace("_", " ")
+    return compare(rows, name, f"{measure} on the {split} classes, %") if rows else None
 
 
 def compare(rows: list[Row], name: str, title: str) -> Markup:

@@ -15,8 +15,8 @@ STEPS = [1, 2, 5, 10]
 
 
 def accuracy_chart(run: RunData) -> Markup | None:
-    """Accuracy of each split by round; zero-shot as dashed lines of the same colour."""
-    lines = {split: 100 * run.series(split, "accuracy").dropna() for split in evaluated_splits(run)}
+    """Accuracy (or mAP) of each split by round; zero-shot as dashed lines of the same colour."""
+    lines = {s: 100 * run.series(s, run.headline).dropna() for s in evaluated_splits(run)}
     lines = {split: line for split, line in lines.items() if len(line) and split != "harmonic-mean"}
     if not lines:
         return None
@@ -33,8 +33,8 @@ def accuracy_chart(run: RunData) -> Markup | None:
     span_rounds(axes, min(line.index[0] for line in lines.values()), last)
     leave_room(axes)
     label_ends(axes, last, ends)
-    drawing.label(axes, "round", "accuracy, % (dashed: zero-shot)")
-    return drawing.to_svg(figure, "accuracy", "Accuracy per round against zero-shot")
+    drawing.label(axes, "round", f"{run.measure}, % (dashed: zero-shot)")
+    return drawing.to_svg(figure, "accuracy", f"{run.measure} per round against zero-shot")
 
 
 def loss_chart(run: RunData) -> Markup | None:

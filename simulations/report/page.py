@@ -66,9 +66,10 @@ def _numbers(run: RunData) -> dict[str, Any]:
         "status": run.status.get("status", "unknown"),
         "error": run.status.get("error") or run.event("end").get("error"),
         "results": found,
-        "verdict": summary.verdict(found),
+        "verdict": summary.verdict(found, run.measure),
+        "measure": run.measure,
         "below": [
-            f"{result.title} accuracy by {-result.change:.1f} points"
+            f"{result.title} {run.measure} by {-result.change:.1f} points"
             for result in found
             if result.trend == "below"
         ],
@@ -100,11 +101,11 @@ def _under_attack(run: RunData) -> dict[str, Any]:
         "attack": attack,
         "robust": {result.clean.split: result for result in attack.results} if attack else {},
         "robust_below": [
-            f"{result.clean.title} accuracy under attack by {-result.change:.1f} points"
+            f"{result.clean.title} {run.measure} under attack by {-result.change:.1f} points"
             for result in (attack.results if attack else ())
             if result.trend == "below"
         ],
-        "robust_verdict": robust.verdict(attack) if attack else "",
+        "robust_verdict": robust.verdict(attack, run.measure) if attack else "",
         "robust_charts": robust_figures.accuracy_charts(run, attack) if attack else [],
         "alignment_charts": robust_figures.alignment_charts(run, attack) if attack else [],
         "robust_rounds": robust.rounds_table(run, attack) if attack else [],
@@ -129,7 +130,7 @@ def _charts(run: RunData) -> dict[str, Any]:
 def _rounds_table(run: RunData) -> dict[str, Any]:
     """Accuracies by evaluated round, for those who want the numbers behind the chart."""
     splits = summary.evaluated_splits(run)
-    columns = {split: run.series(split, "accuracy") for split in splits}
+    columns = {split: run.series(split, run.headline) for split in splits}
     rounds = sorted({number for column in columns.values() for number in column.index})
     return {
         "splits": [(split, summary.TITLES.get(split, split)) for split in splits],

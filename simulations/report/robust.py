@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fedmvp_core.metrics.names import ACCURACY
 from simulations.attack_names import AttackName, attack_of_metric
 from simulations.report.run_data import RunData
 from simulations.report.summary import EQUAL, Result, client_splits, evaluated_splits, results
 
 ZERO_SHOT = "zero-shot-"
-_ATTACKED = re.compile(r"robust-accuracy\[.+\]")
+_ATTACKED = re.compile(r"robust-(?:accuracy|map)\[.+\]")
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,16 @@ class Attack:
     """The attack of a run's central evaluation.
 
     whole: rounds whose attack was on all images. subset: images of a split that were attacked in
-    the other rounds, own: of each client's classes; 0 where there was no such round.
+    the other rounds, own: of each client's classes; 0 where there was no such round. metric: the
+    name of its headline in metrics.csv.
     """
 
     name: AttackName
+    metric: str
     results: tuple[RobustResult, ...]
     whole: frozenset[int]
     subset: int
     own: int
-
-    @property
-    def metric(self) -> str:
-        """The name of its robust accuracy in metrics.csv."""
-        return f"robust-accuracy[{self.name.label}]"
 
 
 def run_attack(run: RunData) -> Attack | None:
@@ -71,11 +69,11 @@ def run_attack(run: RunData) -> Attack | None:
     whole = _whole_rounds(run)
     subset = _subset(run, evaluated_splits(run), whole)
     own = _subset(run, client_splits(run), whole)
-    return Attack(name, measured, whole, subset, own)
+    return Attack(name, name.metric(run.headline), measured, whole, subset, own)
 
 
 def _result(run: RunData, name: AttackName, clean: Result) -> RobustResult:
-    metric = f"robust-accuracy[{name.label}]"
+    metric = name.metric(run.headline)
     robust = run.series(clean.split, metric).dropna()
     images = run.series(clean.split, "attacked-images")
     last = int(robust.index[-1]) if len(robust) else 0
@@ -121,14 +119,14 @@ def _subset(run: RunData, splits: list[str], whole: frozenset[int]) -> int:
     return int(rows["value"].max()) if len(rows) else 0
 
 
-def verdict(attack: Attack) -> str:
+def verdict(attack: Attack, measure: str = ACCURACY) -> str:
     """One sentence that says what the attack left, and whether tuning helped against it."""
     if not attack.results:
         return ""
     splits = {result.clean.split: result for result in attack.results}
     lead = splits.get("target") or splits.get("harmonic-mean") or attack.results[0]
     sentence = (
-        f"Under attack ({attack.name.spoken}) {lead.clean.title.lower()} accuracy is "
+        f"Under attack ({attack.name.spoken}) {lead.clean.title.lower()} {measure} is "
         f"{100 * lead.robust:.1f} %"
     )
     if lead.trend == "unknown":
@@ -145,7 +143,7 @@ def rounds_table(run: RunData, attack: Attack) -> list[tuple[int, int, list[tupl
     """(round, images a split, clean and robust accuracy of each split) for attacked rounds."""
     splits = [result.clean.split for result in attack.results]
     robust = {split: run.series(split, attack.metric) for split in splits}
-    clean = {split: run.series(split, "accuracy") for split in splits}
+    clean = {split: run.series(split, run.headline) for split in splits}
     counts = _counts(run, "attacked-images").max(axis=1)
     rounds = sorted({int(number) for series in robust.values() for number in series.index})
     nan = math.nan

@@ -34,9 +34,9 @@ class _Kind:
 
 
 def accuracy_charts(run: RunData, attack: Attack) -> Charts:
-    """For each split, clean and robust accuracy by round, beside those of zero-shot CLIP."""
-    lines = {"clean": "accuracy", "robust": attack.metric}
-    return _charts(run, attack, _Kind("accuracy", ", %", 100, "{:.1f}", lines))
+    """For each split, its headline by round, clean and robust, beside those of zero-shot CLIP."""
+    lines = {"clean": run.headline, "robust": attack.metric}
+    return _charts(run, attack, _Kind(run.measure, ", %", 100, "{:.1f}", lines))
 
 
 def alignment_charts(run: RunData, attack: Attack) -> Charts:
@@ -72,7 +72,7 @@ def _chart(
         if not len(line):
             continue
         axes.plot(line.index, line, color=colour, linewidth=2)
-        filled = line if metric == "accuracy" else line[line.index.isin(whole)]
+        filled = line if metric == run.headline else line[line.index.isin(whole)]
         hollow = line.drop(filled.index)
         axes.plot(filled.index, filled, "o", color=colour, markersize=5)
         axes.plot(hollow.index, hollow, "o", color=colour, markersize=5, fillstyle="none")

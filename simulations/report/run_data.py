@@ -8,10 +8,14 @@ from typing import Any
 import pandas as pd
 
 from fedmvp_core.errors import DataError
+from fedmvp_core.metrics.names import ACCURACY, MAP
 
 METRIC_COLUMNS = ("round", "split", "metric", "value")
 STEP_COLUMNS = ("round", "split", "step", "metric", "value")
-CLASS_COLUMNS = ("split", "class", "images", "zero_shot_accuracy", "accuracy")
+CLASS_COLUMNS = ("split", "class", "images", "zero_shot", "tuned")
+# How metrics are written in words, and in what a class is measured.
+WORDS = {ACCURACY: "accuracy", MAP: "mAP"}
+CLASS_MEASURES = {ACCURACY: "accuracy", MAP: "average_precision"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class RunData:
-    """The files of a run folder; what an unfinished run has not written yet is empty."""
+    """The files of a run folder; what an unfinished run has not written yet is empty.
+
+    classes: split, class, images, zero_shot and tuned: accuracies, or average precisions.
+    """
 
     folder: Path
     config: dict[str, Any]
@@ -37,6 +44,16 @@ class RunData:
     steps: pd.DataFrame
     shards: tuple[Shard, ...]
     classes: pd.DataFrame
+
+    @property
+    def headline(self) -> str:
+        """The metric that splits are known by: "accuracy", or "map" with several labels."""
+        return MAP if (self.metrics["metric"] == MAP).any() else ACCURACY
+
+    @property
+    def measure(self) -> str:
+        """The same in words: "accuracy" or "mAP"."""
+        return WORDS[self.headline]
 
     def series(self, split: str, metric: str) -> "pd.Series[float]":
         """One metric of one split, indexed by round."""
@@ -68,7 +85,7 @@ def read_run(folder: Path) -> RunData:
         metrics=metrics if len(metrics) else _metrics_from_events(events),
         steps=_read_table(folder / "steps.csv", STEP_COLUMNS, ("round", "step", "value")),
         shards=_read_shards(folder / "shards.json"),
-        classes=_read_table(folder / "classes.csv", CLASS_COLUMNS, CLASS_COLUMNS[2:]),
+        classes=_read_classes(folder / "classes.csv"),
     )
 
 
@@ -122,6 +139,16 @@ def _read_table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) 
     return table.astype({"round": int}) if "round" in columns else table
 
 
+def _read_classes(path: Path) -> pd.DataFrame:
+    """CLASS_COLUMNS, whatever the classes were measured in."""
+    header = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
+    several = CLASS_MEASURES[MAP] in header.split(",")
+    measure = CLASS_MEASURES[MAP if several else ACCURACY]
+    columns = (*CLASS_COLUMNS[:3], f"zero_shot_{measure}", measure)
+    table = _read_table(path, columns, columns[2:])
+    return table.rename(columns=dict(zip(columns, CLASS_COLUMNS, strict=True)))
+
+
 def _read_shards(path: Path) -> tuple[Shard, ...]:
     try:
         shards = [
@@ -149,7 +176,7 @@ def _metrics_from_events(events: tuple[dict[str, Any], ...]) -> pd.DataFrame:
                     rows.append((event["round"], "train", names.get(key, key), float(event[key])))
         elif event.get("event") == "evaluation":
             for split, value in event.get("accuracy", {}).items():
-                rows.append((event["round"], split, "accuracy", float(value)))
+                rows.append((event["round"], split, event.get("metric", ACCURACY), float(value)))
         elif event.get("event") == "robust-evaluation":
             for split, value in event.get("accuracy", {}).items():
                 rows.append((event["round"], split, str(event.get("attack")), float(value)))

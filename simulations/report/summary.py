@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fedmvp_core.metrics.names import ACCURACY
 from simulations.report.run_data import RunData
 
 TITLES = {
@@ -15,6 +16,9 @@ TITLES = {
     "new": "New",
     "source": "Source",
     "target": "Target",
+    "all": "All",
+    "seen": "Seen",
+    "unseen": "Unseen",
 }
 MEANINGS = {
     "harmonic-mean": "one number for the three beside it; low if any of them is low",
@@ -31,7 +35,10 @@ EQUAL = 0.05
 
 @dataclass(frozen=True)
 class Result:
-    """Accuracy of one split at the last evaluation; zero_shot is NaN where unknown."""
+    """Headline of one split at the last evaluation; zero_shot is NaN where unknown.
+
+    images: 0 where unknown, or where the headline is no share of images (mAP).
+    """
 
     split: str
     round: int
@@ -67,8 +74,8 @@ class Result:
 
 
 def evaluated_splits(run: RunData) -> list[str]:
-    """Central splits that have an accuracy, the well-known ones first and in their usual order."""
-    rows = run.metrics[run.metrics["metric"] == "accuracy"]
+    """Central splits that were evaluated, the well-known ones first and in their usual order."""
+    rows = run.metrics[run.metrics["metric"] == run.headline]
     found = [split for split in rows["split"].unique() if not _CLIENT.fullmatch(split)]
     known = [split for split in TITLES if split in found]
     return known + [split for split in found if split not in known]
@@ -81,17 +88,18 @@ def client_splits(run: RunData) -> list[str]:
 
 
 def zero_shot(run: RunData, split: str) -> float:
-    """Accuracy of the frozen model with the plain template, or NaN."""
-    values = run.series(split, "zero-shot-accuracy").dropna()
+    """Headline of the frozen model with the plain template, or NaN."""
+    values = run.series(split, f"zero-shot-{run.headline}").dropna()
     return float(values.iloc[0]) if len(values) else math.nan
 
 
 def results(run: RunData) -> list[Result]:
     """One result a split, the harmonic mean first."""
-    images = run.classes.groupby("split")["images"].sum() if len(run.classes) else pd.Series()
+    countable = len(run.classes) and run.headline == ACCURACY
+    images = run.classes.groupby("split")["images"].sum() if countable else pd.Series()
     found = []
     for split in evaluated_splits(run):
-        series = run.series(split, "accuracy").dropna()
+        series = run.series(split, run.headline).dropna()
         if len(series):
             count = int(images.get(split, 0))
             last = int(series.index[-1])
@@ -100,13 +108,13 @@ def results(run: RunData) -> list[Result]:
     return found
 
 
-def verdict(found: list[Result]) -> str:
-    """One sentence that says whether tuning helped."""
+def verdict(found: list[Result], measure: str = ACCURACY) -> str:
+    """One sentence that says whether tuning helped; measure: the headline in words."""
     if not found:
         return "This run has not been evaluated yet."
     lead = found[-1] if found[-1].split == "target" else found[0]
     when = f"after round {lead.round}" if lead.round else "before any training"
-    sentence = f"{lead.title} accuracy {when} is {100 * lead.tuned:.1f} %"
+    sentence = f"{lead.title} {measure} {when} is {100 * lead.tuned:.1f} %"
     if lead.trend == "unknown":
         return sentence + "."
     if lead.trend == "equal":
@@ -135,7 +143,7 @@ def client_rows(run: RunData) -> list[ClientRow]:
     rows = []
     for index in sorted(shards | measured):
         split = measured.get(index, f"client-{index:03d}")
-        series = run.series(split, "accuracy").dropna()
+        series = run.series(split, run.headline).dropna()
         tuned = float(series.iloc[-1]) if len(series) else math.nan
         shard = shards.get(index)
         pictures, classes = (shard.num_examples, len(shard.classes)) if shard else (0, 0)

@@ -49,7 +49,7 @@ class PlainLines:
         """Print what the event completes."""
         kind = event.get("event")
         if kind == "evaluation" and self._held is not None:
-            self._line(f"{self._held}  {accuracies(event['accuracy'])}")
+            self._line(f"{self._held}  {measured(event)}")
             self._held = None
             self._announce(event)
             return
@@ -64,7 +64,7 @@ class PlainLines:
             if not self._is_evaluated(int(event["round"])):
                 self._release()
         elif kind == "evaluation":
-            self._line(f"round {event['round']}  {accuracies(event['accuracy'])}")
+            self._line(f"round {event['round']}  {measured(event)}")
             self._announce(event)
         elif kind == "robust-evaluation":
             number = round_number(event, self._config.rounds) if event["round"] else "0"
@@ -94,7 +94,7 @@ class LiveTable:
         self._config = config
         self._clean: dict[int, Mapping[str, float]] = {}
         self._robust: dict[int, Mapping[str, float]] = {}
-        self._attack = ""
+        self._attack, self._metric = "", "accuracy"
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -121,6 +121,7 @@ class LiveTable:
             self._progress.update(self._task, completed=event["round"], words=words)
         elif kind == "evaluation":
             self._clean[int(event["round"])] = event["accuracy"]
+            self._metric = event.get("metric", self._metric)
             if attacks_all(event, self._config):
                 self._progress.update(self._task, words="attacking all test images")
         elif kind == "robust-evaluation":
@@ -140,7 +141,8 @@ class LiveTable:
         for number in sorted({*self._clean, *self._robust})[-_SHOWN_EVALUATIONS:]:
             table.add_row(str(number), *(self._cell(number, split) for split in splits))
         # Not as the table's caption, which would be broken to its width.
-        caption = [f"clean accuracy / {self._attack}"] if self._attack else []
+        plain = [self._metric] if self._metric != "accuracy" else []
+        caption = [f"clean {self._metric} / {self._attack}"] if self._attack else plain
         return Group(table, *map(Text, caption), self._progress)
 
     def _cell(self, number: int, split: str) -> str:
@@ -173,6 +175,12 @@ def clients_words(event: Event) -> str:
     """`6 clients`, or `5 clients (1 failed)`."""
     failed = f" ({event['failed']} failed)" if event.get("failed") else ""
     return f"{event['clients']} clients{failed}"
+
+
+def measured(event: Event) -> str:
+    """`local 71.2 %`, or `map  all 31.0 %` where it is not the accuracy."""
+    metric, values = event.get("metric", "accuracy"), accuracies(event["accuracy"])
+    return values if metric == "accuracy" else f"{metric}  {values}"
 
 
 def accuracies(values: Mapping[str, float]) -> str:

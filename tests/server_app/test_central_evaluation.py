@@ -12,7 +12,7 @@ from fedmvp_core.data.settings import Evaluation, Setting, load_setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import find_method
-from fedmvp_core.metrics.measures import of_metric
+from fedmvp_core.metrics.names import of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import encode_task
 from server_app.central_evaluation import CentralEvaluation

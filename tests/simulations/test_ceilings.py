@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.metrics.measures import of_metric
+from fedmvp_core.metrics.names import of_metric
 from simulations import ceilings
 
 

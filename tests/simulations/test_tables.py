@@ -58,3 +58,19 @@ def test_the_final_table_fits_a_narrow_terminal_and_names_the_attack(folder):
         *("12.5 %", "37.5 %", "+25.0"),
     ]
     assert lines[-1].strip() == "robust: accuracy under attack, pgd-10 eps=4/255"
+
+
+def test_with_several_labels_map_is_shown_under_its_own_name(folder):
+    attack = "map[pgd-10 eps=4/255]"
+    rows = [
+        "round,split,metric,value",
+        *("0,all,zero-shot-map,0.25", "4,all,map,0.5", "4,all,cf1,0.125"),
+        *(f"4,all,robust-{attack},0.375", f"0,all,zero-shot-robust-{attack},0.125"),
+        *("4,client-000,map,0.9", "4,train,loss,2.0", "4,harmonic-mean,map,0.75"),
+    ]
+    (folder / "metrics.csv").write_text("\n".join(rows))
+    assert final_accuracies(folder) == {"harmonic-mean": (None, 0.75), "all": (0.25, 0.5)}
+    assert final_robust_accuracies(folder)[1] == {"all": (0.125, 0.375)}
+    shown = printed(folder)
+    assert f"{folder.name}: map" in shown
+    assert "robust: map under attack, pgd-10 eps=4/255" in shown

@@ -6,15 +6,9 @@ import pytest
 import torch
 
 from fedmvp_core.metrics.calibration import label_calibration_error
-from fedmvp_core.metrics.measures import (
-    by_class,
-    correct,
-    headline,
-    measure,
-    of_metric,
-    validation_thresholds,
-)
+from fedmvp_core.metrics.measures import by_class, correct, measure, validation_thresholds
 from fedmvp_core.metrics.multi_label import best_threshold, precision_recall
+from fedmvp_core.metrics.names import headline
 
 SINGLE = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.5, 0.3, 0.2]])
 CLASSES = torch.tensor([0, 1, 1, 2])
@@ -71,8 +65,3 @@ def test_thresholds_are_fixed_chosen_elsewhere_or_called_an_oracle() -> None:
 def test_more_than_three_labels_are_never_asked_for() -> None:
     two = measure(MANY[:, :2], LABELS[:, :2])
     assert two["f1@3"] == pytest.approx(2 * (5 / 8) / (5 / 8 + 1))
-
-
-def test_one_metric_of_every_split() -> None:
-    measured = {"all": {"map": 0.5, "cf1": 0.1}, "mean": {"map": 0.25}, "train": {"loss": 1.0}}
-    assert of_metric(measured, "map") == {"all": 0.5, "mean": 0.25}

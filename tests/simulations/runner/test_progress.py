@@ -105,3 +105,15 @@ def test_a_terminal_gets_the_live_table():
         for event in EVENTS:
             on_event(event)
     assert "62.5 /" in stream.getvalue()
+
+
+def test_another_headline_than_accuracy_is_named():
+    event = {"event": "evaluation", "round": 0, "metric": "map", "accuracy": {"all": 0.5}}
+    stream, table = io.StringIO(), LiveTable(CONFIG)
+    with shown_progress(Console(file=stream), CONFIG) as on_event:
+        on_event(event)
+    assert stream.getvalue() == "round 0  map  all 50.0 %\n"
+    table.on_event(event)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table.render())
+    assert "map" in console.file.getvalue()
