@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.attributes import app as attributes_app
 from simulations.commands.datasets import app as datasets_app
+from simulations.commands.shards import shards
 
 OUTPUT_DIR = Path("runs")
 OURS = ("simulations", "fedmvp_core", "server_app")
@@ -56,6 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(attributes_app, name="attributes")
+app.command()(shards)
 app.add_typer(datasets_app, name="datasets")
 
 
