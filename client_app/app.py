@@ -16,7 +16,8 @@ from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import Method, find_method
-from fedmvp_core.metrics.measures import correct
+from fedmvp_core.metrics.measures import measure
+from fedmvp_core.metrics.names import headline
 from fedmvp_core.prompting import LORA, Prompting
 from fedmvp_core.sources import check_sources
 from fedmvp_core.tasks import encode_task
@@ -58,20 +59,24 @@ def train(message: Message, context: Context) -> Message:
 
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
-    """Accuracy of the received prompt tensors on the client's own validation images."""
+    """The headline of the received prompt tensors on the client's own validation images.
+
+    Images without any known label of the client's are as good as none.
+    """
     config, partition_id, clients = _identity(context)
     _, prompting, tensors = _receive(message, context, config)
     backbone = configured_backbone(config)
     shard = shard_of(config, partition_id, clients)
-    right = 0
-    if len(shard.validation):
+    held = shard.validation
+    metric, value, images = headline(held.multi_label), 0.0, 0
+    if held.present_classes():
         task = encode_task(backbone, shard.task, feature_cache(config.cache_dir))
-        images, labels = shard.validation.images, shard.validation.labels
-        right = int(correct(predict_probabilities(backbone, prompting, task, images), labels).sum())
+        found = predict_probabilities(backbone, prompting, task, held.images)
+        value, images = measure(found, held.labels)[metric], len(held)
     metrics: dict[str, Measured] = {
         wire.PARTITION_ID: partition_id,
-        wire.NUM_EXAMPLES: len(shard.validation),
-        wire.CORRECT: right,
+        wire.NUM_EXAMPLES: images,
+        metric: value,
     }
     return _reply(message, {}, metrics, wire.schema_hash(tensors))
 

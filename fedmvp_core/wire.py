@@ -23,7 +23,7 @@ SOURCE_FOLDER = "source-folder"
 CLASS_NAMES = "class-names"  # JSON list: all classes that the federation trains on
 CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
 
-# Keys of METRICS.
+# Keys of METRICS. The answer to an evaluation has its headline too, "accuracy" or "map".
 NUM_EXAMPLES = "num-examples"
 PARTITION_ID = "partition-id"
 TRAIN_LOSS = "train-loss"
@@ -31,7 +31,6 @@ SECONDS = "seconds"
 LORA_PHASE = "lora-phase"
 IMAGES_ENCODED = "images-encoded"
 SENTENCES_ENCODED = "sentences-encoded"
-CORRECT = "correct"
 STEP_PREFIX = "step-"  # of what every step measured: a list of numbers, such as "step-loss"
 
 # Keys of DESCRIPTION; the rest of it is class and domain counts as JSON.

@@ -115,18 +115,21 @@ class PromptFederation(Strategy):
     def aggregate_evaluate(
         self, server_round: int, replies: Iterable[Message]
     ) -> MetricRecord | None:
-        """Accuracy on the clients' validation images, pooled."""
-        right = images = 0
+        """The headline on the clients' validation images, a mean weighted by their number.
+
+        That is the pooled accuracy; a pooled mAP cannot be made of the clients' own.
+        """
+        metric, total, images = "", 0.0, 0
         for reply in replies:
             try:
-                hits, tested = read_evaluation(reply)
+                metric, value, tested = read_evaluation(reply)
             except WireError as error:
                 logger.warning("round %d: evaluation refused: %s", server_round, error)
                 continue
-            right, images = right + hits, images + tested
+            total, images = total + value * tested, images + tested
         if images:
-            self.folder.record(server_round, "clients", "validation-accuracy", right / images)
-            return MetricRecord({"validation-accuracy": right / images})
+            self.folder.record(server_round, "clients", f"validation-{metric}", total / images)
+            return MetricRecord({f"validation-{metric}": total / images})
         return None
 
     # --- the parts

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fedmvp_core import wire
 from fedmvp_core.errors import WireError
+from fedmvp_core.metrics.names import ACCURACY, MAP
 from fedmvp_core.prompting import FULL, LORA
 from server_app.strategies import Update
 
@@ -119,8 +120,8 @@ def _tensors(prompts: ArrayRecord, sender: str) -> dict[str, Tensor]:
         raise WireError(f"{sender}: a prompt tensor cannot be read: {error}") from error
 
 
-def read_evaluation(reply: Message) -> tuple[int, int]:
-    """Right answers and images of one evaluation.
+def read_evaluation(reply: Message) -> tuple[str, float, int]:
+    """The headline of one evaluation, its value in [0, 1], and the number of images.
 
     Raises:
         WireError: it is an error, or its metrics are not what was asked for.
@@ -130,8 +131,9 @@ def read_evaluation(reply: Message) -> tuple[int, int]:
     metrics = reply.content.get(wire.METRICS)
     if not isinstance(metrics, MetricRecord):
         raise WireError("a reply lacks metrics")
-    right = wire.integer(metrics, wire.CORRECT, "a client")
+    metric = MAP if MAP in metrics else ACCURACY
+    value = wire.number(metrics, metric, "a client")
     images = wire.integer(metrics, wire.NUM_EXAMPLES, "a client")
-    if not 0 <= right <= images:
-        raise WireError(f"a client claims {right} right answers of {images}")
-    return right, images
+    if not 0 <= value <= 1 or images < 0:
+        raise WireError(f"a client claims {metric} {value} on {images} images")
+    return metric, value, images

@@ -400,8 +400,8 @@ def test_nobody_evaluates_by_default(make: Callable[..., PromptFederation]) -> N
     assert asked(make(), 1, "evaluate") == []
 
 
-def evaluated(message: Message, right: Any, images: Any) -> Message:
-    metrics = MetricRecord({wire.CORRECT: right, wire.NUM_EXAMPLES: images})
+def evaluated(message: Message, value: Any, images: Any, metric: str = "accuracy") -> Message:
+    metrics = MetricRecord({metric: value, wire.NUM_EXAMPLES: images})
     return Message(RecordDict({wire.METRICS: metrics}), reply_to=message)
 
 
@@ -412,11 +412,11 @@ def test_validation_accuracy_is_pooled_over_usable_replies(
     messages = asked(federation, 1, "evaluate")
     assert {message.metadata.message_type for message in messages} == {MessageType.EVALUATE}
     replies = [
-        evaluated(messages[0], 3, 4),
-        evaluated(messages[1], 0, 0),
-        evaluated(messages[2], 2, 6),
+        evaluated(messages[0], 0.75, 4),
+        evaluated(messages[1], 0.0, 0),
+        evaluated(messages[2], 1 / 3, 6),
         error_reply(messages[3], "no"),
-        evaluated(messages[4], 9, 4),
+        evaluated(messages[4], 9.0, 4),
         Message(RecordDict(), reply_to=messages[5]),
     ]
     record = federation.aggregate_evaluate(1, replies)
@@ -425,6 +425,8 @@ def test_validation_accuracy_is_pooled_over_usable_replies(
     federation.folder.write_metrics()
     rows = (federation.folder.path / "metrics.csv").read_text().splitlines()
     assert "1,clients,validation-accuracy,0.5" in rows
+    several = [evaluated(message, 0.25, 2, "map") for message in messages[:2]]
+    assert federation.aggregate_evaluate(2, several) == {"validation-map": 0.25}
 
 
 def test_no_validation_images_no_metric(make: Callable[..., PromptFederation]) -> None:

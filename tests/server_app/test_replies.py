@@ -14,19 +14,27 @@ def asked() -> Message:
     return Message(RecordDict(), dst_node_id=1, message_type=MessageType.EVALUATE)
 
 
-def evaluation(right: float, images: float) -> Message:
-    metrics = MetricRecord({wire.CORRECT: right, wire.NUM_EXAMPLES: images})
+def evaluation(value: float, images: float, metric: str = "accuracy") -> Message:
+    metrics = MetricRecord({metric: value, wire.NUM_EXAMPLES: images})
     return Message(RecordDict({wire.METRICS: metrics}), reply_to=asked())
 
 
-def test_an_evaluation_is_right_answers_of_images() -> None:
-    assert read_evaluation(evaluation(3, 7)) == (3, 7)
+@pytest.mark.parametrize("metric", ["accuracy", "map"])
+def test_an_evaluation_is_a_headline_of_images(metric: str) -> None:
+    assert read_evaluation(evaluation(0.25, 7, metric)) == (metric, 0.25, 7)
 
 
-@pytest.mark.parametrize(("right", "images"), [(8, 7), (-1, 7), (0.5, 7), (float("nan"), 7)])
-def test_impossible_counts_are_refused(right: float, images: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "images"), [(1.25, 7), (-1.0, 7), (0.5, 7.5), (0.5, -1), (float("nan"), 7)]
+)
+def test_impossible_values_are_refused(value: float, images: float) -> None:
     with pytest.raises(WireError, match="a client"):
-        read_evaluation(evaluation(right, images))
+        read_evaluation(evaluation(value, images))
+
+
+def test_another_metric_is_refused() -> None:
+    with pytest.raises(WireError, match="a client: 'accuracy'"):
+        read_evaluation(evaluation(0.5, 7, "recall"))
 
 
 def test_errors_and_empty_replies_are_refused() -> None:
