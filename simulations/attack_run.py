@@ -17,7 +17,8 @@ from fedmvp_core.evaluation import (
     evaluate_under_attack,
     predict_probabilities,
 )
-from fedmvp_core.metrics.measures import correct
+from fedmvp_core.metrics.measures import measure
+from fedmvp_core.metrics.names import headline
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.tasks import EncodedTask, encode_task
@@ -43,10 +44,6 @@ class Target:
     models: dict[str, Prompting | None]
     probabilities: dict[str, Tensor]
 
-    def clean(self, model: str) -> Tensor:
-        """(n,) bool: is the clean image classified right?"""
-        return correct(self.probabilities[model], self.images.labels)
-
     @property
     def positions(self) -> Tensor:
         """(n,) int64: of all images."""
@@ -63,9 +60,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Attacked:
-    """robust: (n,) bool, still right. kept: (k, 3, size, size), adversarial images asked for."""
+    """robust: (n,) bool, still right. probabilities: (n, classes), of all adversarial images.
+
+    kept: (k, 3, size, size), those adversarial images that were asked for.
+    """
 
     robust: Tensor
+    probabilities: Tensor
     kept: Tensor
 
 
@@ -127,11 +128,12 @@ def attack_target(
     labels = target.images.labels
     if len(target.task.task.class_names) == 1:  # there is no wrong class to aim at
         clean = target.images.images[kept].float() / 255
-        return Attacked(torch.ones(len(labels), dtype=torch.bool), clean)
+        robust = torch.ones(len(labels), dtype=torch.bool)
+        return Attacked(robust, target.probabilities[model], clean)
     attack = configured_attack(name.attack, parse_epsilon(name.epsilon), name.steps)
     round = 0 if target.models[model] is None else saved.round
     draws = generator(saved.config.seed, f"robust evaluation of {target.split}", round)
-    robust, found = [], []
+    parts = []
     for rows in target.positions.split(batch_size):
         images = target.images.images[rows]
         try:
@@ -150,11 +152,12 @@ def attack_target(
                 "once; a smaller batch-size helps"
             ) from None
         on_work(0, len(rows))
-        robust.append(left.robust)
-        found.append(left.adversarial[torch.isin(rows, kept)])
+        found = left.adversarial[torch.isin(rows, kept)]
+        parts.append((left.robust, left.probabilities, found))
     # Batches come in order of position, `kept` in any order.
     places = kept.argsort().argsort()
-    return Attacked(torch.cat(robust), torch.cat(found)[places])
+    robust, probabilities, found = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Attacked(robust, probabilities, found[places])
 
 
 def _counted(attack: ConfiguredAttack, on_work: OnWork) -> ConfiguredAttack:
@@ -177,7 +180,7 @@ def _counted(attack: ConfiguredAttack, on_work: OnWork) -> ConfiguredAttack:
 
 @dataclass(frozen=True)
 class AttackRow:
-    """What one attack left of one split; accuracies by "zero-shot" and "tuned", in [0, 1]."""
+    """What one attack left of one split: by "zero-shot" and "tuned", accuracies or mAPs."""
 
     split: str
     attack: AttackName
@@ -187,11 +190,12 @@ class AttackRow:
 
 
 def attack_row(target: Target, name: AttackName, attacked: dict[str, Attacked]) -> AttackRow:
-    """Accuracies of the attacked models."""
+    """The headline of the attacked models, clean and attacked."""
+    labels, metric = target.images.labels, headline(target.images.multi_label)
     return AttackRow(
         split=target.split,
         attack=name,
         images=len(target.images),
-        clean={model: target.clean(model).double().mean().item() for model in attacked},
-        robust={model: found.robust.double().mean().item() for model, found in attacked.items()},
+        clean={m: measure(target.probabilities[m], labels)[metric] for m in attacked},
+        robust={m: measure(a.probabilities, labels)[metric] for m, a in attacked.items()},
     )

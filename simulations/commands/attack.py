@@ -94,7 +94,7 @@ def _attack(
     row = attack_row(target, name, attacked)
     if len(target.task.task.class_names) == 1:
         return row, []
-    return row, examples_of(saved, target, name, attacked, kept, SHOWN)
+    return row, examples_of(target, name, attacked, kept, SHOWN)
 
 
 @contextmanager

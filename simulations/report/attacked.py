@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulations.attack_names import AttackName
-from simulations.report.examples import Guess, called, choose, kinds_of, top_guesses
+from simulations.report.examples import (
+    Guess,
+    Truth,
+    called,
+    choose,
+    highest_is_right,
+    kinds_of,
+    top_guesses,
+    true_labels,
+    truth_in_words,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +75,7 @@ def attacked_examples(saved: "SavedRun") -> tuple[AttackName, list[AttackedExamp
         few = target.select(candidates(target, CANDIDATES * share))
         every = few.positions
         attacked = {model: attack_target(saved, few, model, name, every) for model in few.models}
-        shown += examples_of(saved, few, name, attacked, every, share)
+        shown += examples_of(few, name, attacked, every, share)
     return (name, shown) if shown else None
 
 
@@ -73,9 +83,10 @@ def candidates(target: "Target", count: int) -> "Tensor":
     """(k,) positions of `count` images: those that most models tell right, of many classes."""
     import torch
 
-    right = torch.stack([target.clean(model) for model in target.models]).sum(dim=0).tolist()
-    labels, domains = target.images.labels.tolist(), target.images.domains
-    seen_labels: Counter[int] = Counter()
+    labels, domains = true_labels(target.images.labels), target.images.domains
+    clean = [highest_is_right(found.numpy(), labels) for found in target.probabilities.values()]
+    right = np.sum(clean, axis=0).tolist()
+    seen_labels: Counter[Truth] = Counter()
     seen_domains: Counter[str] = Counter()
     left = set(range(len(labels)))
     chosen: list[int] = []
@@ -92,7 +103,6 @@ def candidates(target: "Target", count: int) -> "Tensor":
 
 
 def examples_of(
-    saved: "SavedRun",
     target: "Target",
     name: AttackName,
     attacked: "dict[str, Attacked]",
@@ -100,17 +110,12 @@ def examples_of(
     count: int,
 ) -> list[AttackedExample]:
     """`count` of the kept images (positions in the target), of as many outcomes as there are."""
-    from fedmvp_core.evaluation import predict_probabilities
-
     few = target.select(kept)
-    labels = few.images.labels.tolist()
-    robust = {model: found.robust[kept].numpy() for model, found in attacked.items()}
-    first, last = next(iter(robust.values())), list(robust.values())[-1]
+    labels = true_labels(few.images.labels)
+    after = {model: found.probabilities[kept] for model, found in attacked.items()}
+    robust = [highest_is_right(found.numpy(), labels) for found in after.values()]
+    first, last = robust[0], robust[-1]
     chosen = choose(kinds_of(first, last), list(few.images.domains), labels, count)
-    after = {
-        model: predict_probabilities(saved.backbone, few.models[model], few.task, found.kept)
-        for model, found in attacked.items()
-    }
     names = few.task.task.class_names
     examples = []
     for i in chosen:
@@ -126,7 +131,8 @@ def examples_of(
             for model, found in attacked.items()
         )
         words = called(few.images.names[i], few.images.domains[i])
-        examples.append(AttackedExample(target.split, names[labels[i]], words, clean, views))
+        truth = truth_in_words(labels[i], names)
+        examples.append(AttackedExample(target.split, truth, words, clean, views))
     return examples
 
 

@@ -1,15 +1,21 @@
 """Example predictions: a few test pictures, what zero-shot says and what the tuned model says."""
 
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from simulations.report.pictures import picture_uri
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from simulations.saved_run import SavedRun
+
+# Positions of the classes that are in a picture: one, or any number with several labels.
+Truth: TypeAlias = tuple[int, ...]
 
 LOOKED_AT = 240  # pictures of an evaluation that are classified to choose from
 SHOWN = 12
@@ -81,24 +87,42 @@ def _from_evaluation(saved: "SavedRun", evaluation: Any, share: int) -> Examples
         predict_probabilities(saved.backbone, prompting, encoded, images).cpu().numpy()
         for prompting in (None, saved.prompting)
     )
-    labels = evaluation.images.labels[looked_at].cpu().numpy()
-    kinds = kinds_of(plain.argmax(axis=1) == labels, tuned.argmax(axis=1) == labels)
+    truths = true_labels(evaluation.images.labels[looked_at])
+    kinds = kinds_of(*(highest_is_right(found, truths) for found in (plain, tuned)))
     domains = [evaluation.images.domains[index] for index in looked_at]
     names = evaluation.task.class_names
     shown = tuple(
         Example(
             index=int(looked_at[chosen]),
             picture=picture_uri(images[chosen].cpu().numpy()),
-            truth=names[labels[chosen]],
+            truth=truth_in_words(truths[chosen], names),
             domain=domains[chosen],
             name=evaluation.images.names[looked_at[chosen]],
             kind=kinds[chosen],
-            zero_shot=top_guesses(plain[chosen], names, labels[chosen]),
-            tuned=top_guesses(tuned[chosen], names, labels[chosen]),
+            zero_shot=top_guesses(plain[chosen], names, truths[chosen]),
+            tuned=top_guesses(tuned[chosen], names, truths[chosen]),
         )
-        for chosen in choose(kinds, domains, labels.tolist(), share)
+        for chosen in choose(kinds, domains, truths, share)
     )
     return Examples(evaluation.name, len(looked_at), dict(Counter(kinds)), shown)
+
+
+def true_labels(labels: "Tensor") -> list[Truth]:
+    """The positions of each picture's classes; labels: (n,), or (n, classes) of 1, 0 and -1."""
+    if labels.ndim == 1:
+        return [(label,) for label in labels.tolist()]
+    return [tuple(row.nonzero().flatten().tolist()) for row in labels == 1]
+
+
+def highest_is_right(probabilities: np.ndarray, truths: list[Truth]) -> np.ndarray:
+    """(n,) bool: is the most probable class in the picture? probabilities: (n, classes)."""
+    pairs = zip(probabilities.argmax(axis=1), truths, strict=True)
+    return np.array([bool(int(best) in truth) for best, truth in pairs], dtype=bool)
+
+
+def truth_in_words(truth: Truth, names: tuple[str, ...]) -> str:
+    """`road vehicle, fruit`, or `none of them`."""
+    return ", ".join(names[label] for label in truth) or "none of them"
 
 
 def kinds_of(plain_right: np.ndarray, tuned_right: np.ndarray) -> list[str]:
@@ -107,7 +131,9 @@ def kinds_of(plain_right: np.ndarray, tuned_right: np.ndarray) -> list[str]:
     return [table[bool(p), bool(t)] for p, t in zip(plain_right, tuned_right, strict=True)]
 
 
-def choose(kinds: list[str], domains: list[str], labels: list[int], count: int) -> list[int]:
+def choose(
+    kinds: list[str], domains: list[str], labels: Sequence[Hashable], count: int
+) -> list[int]:
     """`count` positions: kinds take turns, and classes and domains not shown yet go first."""
     left = list(range(len(kinds)))
     chosen: list[int] = []
@@ -127,8 +153,8 @@ def choose(kinds: list[str], domains: list[str], labels: list[int], count: int) 
 
 
 def top_guesses(
-    probabilities: np.ndarray, names: tuple[str, ...], label: int, count: int = 3
+    probabilities: np.ndarray, names: tuple[str, ...], truth: Truth, count: int = 3
 ) -> tuple[Guess, ...]:
     """The `count` most probable classes, the best first."""
     order = np.argsort(-probabilities, kind="stable")[:count]
-    return tuple(Guess(names[i], float(probabilities[i]), bool(i == label)) for i in order)
+    return tuple(Guess(names[i], float(probabilities[i]), int(i) in truth) for i in order)

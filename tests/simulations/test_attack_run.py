@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from fedmvp_core.errors import AttackError, CheckpointError, ConfigError
+from fedmvp_core.metrics.measures import correct
 from simulations import attack_run
 from simulations.attack_drawing import draw_examples
 from simulations.attack_names import AttackName
@@ -45,7 +46,7 @@ def test_the_run_s_own_attack_finds_what_the_run_found(attacked_run, saved, spli
     for model, prefix, round in ((TUNED, "", 2), (ZERO_SHOT, "zero-shot-", 0)):
         found = attack_target(saved, target, model, PGD, NONE)
         assert accuracy(found) == known[round, split, f"{prefix}robust-accuracy[{PGD.label}]"]
-        clean = target.clean(model).double().mean().item()
+        clean = correct(target.probabilities[model], target.images.labels).double().mean().item()
         assert clean == pytest.approx(known[round, split, f"{prefix}accuracy"])
 
 
@@ -105,7 +106,9 @@ def test_an_unknown_split_is_refused(saved):
 
 def test_candidates_are_right_before_the_attack_as_far_as_there_are_such(saved):
     target = make_target(saved, saved.setting.evaluations[0], 0, zero_shot=True)
-    right = sum(target.clean(model).int() for model in target.models)
+    right = sum(
+        correct(target.probabilities[model], target.images.labels).int() for model in target.models
+    )
     chosen = candidates(target, 5)
     assert right[chosen].tolist() == sorted(right.tolist(), reverse=True)[:5]
 
@@ -114,7 +117,7 @@ def test_examples_show_each_model_its_own_perturbation(saved, tmp_path):
     target = make_target(saved, saved.setting.evaluations[0], 0, zero_shot=True)
     kept = candidates(target, 6)
     attacked = {m: attack_target(saved, target, m, PGD, kept) for m in target.models}
-    examples = examples_of(saved, target, PGD, attacked, kept, 3)
+    examples = examples_of(target, PGD, attacked, kept, 3)
     assert len(examples) == 3
     for example in examples:
         assert [view.model for view in example.views] == [ZERO_SHOT, TUNED]
@@ -149,9 +152,11 @@ def test_the_report_shows_attacked_pictures(attacked_run, saved, tmp_path):
 def test_another_method_s_configuration_does_not_fit_the_checkpoint(attacked_run, tmp_path):
     (tmp_path / "checkpoints").symlink_to(attacked_run / "checkpoints")
     text = (attacked_run / "config.json").read_text()
-    (tmp_path / "config.json").write_text(text.replace('"fedmvp"', '"zs-clip"'))
+    (tmp_path / "config.json").write_text(text.replace('"method": "fedmvp"', '"method": "zs-clip"'))
     with pytest.raises(CheckpointError, match="holds prompt tensors of schema"):
         load_saved_run(tmp_path)
-    (tmp_path / "config.json").write_text(text.replace('"fedmvp"', '"unheard-of"'))
+    (tmp_path / "config.json").write_text(
+        text.replace('"method": "fedmvp"', '"method": "unheard-of"')
+    )
     with pytest.raises(CheckpointError, match="lacks a plugin: method is 'unheard-of'"):
         load_saved_run(tmp_path)

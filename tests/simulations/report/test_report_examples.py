@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from small_scenes import small_scenes
 
 from fedmvp_core.backbone import FeatureCache, load_backbone
 from fedmvp_core.data.image_set import ImageSet
@@ -18,9 +19,12 @@ from simulations.report.examples import (
     RIGHT,
     WRONG,
     choose,
+    highest_is_right,
     kinds_of,
     predict_examples,
     top_guesses,
+    true_labels,
+    truth_in_words,
 )
 
 CLASSES = ("dog <i>", "red car", "tree")
@@ -77,6 +81,32 @@ def test_examples_of_each_evaluation_that_has_pictures(found):
             assert best.right == (example.kind in (GAINED, RIGHT))
 
 
+def test_pictures_with_several_labels(saved):
+    scenes = small_scenes(9, 1)
+    scenes.labels[0] = 0
+    bare = ((),) * len(scenes.class_names)
+    names = scenes.class_names
+    task = Task(names, bare, "a {class}", "a {class}, {attribute}", multi_label=True)
+    own = SimpleNamespace(evaluations=(Evaluation("all", scenes, task),))
+    (group,) = predict_examples(SimpleNamespace(**{**vars(saved), "setting": own}))
+    for example in group.shown:
+        present = {names[label] for label in scenes.labels[example.index].nonzero().flatten()}
+        assert set(example.truth.split(", ")) == (present or {"none of them"})
+        for guess in (*example.zero_shot, *example.tuned):
+            assert guess.right == (guess.name in present)
+        assert example.tuned[0].right == (example.kind in (GAINED, RIGHT))
+
+
+def test_what_is_right_with_one_label_and_with_several():
+    truths = true_labels(torch.tensor([[1, 0, 1], [0, -1, 0], [-1, 1, 0]]))
+    assert truths == [(0, 2), (), (1,)]
+    assert true_labels(torch.tensor([2, 0])) == [(2,), (0,)]
+    assert truth_in_words(truths[0], CLASSES) == "dog <i>, tree"
+    assert truth_in_words(truths[1], CLASSES) == "none of them"
+    scores = np.array([[0.1, 0.2, 0.3], [0.9, 0.1, 0.1], [0.5, 0.6, 0.7]])
+    assert highest_is_right(scores, truths).tolist() == [True, False, False]
+
+
 def test_attention_of_a_few_pictures(saved, found):
     maps = attention_maps(saved, found)
     assert len(maps) == 6
@@ -124,7 +154,7 @@ def test_fewer_pictures_than_asked_for():
 
 
 def test_top_guesses_are_in_order():
-    guesses = top_guesses(np.array([0.2, 0.5, 0.3]), CLASSES, label=2)
+    guesses = top_guesses(np.array([0.2, 0.5, 0.3]), CLASSES, (2,))
     assert [guess.name for guess in guesses] == ["red car", "tree", "dog <i>"]
     assert [guess.right for guess in guesses] == [False, True, False]
 
