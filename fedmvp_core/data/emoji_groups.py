@@ -17,7 +17,7 @@ def _loader(group: str) -> Callable[[RunConfig, int], Dataset]:
         whole = emojidomains.load(config, image_size)
         names = _classes_of(group, whole.class_names)
         return Dataset(
-            f"emojidomains-{group}",
+            f"emoji-{group}",
             whole.train.of_classes(names),
             whole.validation.of_classes(names),
             whole.test.of_classes(names),

@@ -16,7 +16,8 @@ def cross_dataset(dataset: Dataset, config: RunConfig) -> Setting:
     """Train on all classes of `dataset`; test on it and on each of `target-datasets`.
 
     Each target is read as a run on it would read it, from the same data-dir, and is tested on all
-    of its classes. The headline is the mean over the targets (CoCoOp, section 4.2).
+    of its classes, as a split of its name. The headline is the mean over the targets (CoCoOp,
+    section 4.2).
 
     Raises:
         ConfigError: target-datasets names nothing, the source, or what is not installed; or the
@@ -38,13 +39,13 @@ def cross_dataset(dataset: Dataset, config: RunConfig) -> Setting:
         task = task_maker(described[name], replace(config, dataset=name), several)(
             target.class_names
         )
-        evaluations.append(evaluation(f"target-{name}", tested(target, config), task, target))
+        evaluations.append(evaluation(name, tested(target, config), task, target))
     return Setting(
         train=dataset.train,
         validation=dataset.validation,
         evaluations=tuple(evaluations),
         local=None,
-        summary=mean_over_targets([f"target-{name}" for name in targets]),
+        summary=mean_over_targets(tuple(targets)),
         make_task=task_maker(_together([*described.values(), own]), config, several),
     )
 

@@ -18,12 +18,12 @@ SIZE = 8
 
 
 def group(config: RunConfig, name: str) -> Dataset:
-    dataset: Dataset = find(DATASETS, f"emojidomains-{name}")(config, SIZE)
+    dataset: Dataset = find(DATASETS, f"emoji-{name}")(config, SIZE)
     return dataset
 
 
 def cross(make: Make, targets: str, **overrides: Any) -> RunConfig:
-    chosen = {"dataset": "emojidomains-food-drink", "setting": "cross-dataset"}
+    chosen = {"dataset": "emoji-food-drink", "setting": "cross-dataset"}
     return make(**(chosen | overrides), target_datasets=targets)
 
 
@@ -41,13 +41,13 @@ def test_the_groups_share_the_classes_of_emojidomains_among_them(default_config:
 
 
 def test_each_target_is_a_split_with_its_own_classes(default_config: Make) -> None:
-    config = cross(default_config, "emojidomains-objects, emojidomains-activities")
+    config = cross(default_config, "emoji-objects, emoji-activities")
     setting = load_setting(config, SIZE)
     source, objects, activities = setting.evaluations
     assert [e.name for e in setting.evaluations] == [
         "source",
-        "target-emojidomains-objects",
-        "target-emojidomains-activities",
+        "emoji-objects",
+        "emoji-activities",
     ]
     own = group(config, "food-drink")
     assert setting.train.class_names == source.task.class_names == own.class_names
@@ -65,7 +65,7 @@ def test_each_target_is_a_split_with_its_own_classes(default_config: Make) -> No
 
 def test_classes_of_several_data_sets_make_one_task(default_config: Make) -> None:
     """For a picture that is classified against everything the run was tested on."""
-    setting = load_setting(cross(default_config, "emojidomains-objects"), SIZE)
+    setting = load_setting(cross(default_config, "emoji-objects"), SIZE)
     task = setting.make_task(["tool", "fruit"])
     assert task.class_names == ("tool", "fruit")
     assert all(task.attributes)
@@ -88,14 +88,14 @@ def test_one_data_set_without_phrases_means_none_for_such_a_task(
         "",
         " , ",
         "nowhere",
-        "emojidomains-objects,nowhere",
-        "emojidomains-food-drink",  # the source
-        "emojidomains-objects,emojidomains-objects",
+        "emoji-objects,nowhere",
+        "emoji-food-drink",  # the source
+        "emoji-objects,emoji-objects",
     ],
 )
 def test_targets_that_cannot_be(default_config: Make, targets: str) -> None:
     config = cross(default_config, targets)
-    with pytest.raises(ConfigError, match=r"target-datasets is .*allowed: .*emojidomains-objects"):
+    with pytest.raises(ConfigError, match=r"target-datasets is .*allowed: .*emoji-objects"):
         cross_dataset(group(config, "food-drink"), config)
 
 
