@@ -22,6 +22,7 @@ from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.shards import make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.metrics.names import of_metric
 from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.seeding import generator, seeded_global_rng
@@ -49,8 +50,15 @@ def ceilings(config: RunConfig, clients: int) -> dict[str, dict[str, float]]:
     """Accuracies by split of each ceiling, for the shards of this configuration.
 
     clients: number of shards that are pooled. Returns: {"linear-probe": {"base": ...}, ...}.
+
+    Raises:
+        ConfigError: images have several labels; both ceilings are of one class an image.
     """
     pooled = _pool(config, clients)
+    if pooled.images.multi_label:
+        raise ConfigError(
+            f"ceilings are for images with one label each; those of '{config.dataset}' have several"
+        )
     return {"linear-probe": linear_probe(pooled), "fine-tuned": fine_tuned(pooled)}
 
 

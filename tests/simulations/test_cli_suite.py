@@ -39,6 +39,7 @@ def engine(monkeypatch):
         def __init__(self) -> None:
             self.started: list[str] = []
             self.ends: dict[str, str] = {}
+            self.headline = "accuracy"
 
         def __call__(self, plan, console):
             config = plan.config
@@ -51,7 +52,8 @@ def engine(monkeypatch):
             attack = "robust-accuracy[pgd-10 eps=4/255]"
             rows = f"0,base,zero-shot-accuracy,0.5\n3,base,accuracy,{0.5 + config.seed / 10}\n"
             rows += f"0,base,zero-shot-{attack},0.2\n3,base,{attack},{0.2 + config.seed / 10}\n"
-            (folder / "metrics.csv").write_text("round,split,metric,value\n" + rows)
+            rows = "round,split,metric,value\n" + rows.replace("accuracy", self.headline)
+            (folder / "metrics.csv").write_text(rows)
             error = None if status == "completed" else "it broke"
             return RunOutcome(folder, status, error, 3, 1.0)
 
@@ -81,7 +83,23 @@ def test_each_run_and_seed_and_the_table(suite_file, tmp_path, engine):
     with (tmp_path / "out" / "pair.csv").open(newline="") as stream:
         table = list(csv.reader(stream))
     assert tuple(table[0]) == suite.COLUMNS
-    assert table[1] == ["tuned", "clean", "base", "2", "50.0 %", "65.0 %", "60.0 % .. 70.0 %", "+15.0"]
+    assert table[1] == [
+        "tuned",
+        "clean",
+        "base",
+        "2",
+        "50.0 %",
+        "65.0 %",
+        "60.0 % .. 70.0 %",
+        "+15.0",
+    ]
+
+
+def test_map_stands_under_its_own_name(suite_file, tmp_path, engine):
+    engine.headline = "map"
+    said = run(suite_file, tmp_path)[1]
+    for kind in ("clean", "pgd-10 eps=4/255", "mean of both"):
+        assert f"| tuned | map, {kind} | base | 2 |" in said
 
 
 def test_what_is_done_is_not_run_again(suite_file, tmp_path, engine):
@@ -160,7 +178,9 @@ def test_ceilings_stand_under_the_run_that_is_pooled(tmp_path, engine, monkeypat
     for _ in range(2):  # the second time they are read from the run folders
         console = Console(file=io.StringIO(), width=200)
         assert suite.run_suite(console, str(path), [], tmp_path / "runs") == 0
-        assert "| fine-tuned, pooled | clean | base | 2 | 50.0 % | 80.0 %" in console.file.getvalue()
+        assert (
+            "| fine-tuned, pooled | clean | base | 2 | 50.0 % | 80.0 %" in console.file.getvalue()
+        )
     assert asked == [(1, 2), (2, 2)]
 
 
