@@ -86,7 +86,7 @@ def test_average_precision_by_class(
         for used in (prompting, None)
     )
     for column, row in zip((0, 1, 3), rows, strict=True):
-        count = int(test.labels[:, column].sum())
+        count = int(dataset.test.labels[:, column].sum())
         assert row[2:] == (count, pytest.approx(frozen[column]), pytest.approx(tuned[column]))
 
 
