@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.settings import load_setting
 from fedmvp_core.data.few_shot import few_shot
+from fedmvp_core.data.settings import load_setting
 from fedmvp_core.methods import find_method
 from fedmvp_core.seeding import generator
 from fedmvp_core.tasks import encode_task
