@@ -115,10 +115,11 @@ def client_lines(steps: pd.DataFrame) -> list[tuple[int, np.ndarray]]:
     A round's steps are spread evenly over its unit of the axis, however many a client takes.
     """
     lines = []
-    for (number, _), own in steps.groupby(["round", "split"]):
+    for _, own in steps.groupby(["round", "split"]):
+        number = int(own["round"].iloc[0])
         values = own.sort_values("step")["value"].to_numpy(dtype=float)
-        places = int(number) - 1 + (np.arange(len(values)) + 0.5) / len(values)
-        lines.append((int(number), np.stack([places, values])))
+        places = number - 1 + (np.arange(len(values)) + 0.5) / len(values)
+        lines.append((number, np.stack([places, values])))
     return lines
 
 
