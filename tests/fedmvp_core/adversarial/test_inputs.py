@@ -35,7 +35,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"labels": LABELS.float()}, "labels are torch.float32; allowed: int64"),
     ({"labels": LABELS - 1}, "labels hold -1"),
     ({"labels": LABELS + 1}, "labels are for 4 classes, the model returns 3"),
-    ({"labels": MULTI * 2}, "other values than 0 and 1"),
+    ({"labels": MULTI * 2}, "other values than 1, 0 and -1"),
     ({"labels": MULTI[:, :2]}, "labels are for 2 classes, the model returns 3"),
 ]
 
