@@ -18,7 +18,14 @@ from simulations.runner.run_folder import read_status
 from simulations.runner.simulate import run_simulation
 
 # Random weights are enough here, and two pictures of a class.
-SMALL = {"pretrained": "", "shots": 2, "rounds": 1, "batch-size": 32, "node-timeout": 600}
+SMALL = {
+    "robust-attack": "none",
+    "pretrained": "",
+    "shots": 2,
+    "rounds": 1,
+    "batch-size": 32,
+    "node-timeout": 600,
+}
 FLOWER_DEFAULT_PORT = 39091
 
 
