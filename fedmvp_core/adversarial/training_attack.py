@@ -27,10 +27,22 @@ def attack_step_size(config: RunConfig) -> float:
     return parse_epsilon(given) if given else 2 / 3 * attack_radius(config)
 
 
-def pgd_attack(loss: str = "ce") -> Callable[[RunConfig], TrainingAttack]:
+# (model, images, labels) -> (attacked classes, d), without a graph.
+TextForAttack: TypeAlias = Callable[[LocalModel, Tensor, Tensor], Tensor]
+
+
+def tuned_text(model: LocalModel, images: Tensor, labels: Tensor) -> Tensor:
+    """The tuned class features, as the step has encoded them."""
+    return model.attacked_classes
+
+
+def pgd_attack(
+    loss: str = "ce", text: TextForAttack = tuned_text
+) -> Callable[[RunConfig], TrainingAttack]:
     """PGD through the tuned model, input-conditioned prompts included.
 
-    loss: "ce", or "kl" against the scores of the clean images.
+    loss: "ce", or "kl" against the scores of the clean images. text: the class features that the
+    attack looks at, made once for a batch.
     """
 
     def configured(config: RunConfig) -> TrainingAttack:
@@ -39,8 +51,9 @@ def pgd_attack(loss: str = "ce") -> Callable[[RunConfig], TrainingAttack]:
         def attack(
             model: LocalModel, images: Tensor, labels: Tensor, generator: torch.Generator
         ) -> Tensor:
+            class_features = text(model, images, labels)
             return pgd(
-                model.attacked_logits,
+                lambda pixels: model.attacked_logits(pixels, class_features),
                 images,
                 labels,
                 radius,

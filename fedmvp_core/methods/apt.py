@@ -10,18 +10,17 @@ constant    the run's hand-written template
 perturbed   the words after one step of SGD (`perturb-rate`) up the clean cross-entropy
 """
 
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from fedmvp_core.adversarial.losses import cross_entropy
-from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.adversarial.training_attack import (
+    TextForAttack,
     TrainingAttack,
-    attack_radius,
-    attack_step_size,
     pgd_attack,
+    tuned_text,
 )
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
@@ -31,9 +30,6 @@ from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.prompting import Features
 from fedmvp_core.prompting.text_context import TextContext
 from fedmvp_core.scores import scores
-
-# (model, images, labels) -> (attacked classes, d), without a graph.
-TextForAttack = Callable[[LocalModel, Tensor, Tensor], Tensor]
 
 
 def build_text_context(
@@ -52,15 +48,12 @@ def build_text_context(
 
 def attack(config: RunConfig) -> TrainingAttack:
     """PGD on cross-entropy, with the text that `attack-prompt` asks for."""
-    if config.attack_prompt == "constant":
-        return _attack_with(lambda model, images, labels: _template_features(model), config)
-    if config.attack_prompt == "perturbed":
-
-        def perturbed(model: LocalModel, images: Tensor, labels: Tensor) -> Tensor:
-            return perturbed_features(model, images, labels, config.perturb_rate)
-
-        return _attack_with(perturbed, config)
-    return pgd_attack("ce")(config)
+    texts: dict[str, TextForAttack] = {
+        "on-the-fly": tuned_text,
+        "constant": lambda model, images, labels: model.shard.attack_task.zero_shot_features,
+        "perturbed": partial(perturbed_features, rate=config.perturb_rate),
+    }
+    return pgd_attack("ce", texts[config.attack_prompt])(config)
 
 
 def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: float) -> Tensor:
@@ -80,30 +73,6 @@ def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: 
         (gradient,) = torch.autograd.grad(loss, words)
     with torch.no_grad():
         return prompting.class_features_with(words + rate * gradient, backbone, task)
-
-
-def _template_features(model: LocalModel) -> Tensor:
-    return model.shard.attack_task.zero_shot_features
-
-
-def _attack_with(text: TextForAttack, config: RunConfig) -> TrainingAttack:
-    radius, step_size, steps = attack_radius(config), attack_step_size(config), config.attack_steps
-
-    def attack(
-        model: LocalModel, images: Tensor, labels: Tensor, generator: torch.Generator
-    ) -> Tensor:
-        class_features = text(model, images, labels)
-        return pgd(
-            lambda pixels: model.attacked_logits(pixels, class_features),
-            images,
-            labels,
-            radius,
-            step_size,
-            steps,
-            generator=generator,
-        )
-
-    return attack
 
 
 method = Method(

@@ -137,18 +137,19 @@ def build_coupled(
     template = class_template(config)
     before_class = template.partition("{class}")[0]
     own_words = int(backbone.tokenize([before_class]).argmax()) - 1  # between start and end of text
+    placeholders = max(length - own_words, 0)
     prompts = CoupledPrompts(
         image_width=backbone.image_width,
         text_width=backbone.text_width,
         length=length,
         depth=depth,
         coupling=coupling,
-        placeholders=max(length - own_words, 0),
+        placeholders=placeholders,
     )
     sentences = [template.replace("{class}", name) for name in class_names]
     prompts.token_ids(backbone, sentences)
     if config.prompt_init == "frozen":
-        lead = placeholder_sentences(max(length - own_words, 0), [before_class])[0]
+        lead = placeholder_sentences(placeholders, [before_class])[0]
         prompts.start_with(
             frozen_text_prompts(backbone, lead, length, depth),
             frozen_image_prompts(backbone, length, depth),
