@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.errors import AttackError
+from fedmvp_core.objectives.multi_label import binary_cross_entropy, label_divergence
 
 _NO_DIVISION_BY_ZERO = 1e-12
 
@@ -25,9 +26,7 @@ def is_multi_label(labels: Tensor) -> bool:
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy; multi-label: binary cross-entropy, summed over labels."""
     if is_multi_label(labels):
-        target = labels.clamp(min=0).to(logits.dtype)
-        each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        return each.masked_fill(labels < 0, 0.0).sum(dim=1)
+        return binary_cross_entropy(logits, labels)
     return F.cross_entropy(logits, labels, reduction="none")
 
 
@@ -37,12 +36,7 @@ def kl_divergence(logits: Tensor, clean_logits: Tensor, labels: Tensor) -> Tenso
     `labels` tells the kind of problem only. clean_logits: (batch, classes), a constant.
     """
     if is_multi_label(labels):
-        present = F.logsigmoid(clean_logits)
-        absent = F.logsigmoid(-clean_logits)
-        per_label = present.exp() * (present - F.logsigmoid(logits)) + absent.exp() * (
-            absent - F.logsigmoid(-logits)
-        )
-        return per_label.sum(dim=1)
+        return label_divergence(clean_logits, logits)
     clean = clean_logits.log_softmax(dim=1)
     return (clean.exp() * (clean - logits.log_softmax(dim=1))).sum(dim=1)
 
