@@ -20,6 +20,7 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import Task, encode_task
 from server_app.checkpoints import latest_round, load_checkpoint
+from simulations.runner.project import default_config
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,20 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
 
 
 def read_config(folder: Path) -> RunConfig:
-    """The configuration that a run was made with.
+    """The configuration that a run was made with; keys that are younger than it have defaults.
 
     Raises:
         CheckpointError: the folder holds no run, or one with other keys or plugins than ours.
     """
     path = folder / "config.json"
     try:
-        return parse_config(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"'{folder}' is no run folder: {error}") from error
+    if not isinstance(saved, dict) or not saved:
+        raise CheckpointError(f"'{path}' holds no run-config keys")
+    try:
+        return parse_config({**default_config(), **saved})
     except ConfigError as error:
         raise CheckpointError(
             f"'{path}' is of another version or lacks a plugin: {error}"

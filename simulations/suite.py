@@ -30,7 +30,7 @@ from simulations.commands.tables import (
     shown,
 )
 from simulations.runner.named_runs import NamedRun, named_run_from
-from simulations.runner.project import package_folder
+from simulations.runner.project import default_config, package_folder
 from simulations.runner.run_folder import read_status, run_folder
 
 # (run, kind of accuracy) -> one mapping a seed: split -> (zero-shot, tuned)
@@ -125,12 +125,14 @@ def run_suite(
 def is_done(config: RunConfig) -> bool:
     """Whether the run folder holds a completed run of this very configuration."""
     folder = run_folder(config)
-    saved = read_json(folder / "config.json")
+    written = read_json(folder / "config.json")
+    saved = {**default_config(), **written}  # a younger key than the run had its default then
     wanted = config.as_mapping()
     compared = [key for key in wanted if key not in _PLACES and wanted[key] != saved.get(key)]
     # The server may write the number of shards that `clients = 0` came to.
     differs = [key for key in compared if (key, wanted[key]) != ("clients", 0)]
-    return read_status(folder).get("status") == "completed" and not differs
+    completed = read_status(folder).get("status") == "completed"
+    return completed and bool(written) and not differs
 
 
 def _parse_seeds(words: Sequence[str]) -> list[int]:

@@ -120,6 +120,21 @@ def test_another_config_is_run_again(suite_file, tmp_path, engine):
     assert engine.started == ["pair-tuned-seed1", "pair-frozen-seed1"]
 
 
+def test_a_key_that_is_younger_than_a_run_had_its_default(suite_file, tmp_path, engine):
+    run(suite_file, tmp_path, ["1"])
+    path = tmp_path / "out" / "pair-tuned-seed1" / "config.json"
+    saved = json.loads(path.read_text())
+    del saved["momentum"]
+    path.write_text(json.dumps(saved))
+    engine.started.clear()
+    run(suite_file, tmp_path, ["1"])
+    assert engine.started == []
+    changed = tmp_path / "pair.toml"
+    changed.write_text(SUITE.replace("rounds = 3", "rounds = 3\nmomentum = 0.5"))
+    run(str(changed), tmp_path, ["1"])
+    assert engine.started == ["pair-tuned-seed1", "pair-frozen-seed1"]
+
+
 def test_a_failed_run_does_not_stop_the_others(suite_file, tmp_path, engine):
     engine.ends["pair-tuned-seed1"] = "failed"
     code, said = run(suite_file, tmp_path)

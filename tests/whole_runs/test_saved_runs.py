@@ -1,17 +1,33 @@
 """A finished run, loaded again, predicts as its last evaluation did."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from federation_harness import metric_rows, run_federation, run_folder
+from hypothesis import given
+from hypothesis import strategies as st
+from run_configs import defaults
 from small_pictures import write_picture
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, DataError
-from simulations.saved_run import SavedRun, class_names_of, load_saved_run, predict_pictures
+from simulations.saved_run import (
+    SavedRun,
+    class_names_of,
+    load_saved_run,
+    predict_pictures,
+    read_config,
+)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
 
 
 @pytest.fixture
@@ -83,6 +99,28 @@ def test_another_methods_configuration_is_refused(config: RunConfig) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prompt-length": 4, "lora-rank": 2}))
     with pytest.raises(CheckpointError, match="the configuration makes"):
         load_saved_run(run_folder(config))
+
+
+def test_keys_that_are_younger_than_a_run_have_their_defaults(config: RunConfig) -> None:
+    path = run_folder(config) / "config.json"
+    saved = json.loads(path.read_text())
+    for key in ("capt-weight", "min-clients"):
+        del saved[key]
+    path.write_text(json.dumps(saved))
+    read = read_config(run_folder(config))
+    assert (read.capt_weight, read.min_clients) == (
+        defaults()["capt-weight"],
+        defaults()["min-clients"],
+    )
+    assert read.seed == config.seed
+
+
+@given(text=st.one_of(st.text(max_size=40), json_values.map(json.dumps)))
+def test_a_malformed_configuration_is_refused(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(text, encoding="utf-8")
+        with pytest.raises(CheckpointError):
+            read_config(Path(folder))
 
 
 def test_a_file_that_is_no_picture_is_refused(config: RunConfig, tmp_path: Path) -> None:
