@@ -1,1 +1,1 @@
-"""What each command of `fedmvp` does; `simulations.cli` says how it is called."""
+"""The commands of `fedmvp`: how each is called, beside what it does."""

@@ -18,6 +18,11 @@ from simulations.runner.resources import visible_cpus, visible_gpus
 _PACKAGES = ("fedmvp", "flwr", "ray", "torch", "torchvision", "open_clip_torch", "numpy")
 
 
+def info() -> None:
+    """Show versions, devices, caches and whether the embedded data is intact."""
+    info_command(Console())
+
+
 def info_command(console: Console) -> None:
     """Print one table of everything."""
     table = Table("what", "value", show_header=False)

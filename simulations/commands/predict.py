@@ -2,12 +2,32 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.errors import DataError
+from simulations.commands.folders import find_run
+from simulations.commands.options import OUTPUT_DIR, Run
 from simulations.runner.progress import percent
+
+
+def predict(
+    run: Run,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="Classes to show.")] = 5,
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot", help="Ask the frozen model, without the prompts.")
+    ] = False,
+    classes: Annotated[
+        str, typer.Option("--classes", help="base, new, all, or any names with commas.")
+    ] = "all",
+) -> None:
+    """Classify pictures of your own with a run's model."""
+    folder = find_run(run, OUTPUT_DIR)
+    predict_command(Console(), folder, images, top, zero_shot, classes)
 
 
 def predict_command(

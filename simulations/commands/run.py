@@ -1,17 +1,29 @@
-"""`fedmvp run`: one federation, its report and its final table."""
+"""`fedmvp run` and `fedmvp report`: one federation, its report and its final table."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError, FedMVPError
+from simulations.commands.folders import find_run
+from simulations.commands.options import (
+    OUTPUT_DIR,
+    ClientsAtOnce,
+    ClientsPerGpu,
+    Debug,
+    Run,
+    RunWords,
+)
 from simulations.commands.tables import final_table
 from simulations.runner.named_runs import (
     NamedRun,
+    load_named_run,
     pretrained_parts,
     resolve_config,
     resolve_supernodes,
@@ -30,6 +42,34 @@ EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 
 class RunFailedError(FedMVPError):
     """The run ended without completing; its folder says more."""
+
+
+def run(
+    words: RunWords = None,
+    supernodes: Annotated[
+        int | None, typer.Option("--supernodes", help="How many clients to simulate.")
+    ] = None,
+    clients_at_once: ClientsAtOnce = None,
+    clients_per_gpu: ClientsPerGpu = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    debug: Debug = False,
+) -> None:
+    """Run one federation in simulation, for example: fedmvp run demo rounds=5 seed=2"""
+    name, overrides = split_words(words or [])
+    plan = plan_run(load_named_run(name), overrides, supernodes, clients_at_once, clients_per_gpu)
+    raise typer.Exit(run_command(plan, Console(), report, show))
+
+
+def report(
+    run: Run,
+    show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+) -> None:
+    """Write the report of a run again."""
+    page = write_page(find_run(run, OUTPUT_DIR))
+    Console().print(f"report: {page}", soft_wrap=True)
+    if show:
+        open_page(page)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.errors import ConfigError
+from simulations.commands.options import RunWords
 
 if TYPE_CHECKING:  # what reads images is imported when it is needed
     from fedmvp_core.data.settings import Setting
@@ -18,13 +19,7 @@ NAMED = 6  # classes that a row of the table names
 
 
 def shards(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN] [KEY=VALUE]...",
-            help="A named run (fedmvp list) or a .toml file, then run-config keys. Default: demo.",
-        ),
-    ] = None,
+    words: RunWords = None,
     supernodes: Annotated[
         int | None, typer.Option("--supernodes", help="How many clients. Default: the run's.")
     ] = None,

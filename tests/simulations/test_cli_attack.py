@@ -7,10 +7,9 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from simulations import cli
+from simulations import attack_report, cli
 from simulations.attack_names import AttackName
 from simulations.attack_plan import plan_attack
-from simulations.commands import attack as attack_module
 
 COLUMNS = (
     "split,attack,steps,epsilon,round,images,"
@@ -34,8 +33,8 @@ def mine(attacked_run, tmp_path, monkeypatch):
 def test_table_and_pictures(mine, monkeypatch):
     words = ("--attack", "pgd,fgsm", "--epsilon", "0", "4/255", "--steps", "1", "--images", "2")
     drawn = []
-    draw = attack_module.draw_examples
-    monkeypatch.setattr(attack_module, "draw_examples", lambda *args: drawn.append(args))
+    draw = attack_report.draw_examples
+    monkeypatch.setattr(attack_report, "draw_examples", lambda *args: drawn.append(args))
     result = fedmvp("attack", "mine", *words)
     assert result.exit_code == 0, result.output
     stem = "pgd-1+fgsm-eps0+4-255-2-images"
@@ -74,14 +73,14 @@ def test_without_zero_shot_its_columns_are_empty(mine):
 
 
 def test_what_was_found_before_an_interrupt_is_kept(mine, monkeypatch):
-    whole = attack_module.attack_target
+    whole = attack_report.attack_target
 
     def interrupted(saved, target, model, name, *rest):
         if target.split == "new":
             raise KeyboardInterrupt
         return whole(saved, target, model, name, *rest)
 
-    monkeypatch.setattr(attack_module, "attack_target", interrupted)
+    monkeypatch.setattr(attack_report, "attack_target", interrupted)
     result = fedmvp("attack", "mine", "--attack", "fgsm", "--images", "2")
     assert result.exit_code == 130
     text = (mine / "attacks" / "fgsm-eps4-255-2-images.csv").read_text()
