@@ -25,26 +25,31 @@ class RunStatus:
 
 
 def submit(
-    link: SuperLink, app: Path, config: RunConfig, supernodes: int, resources: Resources
+    link: SuperLink,
+    app: Path,
+    config: RunConfig,
+    supernodes: int = 0,
+    resources: Resources | None = None,
 ) -> str:
     """Hand the app to the SuperLink and return the run's id.
+
+    supernodes, resources: of a simulation; a deployment has the SuperNodes that it has.
 
     Raises:
         EngineError: Flower refused the app or its configuration.
     """
     overrides = link.folder / "run-config.toml"
     overrides.write_text(to_toml(config.as_mapping()), encoding="utf-8")
-    answer = _ask(
-        link,
-        *("run", str(app), CONNECTION, "--format", "json", "--run-config", str(overrides)),
-        *("--federation-config", resources.federation_config(supernodes)),
-    )
+    words = ["run", str(app), CONNECTION, "--format", "json", "--run-config", str(overrides)]
+    if resources is not None:
+        words += ["--federation-config", resources.federation_config(supernodes)]
+    answer = ask(link, *words)
     return str(answer["run-id"])
 
 
 def run_status(link: SuperLink, run_id: str) -> RunStatus:
     """Ask Flower how a run stands or ended."""
-    answer = _ask(link, "ls", CONNECTION, "--run-id", run_id, "--format", "json")
+    answer = ask(link, "ls", CONNECTION, "--run-id", run_id, "--format", "json")
     run = answer["runs"][0]
     return RunStatus(run["status"], run.get("status-details") or "")
 
@@ -75,7 +80,7 @@ def plain(text: str) -> str:
     return _COLOURS.sub("", text)
 
 
-def _ask(link: SuperLink, *words: str) -> dict[str, Any]:
+def ask(link: SuperLink, *words: str) -> dict[str, Any]:
     """Run a `flwr` command that answers in JSON."""
     try:
         done = subprocess.run(

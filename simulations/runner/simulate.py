@@ -64,12 +64,29 @@ def run_simulation(
     Raises:
         ConfigError: the run folder cannot be used.
     """
+
+    def drive(folder: Path) -> str:
+        return _drive(config, supernodes, resources, folder, on_event)
+
+    return conducted(config, supernodes, on_event, drive)
+
+
+def conducted(
+    config: RunConfig, supernodes: int, on_event: OnEvent, drive: Callable[[Path], str]
+) -> RunOutcome:
+    """Claim the run folder, let an engine drive the run in it, and see that its end is written.
+
+    drive: takes the run folder; returns why the run failed should its server not have said.
+
+    Raises:
+        ConfigError: the run folder cannot be used.
+    """
     begun = time.monotonic()
     with requests_as_interrupts(), claimed_folder(config) as folder:
         try:
             starting = {"run": config.run_name, "method": config.method, "clients": supernodes}
             on_event({"event": "starting", **starting})
-            failure = _drive(config, supernodes, resources, folder, on_event)
+            failure = drive(folder)
         except KeyboardInterrupt:
             with no_interrupts():
                 _close(folder, config, "interrupted", "the run was interrupted by its user")
@@ -101,16 +118,19 @@ def _drive(
         app = stage_app(link.folder)
         run_id = flower.submit(link, app, config, supernodes, resources)
         logger.debug("submitted run %s", run_id)
-        _watch(link, run_id, folder, on_event)
+        watch_run(link, run_id, folder, on_event, _SIMULATION)
         if read_status(folder).get("status") in ENDED:
             return ""
         return reason(folder, flower.run_status(link, run_id))
 
 
-def _watch(link: SuperLink, run_id: str, folder: Path, on_event: OnEvent) -> None:
-    """Pass events on until the run is over, however it ends."""
+def watch_run(link: SuperLink, run_id: str, folder: Path, on_event: OnEvent, server: str) -> None:
+    """Pass events on until the run is over, however it ends.
+
+    server: what the command line of the process that runs the ServerApp holds.
+    """
     tail = EventTail(folder)
-    process = _ProcessGlance(link)
+    process = _ProcessGlance(link, server)
     log = flower.follow_log(link, run_id, folder / APP_LOG)
     following = True
     give_up: float | None = None
@@ -132,8 +152,8 @@ def _watch(link: SuperLink, run_id: str, folder: Path, on_event: OnEvent) -> Non
 class _ProcessGlance:
     """Notices that the run's process is gone, which takes Flower a minute when it was killed."""
 
-    def __init__(self, link: SuperLink) -> None:
-        self._folder = link.folder
+    def __init__(self, link: SuperLink, server: str) -> None:
+        self._folder, self._server = link.folder, server
         self._seen = False
         self._next = 0.0
 
@@ -142,7 +162,7 @@ class _ProcessGlance:
         if not soon and time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + _PROCESS_GLANCE_SECONDS
-        alive = any(_SIMULATION in command for command in processes_of(self._folder).values())
+        alive = any(self._server in command for command in processes_of(self._folder).values())
         gone = self._seen and not alive
         self._seen = self._seen or alive
         return gone

@@ -48,7 +48,7 @@ class SuperLink:
 @contextmanager
 def local_superlink(log: Path) -> Iterator[SuperLink]:
     """Start a SuperLink in a temporary folder; end its whole tree on leaving, whatever happened."""
-    folder = Path(tempfile.mkdtemp(prefix="fedmvp-", dir=_short_temporary_folder())).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="fedmvp-", dir=short_temporary_folder())).resolve()
     link = SuperLink(folder, clean_environment(folder))
     process: subprocess.Popen[bytes] | None = None
     with watched(folder):
@@ -65,7 +65,7 @@ def local_superlink(log: Path) -> Iterator[SuperLink]:
 
 def _start(link: SuperLink, log: Path) -> "subprocess.Popen[bytes]":
     for _ in range(_ATTEMPTS):
-        port = _free_port()
+        port = free_port()
         _write_connection(link, port)
         process = _launch(link, log, port)
         if _wait_until_healthy(process, port):
@@ -120,13 +120,15 @@ def _write_connection(link: SuperLink, port: int) -> None:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _short_temporary_folder() -> str:
+def short_temporary_folder() -> str:
+    """A folder for temporary files in which Ray's sockets have paths short enough."""
     folder = tempfile.gettempdir()
     fits = len(str(Path(folder).resolve())) + len("/fedmvp-12345678") <= _LONGEST_FOLDER
     return folder if fits else "/tmp"
