@@ -9,7 +9,9 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, 
 from flwr.clientapp import ClientApp
 from torch import Tensor
 
-from client_app.state import merge_received, phase, remember
+from client_app import exit_check
+from client_app.exit_check import keep_words
+from client_app.state import merge_received, remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig, parse_config
@@ -18,17 +20,18 @@ from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import Method, find_method
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
-from fedmvp_core.prompting import LORA, Prompting
+from fedmvp_core.privacy import noise_for, private_update
+from fedmvp_core.prompting import FULL, LORA, Prompting
 from fedmvp_core.sources import check_sources
 from fedmvp_core.tasks import encode_task
-from fedmvp_core.training import train_locally
+from fedmvp_core.training import TrainingResult, train_locally
 
 app = ClientApp()
 
 Measured: TypeAlias = int | float | list[float]
 
 
-@app.train()
+@app.train(mods=[keep_words])
 def train(message: Message, context: Context) -> Message:
     """Train the received prompt tensors on the shard; reply with those of the client's phase."""
     config, partition_id, clients = _identity(context)
@@ -37,27 +40,29 @@ def train(message: Message, context: Context) -> Message:
     before = Counter(backbone.encoded)
     shard = prepared_shard(config, partition_id, clients, _class_names(message))
     round_number = wire.integer(_config(message), wire.ROUND, "the server")
-    current = phase(context.state)
+    current = wire.word(_config(message), wire.PHASE, (FULL, LORA), "the server")
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
     following = method.next_phase(current, result.last_loss, config)
-    remember(context.state, tensors, round_number, following)
+    remember(context.state, tensors, round_number)
     trained = prompting.prompt_tensors()
     reply = {name: trained[name] for name in prompting.phase_tensors(current)}
-    encoded = backbone.encoded - before
+    if config.privacy == "local":
+        draw = noise_for(config, "local privacy", round_number, partition_id)
+        reply = private_update(reply, tensors, config.clipping_norm, config.noise_multiplier, draw)
     metrics: dict[str, Measured] = {
         wire.PARTITION_ID: partition_id,
-        wire.NUM_EXAMPLES: len(shard.labels),
-        wire.TRAIN_LOSS: result.mean_loss,
-        wire.SECONDS: result.seconds,
         wire.LORA_PHASE: int(current == LORA),
-        wire.IMAGES_ENCODED: encoded["images"],
-        wire.SENTENCES_ENCODED: encoded["sentences"],
     }
-    metrics |= {wire.STEP_PREFIX + name: values for name, values in result.steps.items()}
-    return _reply(message, reply, metrics, wire.schema_hash(tensors))
+    if config.share_metrics:
+        metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
+    facts = {wire.SCHEMA: wire.schema_hash(tensors), wire.PHASE: following}
+    content = _content(reply, metrics, facts)
+    expected = {name: tensors[name] for name in prompting.phase_tensors(current)}
+    exit_check.check_training(content, expected, config.share_metrics)
+    return Message(content, reply_to=message)
 
 
-@app.evaluate()
+@app.evaluate(mods=[keep_words])
 def evaluate(message: Message, context: Context) -> Message:
     """The headline of the received prompt tensors on the client's own validation images.
 
@@ -78,10 +83,12 @@ def evaluate(message: Message, context: Context) -> Message:
         wire.NUM_EXAMPLES: images,
         metric: value,
     }
-    return _reply(message, {}, metrics, wire.schema_hash(tensors))
+    content = _content({}, metrics, {wire.SCHEMA: wire.schema_hash(tensors)})
+    exit_check.check_evaluation(content)
+    return Message(content, reply_to=message)
 
 
-@app.query()
+@app.query(mods=[keep_words])
 def query(message: Message, context: Context) -> Message:
     """Who this client is and what it holds; a shard that cannot be made is reported, not raised."""
     description: dict[str, int | str] = {
@@ -92,13 +99,31 @@ def query(message: Message, context: Context) -> Message:
         check_sources(*_server_sources(message))
         config, partition_id, clients = _identity(context)
         shard = shard_of(config, partition_id, clients)
-        description[wire.NUM_EXAMPLES] = len(shard.images)
-        description[wire.CLASSES] = json.dumps(shard.images.class_counts())
-        description[wire.DOMAINS] = json.dumps(shard.images.domain_counts())
+        if config.share_metrics:
+            description[wire.NUM_EXAMPLES] = len(shard.images)
+        if config.share_class_names:
+            description[wire.CLASSES] = json.dumps(shard.images.class_counts())
+            description[wire.DOMAINS] = json.dumps(shard.images.domain_counts())
     except FedMVPError as error:
-        description[wire.ERROR] = str(error)
+        description[wire.ERROR] = (
+            str(error) if _shares(context, "class-names") else exit_check.unnamed(error)
+        )
     content = RecordDict({wire.DESCRIPTION: ConfigRecord(dict(description))})
+    exit_check.check_description(
+        content, _shares(context, "class-names"), _shares(context, "metrics")
+    )
     return Message(content, reply_to=message)
+
+
+def _measured(result: TrainingResult, images: int, encoded: Counter[str]) -> dict[str, Measured]:
+    """What a client tells of its training, step by step where every step measured it."""
+    return {
+        wire.NUM_EXAMPLES: images,
+        wire.TRAIN_LOSS: result.mean_loss,
+        wire.SECONDS: result.seconds,
+        wire.IMAGES_ENCODED: encoded["images"],
+        wire.SENTENCES_ENCODED: encoded["sentences"],
+    } | {wire.STEP_PREFIX + name: values for name, values in result.steps.items()}
 
 
 def _identity(context: Context) -> tuple[RunConfig, int, int]:
@@ -160,14 +185,18 @@ def _receive(
     return method, prompting, ordered
 
 
-def _reply(
-    message: Message, tensors: dict[str, Tensor], metrics: dict[str, Measured], schema: str
-) -> Message:
-    content = RecordDict(
+def _shares(context: Context, what: str) -> bool:
+    """Whether the run lets class-names or metrics leave; not when its configuration is broken."""
+    return context.run_config.get(f"share-{what}") is True
+
+
+def _content(
+    tensors: dict[str, Tensor], metrics: dict[str, Measured], facts: dict[str, str]
+) -> RecordDict:
+    return RecordDict(
         {
             wire.PROMPTS: ArrayRecord({name: torch.as_tensor(t) for name, t in tensors.items()}),
             wire.METRICS: MetricRecord(dict(metrics)),
-            wire.CONFIG: ConfigRecord({wire.SCHEMA: schema}),
+            wire.CONFIG: ConfigRecord(dict(facts)),
         }
     )
-    return Message(content, reply_to=message)

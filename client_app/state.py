@@ -1,7 +1,8 @@
-"""What a client keeps between rounds: its phase, and the prompt tensors that it was last sent.
+"""What a client keeps between rounds: the prompt tensors that it was last sent, and no more.
 
 Flower stores it in the node's context, so it survives a change of process. Only tensors that have
-changed since are sent again, which makes a round in the LoRA phase small both ways.
+changed since are sent again, which makes a round in the LoRA phase small both ways. A client that
+lost it is sent everything: what training depends on, the phase too, is kept by the server.
 """
 
 from collections.abc import Mapping
@@ -11,17 +12,10 @@ from torch import Tensor
 
 from fedmvp_core import wire
 from fedmvp_core.errors import WireError
-from fedmvp_core.prompting import FULL
 
 _TENSORS, _FACTS = "global-prompts", "facts"
-_ROUND, _PHASE = "round", "phase"
+_ROUND = "round"
 NOTHING_CACHED = 0
-
-
-def phase(state: RecordDict) -> str:
-    """The client's training phase; a new client starts in the full one."""
-    facts = state.get(_FACTS)
-    return str(facts[_PHASE]) if isinstance(facts, ConfigRecord) else FULL
 
 
 def merge_received(
@@ -46,7 +40,7 @@ def merge_received(
     return {**kept.to_torch_state_dict(), **received}
 
 
-def remember(state: RecordDict, tensors: Mapping[str, Tensor], round: int, phase: str) -> None:
-    """Keep the global prompt tensors of a round and the phase of the next one."""
+def remember(state: RecordDict, tensors: Mapping[str, Tensor], round: int) -> None:
+    """Keep the global prompt tensors of a round."""
     state[_TENSORS] = ArrayRecord(dict(tensors))
-    state[_FACTS] = ConfigRecord({_ROUND: round, _PHASE: phase})
+    state[_FACTS] = ConfigRecord({_ROUND: round})

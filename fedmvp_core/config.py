@@ -23,6 +23,14 @@ from fedmvp_core.registry import (
 )
 
 Scalar = bool | int | float | str
+STRESS_ATTACKS = ("none", "sign-flip", "noise", "label-flip", "backdoor", "nan", "replay")
+# Keys that say where a run leaves things, how it begins and is watched, not what it computes.
+PLACES = (
+    *("run-name", "output-dir", "cache-dir", "overwrite", "resume"),
+    *("log-format", "metrics-port", "metrics-host"),
+)
+SEVERAL_DATASETS = ("base-to-new", "few-shot")  # settings that may be of several data sets at once
+BY_DOMAIN = ("by-domain", "by-domain-and-class")
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class OneOf:
 
     words: tuple[str, ...] = ()
     group: str = ""
+    several: bool = False  # more than one may be named, with commas between them
 
     def choices(self) -> tuple[str, ...]:
         """All allowed words."""
@@ -60,6 +69,10 @@ class RunConfig:
     output_dir: str
     cache_dir: str
     overwrite: bool
+    resume: Annotated[str, OneOf(("", "latest"))]
+    log_format: Annotated[str, OneOf(("text", "json"))]
+    metrics_port: Annotated[int, Between(0, 65535)]
+    metrics_host: str
     seed: Annotated[int, Between(0)]
     backbone: str
     pretrained: str
@@ -79,7 +92,7 @@ class RunConfig:
     coupling: Annotated[str, OneOf(("text-to-image", "image-to-text", "independent"))]
     coupled_prompts: bool
     pad_size: Annotated[int, Between(0)]
-    dataset: Annotated[str, OneOf(group=DATASETS)]
+    dataset: Annotated[str, OneOf(group=DATASETS, several=True)]
     data_dir: str
     decode_cache: bool
     on_bad_image: Annotated[str, OneOf(("error", "skip"))]
@@ -124,6 +137,8 @@ class RunConfig:
     robust_every: Annotated[int, Between(0)]
     robust_images: Annotated[int, Between(0)]
     strategy: Annotated[str, OneOf(group=STRATEGIES)]
+    malicious_share: Annotated[float, Between(0, 0.499)]
+    selected_clients: Annotated[int, Between(0)]
     weighting: Annotated[str, OneOf(("uniform", "examples"))]
     rounds: Annotated[int, Between(0)]
     fraction_train: Annotated[float, Between(0, 1)]
@@ -132,6 +147,21 @@ class RunConfig:
     node_timeout: Annotated[float, Between(1)]
     round_timeout: Annotated[float, Between(1)]
     min_clients: Annotated[int, Between(1)]
+    on_too_few: Annotated[str, OneOf(("stop", "repeat"))]
+    round_retries: Annotated[int, Between(1)]
+    max_update_norm: Annotated[float, Between(0)]
+    max_examples: Annotated[int, Between(0)]
+    stress_attack: Annotated[str, OneOf(STRESS_ATTACKS)]
+    stress_fraction: Annotated[float, Between(0, 1)]
+    stress_scale: Annotated[float, Between(0)]
+    share_class_names: bool
+    share_metrics: bool
+    privacy: Annotated[str, OneOf(("none", "central", "local"))]
+    clipping_norm: Annotated[float, Between(1e-6)]
+    noise_multiplier: Annotated[float, Between(0.1)]
+    dp_delta: Annotated[float, Between(1e-12, 0.1)]
+    dp_noise: Annotated[str, OneOf(("system", "seeded"))]
+    max_dp_epsilon: Annotated[float, Between(0)]
 
     def as_mapping(self) -> dict[str, Scalar]:
         """Kebab-case keys and plain values, as they travel and as config.json holds them."""
@@ -185,11 +215,26 @@ def _check(key: str, value: Any, kind: Any) -> Scalar:
             _check_range(key, float(converted), limit)
         elif isinstance(limit, Epsilon):
             _check_epsilon(key, str(converted), limit)
+        elif limit.several:
+            converted = _check_names(key, str(converted), limit.choices())
         elif converted not in limit.choices():
-            raise ConfigError(
-                f"{key} is '{converted}'; allowed: {', '.join(limit.choices()) or 'none'}"
-            )
+            words = ", ".join(word or "''" for word in limit.choices())
+            raise ConfigError(f"{key} is '{converted}'; allowed: {words or 'none'}")
     return converted
+
+
+def _check_names(key: str, text: str, choices: tuple[str, ...]) -> str:
+    """Different names with commas between them, without the spaces."""
+    names = [name.strip() for name in text.split(",")]
+    if len(set(names)) < len(names) or not set(names) <= set(choices):
+        several = "; different ones of them with commas between" if len(names) > 1 else ""
+        raise ConfigError(f"{key} is '{text}'; allowed: {', '.join(choices) or 'none'}{several}")
+    return ",".join(names)
+
+
+def dataset_names(config: RunConfig) -> tuple[str, ...]:
+    """The data sets of a run: one or, in a federation over several, more."""
+    return tuple(config.dataset.split(","))
 
 
 def _check_range(key: str, value: float, limit: Between) -> None:
@@ -235,16 +280,56 @@ def _check_together(config: RunConfig) -> None:
             "or '' for random"
         )
     _check_folder(config)
+    _check_several(config)
+    _check_privacy(config)
     if not config.run_name or "/" in config.run_name or config.run_name in (".", ".."):
         raise ConfigError(f"run-name is '{config.run_name}'; allowed: a folder name without '/'")
+
+
+def _check_privacy(config: RunConfig) -> None:
+    if config.privacy == "central" and config.strategy != "fedavg":
+        # How far one client can move the others' outcomes is not known.
+        raise ConfigError(
+            f"strategy is '{config.strategy}' but privacy is 'central'; allowed with it: fedavg"
+        )
+    if config.privacy != "none" and config.lora_init != "zero":
+        raise ConfigError(
+            f"lora-init is '{config.lora_init}' but privacy is '{config.privacy}', which would clip "
+            "the draw too; allowed with it: zero"
+        )
+    if config.weighting == "examples" and (config.privacy == "central" or not config.share_metrics):
+        wanted = "privacy is 'central'" if config.share_metrics else "share-metrics is false"
+        raise ConfigError(f"weighting is 'examples' but {wanted}; allowed with it: uniform")
+    if config.fraction_evaluate > 0 and not config.share_metrics:
+        raise ConfigError(
+            f"fraction-evaluate is {config.fraction_evaluate:g} but share-metrics is false; allowed "
+            "with it: 0"
+        )
 
 
 def _check_folder(config: RunConfig) -> None:
     from fedmvp_core.data.known import needs_folder  # which reads configurations itself
 
-    if not config.data_dir and needs_folder(config.dataset):
+    for name in dataset_names(config):
+        if not config.data_dir and needs_folder(name):
+            raise ConfigError(
+                f"data-dir is empty; dataset '{name}' needs the folder of the pictures"
+            )
+
+
+def _check_several(config: RunConfig) -> None:
+    """What one federation over several data sets can be."""
+    if len(dataset_names(config)) == 1:
+        return
+    if config.setting not in SEVERAL_DATASETS:
         raise ConfigError(
-            f"data-dir is empty; dataset '{config.dataset}' needs the folder of the pictures"
+            f"dataset is '{config.dataset}', but setting '{config.setting}' trains on one; allowed "
+            f"with several: {', '.join(SEVERAL_DATASETS)}"
+        )
+    if config.partition in BY_DOMAIN:
+        raise ConfigError(
+            f"dataset is '{config.dataset}', but partition '{config.partition}' is for one; "
+            "allowed with several: disjoint-classes, and others that do not look at domains"
         )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ SCHEMA = "schema-hash"
 SOURCES = "source-hash"
 SOURCE_FOLDER = "source-folder"
 CLASS_NAMES = "class-names"  # JSON list: all classes that the federation trains on
+PHASE = "phase"  # of training in this round; in a train reply's CONFIG: that of the client's next
 CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
 
 # Keys of METRICS. The answer to an evaluation has its headline too, "accuracy" or "map".
@@ -92,6 +93,18 @@ def integer(record: Mapping[str, object], key: str, sender: str) -> int:
     if not isinstance(value, int):
         raise WireError(f"{sender}: '{key}' is {value!r}; expected a whole number")
     return int(value)
+
+
+def word(record: Mapping[str, object], key: str, allowed: Collection[str], sender: str) -> str:
+    """One of some words out of a record.
+
+    Raises:
+        WireError: the key is missing or holds something else.
+    """
+    value = record.get(key)
+    if not isinstance(value, str) or value not in allowed:
+        raise WireError(f"{sender}: '{key}' is {value!r}; expected {' or '.join(allowed)}")
+    return value
 
 
 def number(record: Mapping[str, object], key: str, sender: str) -> float:

@@ -19,11 +19,12 @@ from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.shards import client_name
 from fedmvp_core.errors import FedMVPError, WireError
-from fedmvp_core.prompting import Prompting
+from fedmvp_core.json_logs import note
+from fedmvp_core.prompting import FULL, Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.sources import source_folder, source_hash
 from server_app.logs import logger
-from server_app.nodes import Node
+from server_app.nodes import Node, cohort_size
 from server_app.replies import REPORTED, Asked, Reported, read_evaluation, read_updates
 from server_app.run_folder import RunFolder
 from server_app.strategies import Aggregate, Update
@@ -54,6 +55,7 @@ class PromptFederation(Strategy):
         self._changed_in = dict.fromkeys(self.tensors, 0)  # round whose average wrote the tensor
         self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
         self._sent: dict[int, int] = {}  # partition id -> bytes, in the current round
+        self.phases: dict[int, str] = {}  # partition id -> of its next training; others: full
         self._started = 0.0
 
     def summary(self) -> None:
@@ -73,6 +75,7 @@ class PromptFederation(Strategy):
     ) -> Iterable[Message]:
         """One message for each client of the cohort."""
         self._started = time.monotonic()
+        note(round=server_round)
         cohort = self._cohort(server_round, self.config.fraction_train, "cohort")
         return self._messages(server_round, cohort, MessageType.TRAIN)
 
@@ -97,6 +100,7 @@ class PromptFederation(Strategy):
         self.tensors |= averaged
         self._changed_in |= dict.fromkeys(averaged, server_round)
         self._answered |= {update.partition_id: server_round for update in updates}
+        self.phases |= {u.partition_id: m.next_phase for u, m in zip(updates, metrics, strict=True)}
         totals = self._record(server_round, updates, metrics)
         self.after_round(server_round, self.tensors)
         return ArrayRecord(self.tensors), MetricRecord(dict(totals))
@@ -141,7 +145,7 @@ class PromptFederation(Strategy):
 
     def _cohort(self, round: int, fraction: float, purpose: str) -> list[Node]:
         """A share of the clients, at least one, drawn by seed and round."""
-        size = max(1, min(len(self.nodes), int(fraction * len(self.nodes) + 0.5)))
+        size = cohort_size(len(self.nodes), fraction)
         order = torch.randperm(
             len(self.nodes), generator=generator(self.config.seed, purpose, round)
         )
@@ -163,6 +167,7 @@ class PromptFederation(Strategy):
                     wire.ROUND: round,
                     wire.SCHEMA: schema,
                     wire.CACHED_ROUND: held,
+                    wire.PHASE: self.phases.get(node.partition_id, FULL),
                     wire.CLASS_NAMES: self.class_names,
                     wire.SOURCES: source_hash(),
                     wire.SOURCE_FOLDER: str(source_folder()),

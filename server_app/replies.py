@@ -28,8 +28,12 @@ REPORTED = (
 
 @dataclass(frozen=True)
 class Reported:
-    """What one reply says beside its tensors: numbers by name, and a list of them for each step."""
+    """What one reply says beside its tensors: numbers by name, and a list of them for each step.
 
+    next_phase: the one that the client is to train in when it is asked again.
+    """
+
+    next_phase: str
     metrics: dict[str, float]
     steps: dict[str, list[float]]
 
@@ -90,7 +94,8 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
         for key in metrics
         if key.startswith(wire.STEP_PREFIX)
     }
-    return Update(partition_id, tensors, num_examples), Reported(reported, steps)
+    following = wire.word(facts, wire.PHASE, (FULL, LORA), sender)
+    return Update(partition_id, tensors, num_examples), Reported(following, reported, steps)
 
 
 def _records(reply: Message) -> tuple[ArrayRecord, MetricRecord, ConfigRecord]:

@@ -48,6 +48,7 @@ def request(
         wire.ROUND: round_number,
         wire.SCHEMA: schema,
         wire.CACHED_ROUND: cached_round,
+        wire.PHASE: FULL,
         wire.CLASS_NAMES: json.dumps(["ant", "bee", "cow"]),
         wire.SOURCES: source_hash(),
         wire.SOURCE_FOLDER: str(source_folder()),
@@ -89,7 +90,7 @@ def test_a_reply_holds_the_tensors_of_the_phase_and_nothing_else(
     moved = [n for n, value in tensors_of(reply).items() if not torch.equal(value, schema[n])]
     assert set(moved) == set(module.phase_tensors(FULL))
     facts = reply.content.config_records[wire.CONFIG]
-    assert dict(facts) == {wire.SCHEMA: wire.schema_hash(schema)}
+    assert dict(facts) == {wire.SCHEMA: wire.schema_hash(schema), wire.PHASE: LORA}
 
 
 def test_metrics_of_a_reply(small_run: Callable[..., RunConfig]) -> None:
@@ -124,20 +125,28 @@ def test_bytes_on_the_wire_are_those_of_the_tensors_and_a_small_envelope(
 
 
 def test_the_lora_switch(small_run: Callable[..., RunConfig]) -> None:
-    """Round 1 in the full phase; its loss is below the threshold, so LoRA from round 2 on."""
+    """Round 1 in the full phase; its loss is below the threshold, so it asks for LoRA from then."""
     config = small_run(rounds=3, lora_threshold=1e9)
     module = prompting_of(config)
     context = client_context(config, 0, CLIENTS)
-    full = tensors_of(app(train_request(config), context))
+    first = app(train_request(config), context)
+    full = tensors_of(first)
+    assert first.content.config_records[wire.CONFIG][wire.PHASE] == LORA
     module.load_prompt_tensors(full)
     tensors = module.prompt_tensors()
     changed = {name: tensors[name] for name in full}
-    second = app(train_request(config, tensors=changed, round_number=2, cached_round=1), context)
+    second = app(
+        train_request(config, tensors=changed, round_number=2, cached_round=1, phase=LORA), context
+    )
     assert tuple(tensors_of(second)) == module.phase_tensors(LORA)
     assert metrics_of(second)[wire.LORA_PHASE] == 1
-    lora = tensors_of(second)
-    third = app(train_request(config, tensors=lora, round_number=3, cached_round=2), context)
-    assert tuple(tensors_of(third)) == module.phase_tensors(LORA), "it stays in the phase"
+    assert second.content.config_records[wire.CONFIG][wire.PHASE] == LORA, "it stays in the phase"
+
+
+def test_a_phase_that_is_none_is_refused(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run()
+    with pytest.raises(WireError, match="the server: 'phase' is 'half'; expected full or lora"):
+        app(train_request(config, phase="half"), client_context(config, 0, CLIENTS))
 
 
 def test_merged_tensors_train_as_if_all_had_been_sent(

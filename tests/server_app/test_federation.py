@@ -102,7 +102,9 @@ def answer(
         {
             wire.PROMPTS: ArrayRecord(filled if tensors is None else tensors),
             wire.METRICS: MetricRecord({k: v for k, v in reported.items() if v is not None}),
-            wire.CONFIG: ConfigRecord({wire.SCHEMA: schema or wire.schema_hash(own)}),
+            wire.CONFIG: ConfigRecord(
+                {wire.SCHEMA: schema or wire.schema_hash(own), wire.PHASE: phase}
+            ),
         }
     )
     return Message(content, reply_to=message)
