@@ -11,12 +11,14 @@ from torch import Tensor
 
 from client_app import exit_check
 from client_app.exit_check import keep_words
+from client_app.logs import follow_config, logger
 from client_app.state import merge_received, remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.evaluation import predict_probabilities
+from fedmvp_core.json_logs import note
 from fedmvp_core.methods import Method, find_method
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
@@ -42,6 +44,9 @@ def train(message: Message, context: Context) -> Message:
     round_number = wire.integer(_config(message), wire.ROUND, "the server")
     current = wire.word(_config(message), wire.PHASE, (FULL, LORA), "the server")
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
+    words = "client %d, round %d: %d images, loss %.4f, %.1f s"
+    numbers = (len(shard.labels), result.mean_loss, result.seconds)
+    logger.info(words, partition_id, round_number, *numbers)
     following = method.next_phase(current, result.last_loss, config)
     remember(context.state, tensors, round_number)
     trained = prompting.prompt_tensors()
@@ -129,8 +134,9 @@ def _measured(result: TrainingResult, images: int, encoded: Counter[str]) -> dic
 def _identity(context: Context) -> tuple[RunConfig, int, int]:
     """The run's configuration, this node's partition id, and the number of clients."""
     node = context.node_config
-    config = parse_config(context.run_config)
-    return config, int(node["partition-id"]), int(node["num-partitions"])
+    config, partition_id = parse_config(context.run_config), int(node["partition-id"])
+    follow_config(config, partition_id)
+    return config, partition_id, int(node["num-partitions"])
 
 
 def _config(message: Message) -> ConfigRecord:
@@ -172,6 +178,7 @@ def _receive(
     prompts = message.content[wire.PROMPTS]
     assert isinstance(prompts, ArrayRecord)
     cached_round = wire.integer(_config(message), wire.CACHED_ROUND, "the server")
+    note(round=wire.integer(_config(message), wire.ROUND, "the server"))
     tensors = merge_received(context.state, prompts.to_torch_state_dict(), cached_round)
     method = find_method(config)
     names = _class_names(message)

@@ -19,9 +19,11 @@ from fedmvp_core.metrics.names import Measured, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import STRATEGIES, find
 from server_app.central_evaluation import CentralEvaluation
+from server_app.central_privacy import record_epsilon, with_central_privacy, within_budget
 from server_app.federation import PromptFederation
-from server_app.logs import logger
-from server_app.nodes import find_nodes
+from server_app.logs import follow_config, logger
+from server_app.nodes import cohort_size, find_nodes
+from server_app.prometheus import metrics_endpoint
 from server_app.robust_evaluation import RobustEvaluation
 from server_app.run_folder import RunFolder
 
@@ -32,10 +34,12 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Run one federation; its folder says how it ended, whatever happens."""
     config = parse_config(context.run_config)
+    follow_config(config)
     folder = RunFolder(config)
     logger.info("run folder: %s", folder.path)
     try:
-        _run(grid, config, folder)
+        with metrics_endpoint(config) as folder.on_event:
+            _run(grid, config, folder)
     except BaseException as error:
         sentence = (
             str(error) if isinstance(error, FedMVPError) else f"{type(error).__name__}: {error}"
@@ -78,6 +82,7 @@ class _Server:
     def after_round(self, round: int, tensors: Mapping[str, Tensor]) -> None:
         """Keep a checkpoint each round; test every few rounds and after the last."""
         self.folder.write_checkpoint(round, tensors, self.backbone.weights_hash)
+        record_epsilon(self.folder, self.config, round)
         last = round == self.config.rounds
         if last or round % self.config.evaluate_every == 0:
             self.evaluate(round, tensors)
@@ -118,6 +123,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     )
     folder.write_environment(str(backbone.device))
     method = find_method(config)
+    if method.objective is not None:
+        config = within_budget(config)
     setting = load_setting(config, backbone.image_size)
     class_names = setting.train.class_names
     prompting = method.build_prompting(backbone, config, class_names)
@@ -143,7 +150,12 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
             nodes=nodes,
             prompting=prompting,
             class_names=class_names,
-            aggregate=find(STRATEGIES, config.strategy)(config),
+            aggregate=with_central_privacy(
+                find(STRATEGIES, config.strategy)(config),
+                config,
+                prompting,
+                cohort_size(len(nodes), config.fraction_train),
+            ),
             folder=folder,
             after_round=server.after_round,
         )

@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +44,7 @@ class RunFolder:
         self.path = Path(config.output_dir).expanduser().resolve() / config.run_name
         self._rows: list[tuple[int, str, str, float]] = []
         self._started, self._rounds_completed = time.time(), 0
+        self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # told of every event
         if not config.overwrite and (self.path / "config.json").exists():
             raise ConfigError(
                 f"'{self.path}' holds a run already; choose another run-name, or overwrite"
@@ -149,6 +150,8 @@ class RunFolder:
         content = {"event": event} | {key.replace("_", "-"): value for key, value in facts.items()}
         with (self.path / "progress.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(content) + "\n")
+        if self.on_event is not None:
+            self.on_event(content)
 
     def _write_json(self, name: str, content: Any) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,124 @@
+"""The last look at what leaves a client: nothing but what both sides have agreed on.
+
+A reply is refused here, at the client, if it holds a record, tensor, metric or word that the schema
+does not name, however it came there; the server's own checks come too late for what is private.
+"""
+
+import math
+import re
+from collections.abc import Collection, Mapping
+
+from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp.typing import ClientAppCallable
+from torch import Tensor
+
+from fedmvp_core import wire
+from fedmvp_core.errors import FedMVPError, WireError
+from fedmvp_core.metrics.names import ACCURACY, MAP
+from fedmvp_core.prompting import FULL, LORA
+
+SENDER = "this client's reply"
+# What a reply says whatever the client holds, and what follows from its images.
+_ALWAYS = (wire.PARTITION_ID, wire.LORA_PHASE, wire.ROUND)
+_MEASURED = (
+    wire.NUM_EXAMPLES,
+    wire.TRAIN_LOSS,
+    wire.SECONDS,
+    wire.IMAGES_ENCODED,
+    wire.SENTENCES_ENCODED,
+)
+_STEP = re.compile(re.escape(wire.STEP_PREFIX) + r"[a-z0-9-]{1,40}")
+
+
+def check_training(content: RecordDict, expected: Mapping[str, Tensor], measured: bool) -> None:
+    """A trained client sends these tensors, and numbers about the training if `measured`.
+
+    expected: prompt tensors of the client's phase, of the shapes and types to be sent.
+
+    Raises:
+        WireError: the content holds anything else, or lacks a tensor; it says what.
+    """
+    prompts, metrics = _records(content)
+    tensors = prompts.to_torch_state_dict()
+    wire.check_prompt_tensors(tensors, expected, expected, SENDER)
+    allowed = (*_ALWAYS, *_MEASURED) if measured else _ALWAYS
+    steps = [key for key in metrics if measured and _STEP.fullmatch(key)]
+    _check_names(metrics, {*allowed, *steps}, wire.METRICS)
+    for key in steps:
+        wire.numbers(metrics, key, SENDER)
+    _check_numbers(metrics, set(metrics) - set(steps))
+
+
+def check_evaluation(content: RecordDict) -> None:
+    """An evaluating client sends one headline and the number of images behind it, no tensors.
+
+    Raises:
+        WireError: the content holds anything else.
+    """
+    prompts, metrics = _records(content)
+    wire.check_prompt_tensors(prompts.to_torch_state_dict(), {}, (), SENDER)
+    _check_names(metrics, {*_ALWAYS, wire.NUM_EXAMPLES, ACCURACY, MAP}, wire.METRICS)
+    _check_numbers(metrics, metrics)
+
+
+def check_description(content: RecordDict, named: bool, measured: bool) -> None:
+    """A client says who it is; what it holds if `named`, how many images it has if `measured`.
+
+    Raises:
+        WireError: the content holds anything else.
+    """
+    _check_names(content, {wire.DESCRIPTION}, "records")
+    description = content[wire.DESCRIPTION]
+    words = {wire.CLASSES, wire.DOMAINS} if named else set()
+    numbers = {wire.PARTITION_ID, wire.NUM_PARTITIONS} | (
+        {wire.NUM_EXAMPLES} if measured else set()
+    )
+    _check_names(description, words | numbers | {wire.ERROR}, wire.DESCRIPTION)
+    _check_numbers(description, numbers & set(description))
+
+
+def keep_words(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    """A mod: what an error says may name classes and folders, so it is told only if they may be.
+
+    Flower sends the words of an exception to the server; the original stays in the client's log.
+    """
+    try:
+        return call_next(message, context)
+    except Exception as error:
+        if context.run_config.get("share-class-names") is True:
+            raise
+        raise FedMVPError(unnamed(error)) from error
+
+
+def unnamed(error: Exception) -> str:
+    """What may be said of an error by a client that shares no names."""
+    return f"{type(error).__name__}; share-class-names is false, so only the client's log says more"
+
+
+def _records(content: RecordDict) -> tuple[ArrayRecord, MetricRecord]:
+    """The tensors and metrics of a reply, whose other words are a hash and a phase."""
+    _check_names(content, {wire.PROMPTS, wire.METRICS, wire.CONFIG}, "records")
+    facts = content.config_records[wire.CONFIG]
+    _check_names(facts, {wire.SCHEMA, wire.PHASE, wire.ROUND}, wire.CONFIG)
+    if not re.fullmatch("[0-9a-f]{16}", str(facts.get(wire.SCHEMA))):
+        raise WireError(f"{SENDER}: '{wire.SCHEMA}' is no hash")
+    if facts.get(wire.PHASE, FULL) not in (FULL, LORA):
+        raise WireError(f"{SENDER}: '{wire.PHASE}' is neither {FULL} nor {LORA}")
+    _check_numbers(facts, {wire.ROUND} & set(facts))
+    return content.array_records[wire.PROMPTS], content.metric_records[wire.METRICS]
+
+
+def _check_names(found: Collection[str], allowed: Collection[str], where: str) -> None:
+    extra = sorted(set(found) - set(allowed))
+    if extra:
+        raise WireError(
+            f"{SENDER}: {where} would hold {', '.join(extra[:5])}, which may not leave; "
+            f"allowed: {', '.join(sorted(allowed))}"
+        )
+
+
+def _check_numbers(record: Mapping[str, object], keys: Collection[str]) -> None:
+    for key in sorted(keys):
+        value = record[key]
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise WireError(f"{SENDER}: '{key}' is no finite number")

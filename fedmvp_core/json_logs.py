@@ -1,0 +1,64 @@
+"""Logs as JSON lines: one object for each record, for machines that collect logs.
+
+Each line holds `time` (ISO 8601, UTC), `level`, `logger`, `message`, `exception` (a traceback)
+where there is one, and what `note` was told: the run's name, a client's partition id, the round.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+Fact = str | int
+
+# Of this process, which is the server, or plays one client after another.
+_facts: dict[str, Fact] = {}
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON."""
+
+    def __init__(self, facts: Mapping[str, Fact]) -> None:
+        super().__init__()
+        self._facts = facts
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": time,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage().strip(),
+            **self._facts,
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def note(**facts: Fact) -> None:
+    """What holds from now on for every line of this process, such as `note(round=3)`."""
+    _facts.update({name.replace("_", "-"): value for name, value in facts.items()})
+
+
+def use_json_lines(*loggers: str) -> None:
+    """Let these loggers write JSON lines to standard error, and nothing else.
+
+    Their handlers are replaced; records with an empty message, with which Flower spaces its own
+    log, are left out. Calling it again changes nothing.
+    """
+    for name in loggers:
+        logger = logging.getLogger(name)
+        if any(isinstance(handler.formatter, JsonLines) for handler in logger.handlers):
+            continue
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonLines(_facts))
+        handler.setLevel(min((h.level for h in logger.handlers), default=logging.NOTSET))
+        handler.addFilter(_says_something)
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    return bool(record.getMessage().strip())

@@ -1,0 +1,213 @@
+"""Whether a long run's server grows: its memory and its open files, round by round. Linux only.
+
+    python -m simulations.benchmarks.server_memory [--clients 24] [--rounds 200] [--method paft]
+                                                   [--out FOLDER]
+
+A real simulation of a method that costs next to nothing, two images a client, no evaluation between
+the first and the last round. After each round the process that holds the ServerApp is looked at
+from outside, in /proc. A line is fitted to its memory over the second half of the rounds, when all
+that is made once has been made; the exit code is 1 when the line rises by more than
+MOST_KILOBYTES a round, or when more files are open at the end than half way.
+"""
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.errors import DataError
+from simulations.runner.progress import shown_progress
+from simulations.runner.project import default_config
+from simulations.runner.resources import choose_resources
+from simulations.runner.simulate import run_simulation
+
+SERVER = "flwr-simulation"  # its threads include the ServerApp
+MOST_KILOBYTES = 16.0  # a round: 16 MB in a run of a thousand rounds
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The server after one round.
+
+    rss_kb: resident memory. heap_kb: the part of it that is the process's own (RssAnon), without
+    mapped files and Ray's shared store. files: open file descriptors. threads: how many run.
+    """
+
+    round: int
+    seconds: float
+    rss_kb: int
+    heap_kb: int
+    files: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A least-squares line: its slope, and the standard error of the slope."""
+
+    slope: float
+    error: float
+
+
+def main() -> None:
+    """Run, print the slopes, leave samples.csv and summary.json below --out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--method", default="paft")
+    parser.add_argument("--out", type=Path, default=Path("runs/server-memory"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        config = trivial_config(Path(scratch), options.method, options.rounds)
+        samples = watch_run(config, options.clients)
+    _write_samples(options.out / "samples.csv", samples)
+    summary = summarise(samples) | {"method": options.method, "clients": options.clients}
+    text = json.dumps(summary, indent=1) + "\n"
+    (options.out / "summary.json").write_text(text, encoding="utf-8")
+    print(sentence(summary))
+    sys.exit(0 if summary["flat"] else 1)
+
+
+def trivial_config(folder: Path, method: str, rounds: int) -> RunConfig:
+    """A run of which nothing takes long: two images a client, one attack step, no evaluation."""
+    places = {"run-name": "server-memory", "output-dir": str(folder), "cache-dir": str(folder)}
+    shards = {"partition": "pathological", "classes-per-client": 2, "shots": 1, "device": "cpu"}
+    short = {"attack-steps": 1, "robust-attack": "none", "evaluate-every": rounds}
+    own = {"method": method, "rounds": rounds}
+    return parse_config({**default_config(), **places, **shards, **short, **own})
+
+
+def watch_run(config: RunConfig, clients: int) -> list[Sample]:
+    """Run it, and look at its server after each round.
+
+    Raises:
+        DataError: the run failed, or its server could not be found.
+    """
+    samples: list[Sample] = []
+    begun = time.monotonic()
+    server: list[int] = []
+
+    def on_event(event: Mapping[str, Any]) -> None:
+        if event.get("event") == "start":
+            server.extend(server_processes())
+        elif event.get("event") == "round" and server:
+            samples.append(sample(server[0], int(event["round"]), time.monotonic() - begun))
+        show(event)
+
+    with shown_progress(Console(), config) as show:
+        outcome = run_simulation(config, clients, choose_resources(clients, "cpu"), on_event)
+    if outcome.status != "completed" or len(samples) < 4:
+        raise DataError(outcome.error or f"{len(samples)} rounds were seen; 4 or more are needed")
+    return samples
+
+
+def server_processes() -> list[int]:
+    """Process ids of the servers that this process has started, directly or not."""
+    parents = {}
+    for entry in _PROC.glob("[0-9]*"):
+        try:
+            # The name stands in parentheses and may hold spaces; the parent is the second after.
+            parents[int(entry.name)] = int(
+                (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            )
+        except OSError:
+            continue  # ended meanwhile
+    return [pid for pid in parents if _descends(pid, parents) and _is_server(pid)]
+
+
+def _descends(pid: int, parents: Mapping[int, int]) -> bool:
+    while pid in parents:
+        pid = parents[pid]
+        if pid == os.getpid():
+            return True
+    return False
+
+
+def _is_server(pid: int) -> bool:
+    try:
+        words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    # A script is run by its interpreter: `python .../flwr-simulation --token ...`.
+    return any(Path(os.fsdecode(word)).name == SERVER for word in words[:2])
+
+
+def sample(pid: int, round: int, seconds: float) -> Sample:
+    """A process as it is now; raises OSError when it has ended."""
+    folder = _PROC / str(pid)
+    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+    rss, heap = (int(status[key].split()[0]) for key in ("VmRSS", "RssAnon"))
+    files = len(os.listdir(folder / "fd"))
+    return Sample(round, float(f"{seconds:.1f}"), rss, heap, files, int(status["Threads"]))
+
+
+def round_seconds(seconds: float) -> float:
+    """To a tenth."""
+    return round(seconds, 1)
+
+
+def fit_line(rounds: Sequence[float], values: Sequence[float]) -> Line:
+    """Ordinary least squares of values on rounds; at least three points."""
+    slope, offset = statistics.linear_regression(rounds, values)
+    residuals = [v - slope * r - offset for r, v in zip(rounds, values, strict=True)]
+    centre = statistics.fmean(rounds)
+    spread = sum((r - centre) ** 2 for r in rounds)
+    variance = sum(e * e for e in residuals) / (len(rounds) - 2)
+    return Line(slope, (variance / spread) ** 0.5)
+
+
+def summarise(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Slopes over the second half, open files at its two ends, and whether both are flat."""
+    half = list(samples[len(samples) // 2 :])
+    rounds = [float(s.round) for s in half]
+    rss = fit_line(rounds, [float(s.rss_kb) for s in half])
+    heap = fit_line(rounds, [float(s.heap_kb) for s in half])
+    return {
+        "rounds": samples[-1].round,
+        "seconds": samples[-1].seconds,
+        "rss-mb": [round(s.rss_kb / 1024, 1) for s in (samples[0], half[0], half[-1])],
+        "heap-mb": [round(s.heap_kb / 1024, 1) for s in (samples[0], half[0], half[-1])],
+        "rss-kb-a-round": [round(rss.slope, 2), round(rss.error, 2)],
+        "heap-kb-a-round": [round(heap.slope, 2), round(heap.error, 2)],
+        "files": [s.files for s in (samples[0], half[0], half[-1])],
+        "threads": [s.threads for s in (samples[0], half[0], half[-1])],
+        "flat": heap.slope <= MOST_KILOBYTES and half[-1].files <= half[0].files,
+    }
+
+
+def sentence(summary: Mapping[str, Any]) -> str:
+    """The summary in words."""
+    first, half, last = summary["rss-mb"]
+    return (
+        f"{summary['method']}, {summary['clients']} clients, {summary['rounds']} rounds in "
+        f"{summary['seconds']:.0f} s: server {first} MB after the first round, {half} half way, "
+        f"{last} at the end; second half {summary['rss-kb-a-round'][0]:+.2f} "
+        f"(+- {summary['rss-kb-a-round'][1]:.2f}) KB a round, of which its own heap "
+        f"{summary['heap-kb-a-round'][0]:+.2f} (+- {summary['heap-kb-a-round'][1]:.2f}); open files "
+        f"{', '.join(map(str, summary['files']))}; threads "
+        f"{', '.join(map(str, summary['threads']))}: {'flat' if summary['flat'] else 'GROWS'}"
+    )
+
+
+def _write_samples(path: Path, samples: Sequence[Sample]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(asdict(samples[0])))
+        writer.writeheader()
+        writer.writerows(map(asdict, samples))
+
+
+if __name__ == "__main__":
+    main()
