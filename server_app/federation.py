@@ -25,7 +25,14 @@ from fedmvp_core.seeding import generator
 from fedmvp_core.sources import source_folder, source_hash
 from server_app.logs import logger
 from server_app.nodes import Node, cohort_size
-from server_app.replies import REPORTED, Asked, Reported, read_evaluation, read_updates
+from server_app.replies import (
+    REPORTED,
+    WITHOUT_METRICS,
+    Asked,
+    Reported,
+    read_evaluation,
+    read_updates,
+)
 from server_app.run_folder import RunFolder
 from server_app.strategies import Aggregate, Update
 
@@ -141,7 +148,8 @@ class PromptFederation(Strategy):
     def _asked(self) -> Asked:
         """What the replies of this round must look like."""
         nodes = {n.partition_id: n.node_id for n in self.nodes if n.partition_id in self._sent}
-        return Asked(nodes, self._schema, self.prompting.phase_tensors)
+        reported = REPORTED if self.config.share_metrics else WITHOUT_METRICS
+        return Asked(nodes, self._schema, self.prompting.phase_tensors, reported)
 
     def _cohort(self, round: int, fraction: float, purpose: str) -> list[Node]:
         """A share of the clients, at least one, drawn by seed and round."""
@@ -183,16 +191,17 @@ class PromptFederation(Strategy):
         """Rows for every client that answered, totals of the round, one line of progress."""
         for update, reported in zip(updates, metrics, strict=True):
             split = client_name(update.partition_id)
-            for key in REPORTED:
-                self.folder.record(round, split, key, reported.metrics[key])
+            for key, value in reported.metrics.items():
+                self.folder.record(round, split, key, value)
             for key, values in reported.steps.items():
                 if key != "loss" and values:  # its mean is the train-loss above
                     self.folder.record(round, split, key, sum(values) / len(values))
             self.folder.append_steps(round, split, reported.steps)
             self.folder.record(round, split, "bytes-up", wire.num_bytes(update.tensors))
             self.folder.record(round, split, "bytes-down", self._sent[update.partition_id])
-        totals = {
-            "loss": sum(reported.metrics[wire.TRAIN_LOSS] for reported in metrics) / len(metrics),
+        losses = [r.metrics[wire.TRAIN_LOSS] for r in metrics if wire.TRAIN_LOSS in r.metrics]
+        totals = {"loss": sum(losses) / len(losses)} if losses else {}
+        totals |= {
             "seconds": time.monotonic() - self._started,
             "clients": len(updates),
             "failed-clients": len(self._sent) - len(updates),
@@ -204,5 +213,6 @@ class PromptFederation(Strategy):
         self.folder.write_metrics()
         shown = {key: value for key, value in totals.items() if key != "failed-clients"}
         self.folder.event("round", round=round, failed=totals["failed-clients"], **shown)
-        logger.info("round %d: %d clients, loss %.4f", round, totals["clients"], totals["loss"])
+        loss = f"loss {totals['loss']:.4f}" if losses else "their losses untold"
+        logger.info("round %d: %d clients, %s", round, totals["clients"], loss)
         return totals

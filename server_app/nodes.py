@@ -21,13 +21,21 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Node:
-    """A supernode and its shard: images of each class and of each domain."""
+    """A supernode and its shard: images of each class and of each domain.
+
+    num_examples is 0 and the others are empty where a run does not let them be told.
+    """
 
     node_id: int
     partition_id: int
     num_examples: int
     classes: dict[str, int]
     domains: dict[str, int]
+
+
+def cohort_size(nodes: int, fraction: float) -> int:
+    """How many of the nodes a round asks: a share of them, at least one."""
+    return max(1, min(nodes, int(fraction * nodes + 0.5)))
 
 
 def find_nodes(grid: Grid, config: RunConfig) -> list[Node]:
@@ -95,10 +103,16 @@ def _node(node_id: int, description: ConfigRecord) -> Node:
     return Node(
         node_id=node_id,
         partition_id=wire.integer(description, wire.PARTITION_ID, "a supernode"),
-        num_examples=wire.integer(description, wire.NUM_EXAMPLES, "a supernode"),
-        classes=json.loads(str(description[wire.CLASSES])),
-        domains=json.loads(str(description[wire.DOMAINS])),
+        num_examples=_images(description),
+        classes=json.loads(str(description.get(wire.CLASSES, "{}"))),
+        domains=json.loads(str(description.get(wire.DOMAINS, "{}"))),
     )
+
+
+def _images(description: ConfigRecord) -> int:
+    if wire.NUM_EXAMPLES not in description:
+        return 0
+    return wire.integer(description, wire.NUM_EXAMPLES, "a supernode")
 
 
 def _too_few(found: dict[int, Node], expected: int | None, config: RunConfig) -> str:

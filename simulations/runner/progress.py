@@ -117,7 +117,7 @@ class LiveTable:
             # The time left is told from the rounds' own pace, not from that of the start.
             self._progress.reset(self._task, total=event["rounds"], words=words)
         elif kind == "round":
-            words = f"{clients_words(event)}  loss {event['loss']:.3f}"
+            words = f"{clients_words(event)}{loss_words(event)}"
             self._progress.update(self._task, completed=event["round"], words=words)
         elif kind == "evaluation":
             self._clean[int(event["round"])] = event["accuracy"]
@@ -158,7 +158,12 @@ class LiveTable:
 def round_words(event: Event, rounds: int) -> str:
     """`round  3/20  6 clients  loss 0.812  2.1 s`."""
     number, seconds = round_number(event, rounds), f"{event['seconds']:.1f} s"
-    return f"round {number}  {clients_words(event)}  loss {event['loss']:.3f}  {seconds}"
+    return f"round {number}  {clients_words(event)}{loss_words(event)}  {seconds}"
+
+
+def loss_words(event: Event) -> str:
+    """The mean loss, unless the clients keep it to themselves."""
+    return f"  loss {event['loss']:.3f}" if "loss" in event else ""
 
 
 def round_number(event: Event, rounds: int) -> str:
