@@ -16,6 +16,15 @@ from fedmvp_core.backbone import Backbone, FeatureCache, cached_text_features
 
 
 @dataclass(frozen=True)
+class Wording:
+    """How a class is spoken of: its name in sentences, and the templates of its data set."""
+
+    name: str
+    template: str
+    attribute_template: str
+
+
+@dataclass(frozen=True)
 class Task:
     """class_names in label order; attributes: phrases of each class, all () when there are none.
 
@@ -23,6 +32,8 @@ class Task:
     attribute_weight: what a class is recognised by: the mean over its attribute sentences (1, as in
     FedMVP), the plain template's sentence (0), or a mixture of the two.
     multi_label: an image may hold any number of the classes, each a yes or no of its own.
+    wordings: of each class, where they are of several data sets; () where all are spoken of by
+    their names in class_names, in the task's templates.
     """
 
     class_names: tuple[str, ...]
@@ -31,19 +42,38 @@ class Task:
     attribute_template: str
     attribute_weight: float = 1.0
     multi_label: bool = False
+    wordings: tuple[Wording, ...] = ()
+
+    def wording(self, label: int) -> Wording:
+        """How the class of a label is spoken of."""
+        if self.wordings:
+            return self.wordings[label]
+        return Wording(self.class_names[label], self.template, self.attribute_template)
+
+    @property
+    def spoken_names(self) -> tuple[str, ...]:
+        """The name of each class as sentences say it; two data sets may share one."""
+        return tuple(self.wording(label).name for label in range(len(self.class_names)))
 
     def class_sentences(self) -> list[str]:
         """One plain sentence a class: what zero-shot CLIP uses."""
-        return [self.template.replace("{class}", name) for name in self.class_names]
+        return [self._class_sentence(label) for label in range(len(self.class_names))]
+
+    def _class_sentence(self, label: int) -> str:
+        wording = self.wording(label)
+        return wording.template.replace("{class}", wording.name)
 
     def attribute_sentences(self, label: int) -> list[str]:
         """The sentences of one class; its plain sentence when it has no attributes."""
-        name, phrases = self.class_names[label], self.attributes[label]
+        wording, phrases = self.wording(label), self.attributes[label]
         if not phrases:
-            return [self.template.replace("{class}", name)]
+            return [self._class_sentence(label)]
         return [
-            _filled(self.attribute_template, {"class": name, "glue": glue(p), "attribute": p})
-            for p in phrases
+            _filled(
+                wording.attribute_template,
+                {"class": wording.name, "glue": glue(phrase), "attribute": phrase},
+            )
+            for phrase in phrases
         ]
 
 

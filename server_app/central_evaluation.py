@@ -9,6 +9,7 @@ from torch import Tensor
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
+from fedmvp_core.data.settings.summaries import LOCAL, of_dataset
 from fedmvp_core.data.shards import Shard, local_evaluations
 from fedmvp_core.errors import DataError
 from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
@@ -16,8 +17,6 @@ from fedmvp_core.metrics.measures import by_class, measure, validation_threshold
 from fedmvp_core.metrics.names import Measured, headline, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask, encode_task
-
-LOCAL = "local"
 
 
 class CentralEvaluation:
@@ -45,12 +44,13 @@ class CentralEvaluation:
             split.name: encode_task(backbone, split.task, cache) for split in every
         }
         frozen = {split.name: _frozen(backbone, split.images, cache) for split in self.splits}
-        if setting.local is not None:
+        for dataset, images in setting.local.items():
             # Rows of one set's features: no image is encoded again for the client that it is of.
-            features = _frozen(backbone, setting.local, cache)
+            features = _frozen(backbone, images, cache)
             for split in self.local:
-                rows = _rows_of(setting.local, split.task.class_names).to(features.device)
-                frozen[split.name] = features[rows]
+                if split.dataset == dataset:
+                    rows = _rows_of(images, split.task.class_names).to(features.device)
+                    frozen[split.name] = features[rows]
         self._zero_shot = {
             name: zero_shot_probabilities(backbone, self.tasks[name], features)
             for name, features in frozen.items()
@@ -111,15 +111,16 @@ class CentralEvaluation:
         return measured
 
     def with_summary(self, values: Mapping[str, float]) -> dict[str, float]:
-        """A headline of splits and clients with `local` and the setting's summary added."""
+        """A headline of splits and clients with `local` and the setting's summary added.
+
+        Of several data sets `local-<data set>`, for the summary to take the mean of.
+        """
         values = dict(values)
-        if self.local:
+        for dataset in dict.fromkeys(split.dataset for split in self.local):
             # Every client counts the same, however many test images its classes have.
-            values[LOCAL] = mean(values[split.name] for split in self.local)
-        summary = self._summary(values)
-        if summary is not None:
-            values[summary[0]] = summary[1]
-        return values
+            own = [values[split.name] for split in self.local if split.dataset == dataset]
+            values[of_dataset(LOCAL, dataset)] = mean(own)
+        return values | dict(self._summary(values))
 
 
 def _check(split: Evaluation) -> None:

@@ -3,31 +3,82 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from fedmvp_core.data.pixels import PictureFiles
+from fedmvp_core.data.pixels import PictureFiles, take_rows
+
+
+@dataclass(frozen=True)
+class JoinedPictures:
+    """Pictures of several sources in a row; none is read or copied before it is asked for."""
+
+    parts: "tuple[Pictures, ...]"
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels, the same for all."""
+        return side_of(self.parts[0])
+
+    def select(self, indices: Tensor) -> "Pictures":
+        """The pictures at `indices` ((k,) int64), in that order; of one source alone, that one's.
+
+        Sources stay apart where the indices go through them in their order; otherwise all are read.
+        """
+        lengths = torch.tensor([len(part) for part in self.parts])
+        ends = lengths.cumsum(dim=0)
+        source_of = torch.bucketize(indices, ends, right=True)
+        if bool((source_of.diff() < 0).any()):
+            return take_rows(self.read(), indices)
+        chosen = tuple(
+            selected(
+                self.parts[source], indices[source_of == source] - ends[source] + lengths[source]
+            )
+            for source in source_of.unique().tolist()
+        )
+        return chosen[0] if len(chosen) == 1 else JoinedPictures(chosen)
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    def read(self) -> Tensor:
+        """(n, 3, image_size, image_size) uint8, a copy."""
+        return torch.cat([part if isinstance(part, Tensor) else part.read() for part in self.parts])
+
+
+Pictures: TypeAlias = Tensor | PictureFiles | JoinedPictures
+
+
+def selected(pictures: Pictures, indices: Tensor) -> Pictures:
+    """The pictures at `indices` ((k,) int64), in that order."""
+    return pictures[indices] if isinstance(pictures, Tensor) else pictures.select(indices)
+
+
+def side_of(pictures: Pictures) -> int:
+    """Side in pixels; no file is opened to say it."""
+    return pictures.shape[-1] if isinstance(pictures, Tensor) else pictures.image_size
 
 
 class ImageSet:
     """Images that are classified against `class_names`.
 
-    images: (n, 3, size, size) uint8; of files, decoded when they are first read, so that cutting a
-    set into pieces opens no file. labels: (n,) int64, positions in class_names; or, of a
+    pictures: (n, 3, size, size) uint8; of files, decoded when they are first read, so that cutting
+    a set into pieces opens no file. labels: (n,) int64, positions in class_names; or, of a
     multi-label set, (n, classes) int64: 1 the class is there, 0 it is not, -1 nobody knows. domains
     and names: n strings, an image's domain ("" when there is none) and what to call it.
     """
 
     def __init__(
         self,
-        images: Tensor | PictureFiles,
+        images: Pictures,
         labels: Tensor,
         domains: tuple[str, ...],
         names: tuple[str, ...],
         class_names: tuple[str, ...],
     ) -> None:
-        self._images = images
+        self.pictures = images
         self.labels = labels
         self.domains = domains
         self.names = names
@@ -40,7 +91,7 @@ class ImageSet:
         Raises:
             DataError: a file is missing, or is no picture.
         """
-        return self._images.read() if isinstance(self._images, PictureFiles) else self._images
+        return self.pictures if isinstance(self.pictures, Tensor) else self.pictures.read()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,14 +104,13 @@ class ImageSet:
     @property
     def image_size(self) -> int:
         """Side of the images in pixels; no file is opened to say it."""
-        images = self._images
-        return images.image_size if isinstance(images, PictureFiles) else images.shape[-1]
+        return side_of(self.pictures)
 
     def select(self, indices: Tensor) -> "ImageSet":
         """The images at `indices` ((k,) int64), in that order, with the same class names."""
-        positions, images = indices.tolist(), self._images
+        positions = indices.tolist()
         return ImageSet(
-            images=images.select(indices) if isinstance(images, PictureFiles) else images[indices],
+            images=selected(self.pictures, indices),
             labels=self.labels[indices],
             domains=tuple(self.domains[i] for i in positions),
             names=tuple(self.names[i] for i in positions),
@@ -70,7 +120,7 @@ class ImageSet:
     def with_labels(self, labels: Tensor, class_names: Sequence[str] | None = None) -> "ImageSet":
         """The same images under other labels; class_names: None keeps the set's."""
         names = self.class_names if class_names is None else tuple(class_names)
-        return ImageSet(self._images, labels, self.domains, self.names, names)
+        return ImageSet(self.pictures, labels, self.domains, self.names, names)
 
     def of_classes(self, class_names: Sequence[str]) -> "ImageSet":
         """Labelled against these classes, in their order.

@@ -1,10 +1,12 @@
 """What a data set's name alone says of it, before any folder is looked at."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, dataset_names
 from fedmvp_core.data import multilabel, readers
+from fedmvp_core.data.class_names import unqualified
 from fedmvp_core.data.readers import ReaderEntry
 from fedmvp_core.data.readers.templates import DEFAULT_STEM, attribute_stems_of, template_of
 
@@ -28,6 +30,24 @@ def class_template(config: RunConfig) -> str:
     if config.template != AUTO:
         return config.template
     return EMBEDDED_TEMPLATE if _unpublished(config.dataset) else template_of(config.dataset)
+
+
+def class_templates(config: RunConfig) -> tuple[str, ...]:
+    """The template of each configured data set, in their order."""
+    return tuple(class_template(replace(config, dataset=name)) for name in dataset_names(config))
+
+
+def spoken_name(config: RunConfig, class_name: str) -> str:
+    """A trained class's name as sentences say it: without its data set, where there are several."""
+    return unqualified(class_name)[1] if len(dataset_names(config)) > 1 else class_name
+
+
+def class_sentence(config: RunConfig, class_name: str) -> str:
+    """The zero-shot sentence of a trained class, from its own data set's template."""
+    if len(dataset_names(config)) > 1:
+        config = replace(config, dataset=unqualified(class_name)[0])
+        class_name = unqualified(class_name)[1]
+    return class_template(config).replace("{class}", class_name)
 
 
 def attribute_template(config: RunConfig) -> str:

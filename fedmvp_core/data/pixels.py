@@ -42,6 +42,9 @@ class PictureFiles:
     cut_from: "tuple[PictureFiles, Tensor] | None" = None
     _pixels: Tensor | None = None
 
+    def __len__(self) -> int:
+        return len(self.paths)
+
     def select(self, indices: Tensor) -> "PictureFiles":
         """The files at `indices` ((k,) int64), in that order."""
         chosen = tuple(self.paths[i] for i in indices.tolist())

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import BY_DOMAIN, RunConfig, dataset_names
+from fedmvp_core.data.class_names import by_dataset
 from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.label_masks import mask_labels
@@ -11,8 +12,6 @@ from fedmvp_core.data.readers.clients import clients_of
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.tasks import Task
-
-BY_DOMAIN = ("by-domain", "by-domain-and-class")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def _same_kind(validation: ImageSet, held: ImageSet) -> ImageSet:
 def paper_clients(setting: Setting, config: RunConfig) -> int:
     """How many clients FedMVP has for these training classes: about 20 classes each.
 
-    With a partition by domain, so many in each domain.
+    With a partition by domain, so many in each domain. Of several data sets, the sum.
 
     Raises:
         ConfigError: images have several labels; each paper has a number of its own for these.
@@ -82,20 +81,21 @@ def paper_clients(setting: Setting, config: RunConfig) -> int:
             "(COCO)"
         )
     domains = len(set(train.domains)) if config.partition in BY_DOMAIN else 1
-    return clients_of(len(train.class_names)) * domains
+    several = len(dataset_names(config)) > 1
+    groups = by_dataset(train.class_names).values() if several else [train.class_names]
+    return sum(clients_of(len(names)) for names in groups) * domains
 
 
 def local_evaluations(setting: Setting, shards: list[Shard]) -> tuple[Evaluation, ...]:
     """Each client's own classes as a split of its own ("client-000", ...)."""
-    if setting.local is None:
-        return ()
     return tuple(
         Evaluation(
-            client_name(shard.partition_id),
-            setting.local.of_classes(shard.task.class_names),
-            shard.task,
+            client_name(shard.partition_id), images.of_classes(own), shard.task, dataset=dataset
         )
         for shard in shards
+        for own in [shard.task.class_names]
+        for dataset, images in setting.local.items()
+        if set(own) <= set(images.class_names)
     )
 
 

@@ -24,6 +24,7 @@ from fedmvp_core.adversarial.training_attack import (
 )
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.known import spoken_name
 from fedmvp_core.local_model import LocalModel
 from fedmvp_core.methods.method import ClassNames, Method
 from fedmvp_core.objectives.adversarial import adversarial_objective
@@ -42,7 +43,7 @@ def build_text_context(
         length=config.context_length,
         class_specific=config.class_specific,
     )
-    context.token_ids(backbone, class_names)
+    context.token_ids(backbone, tuple(spoken_name(config, name) for name in class_names))
     return context
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone, placeholder_sentences
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.known import class_template
+from fedmvp_core.data.known import class_sentence, class_templates
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts, frozen_text_prompts
 from fedmvp_core.prompting.prompting import Prompting
@@ -134,9 +134,9 @@ def build_coupled(
             f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
         )
     length, depth = config.deep_length, config.deep_depth or min(PUBLISHED_DEPTH, layers)
-    template = class_template(config)
-    before_class = template.partition("{class}")[0]
-    own_words = int(backbone.tokenize([before_class]).argmax()) - 1  # between start and end of text
+    before_class = [template.partition("{class}")[0] for template in class_templates(config)]
+    ends = backbone.tokenize(before_class).argmax(dim=-1)
+    own_words = int(ends.min()) - 1  # between start and end of text
     placeholders = max(length - own_words, 0)
     prompts = CoupledPrompts(
         image_width=backbone.image_width,
@@ -146,10 +146,10 @@ def build_coupled(
         coupling=coupling,
         placeholders=placeholders,
     )
-    sentences = [template.replace("{class}", name) for name in class_names]
+    sentences = [class_sentence(config, name) for name in class_names]
     prompts.token_ids(backbone, sentences)
     if config.prompt_init == "frozen":
-        lead = placeholder_sentences(placeholders, [before_class])[0]
+        lead = placeholder_sentences(placeholders, before_class)[0]
         prompts.start_with(
             frozen_text_prompts(backbone, lead, length, depth),
             frozen_image_prompts(backbone, length, depth),

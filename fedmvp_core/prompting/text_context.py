@@ -52,7 +52,7 @@ class TextContext(Prompting):
     def class_features_with(self, context: Tensor, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), unit, with other words than the module's own, of the same shape."""
         names = task.task.class_names
-        tokens = self.token_ids(backbone, names)
+        tokens = self.token_ids(backbone, task.task.spoken_names)
         return backbone.encode_text(tokens, {0: self._words(context, names)}, normalize=True)
 
     def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:

@@ -92,13 +92,13 @@ def test_local_counts_every_client_the_same(
 def test_a_client_without_test_images_is_left_out(
     tiny_backbone: Backbone, setting: Setting, shards: list[Shard], prompting: Prompting
 ) -> None:
-    assert setting.local is not None
-    kept = torch.nonzero(setting.local.labels != 2).flatten()
+    (own,) = setting.local.values()
+    kept = torch.nonzero(own.labels != 2).flatten()
     fewer = Setting(
         setting.train,
         setting.validation,
         setting.evaluations,
-        setting.local.select(kept),
+        {"": own.select(kept)},
         setting.summary,
         setting.make_task,
     )

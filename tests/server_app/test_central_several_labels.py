@@ -101,7 +101,7 @@ def test_splits_that_cannot_be_measured_are_refused(
     setting = multi_label(whole, config)
     single = Evaluation("odd", random_images(3), setting.evaluations[0].task)
     odd = Setting(
-        setting.train, setting.validation, (single,), None, setting.summary, setting.make_task
+        setting.train, setting.validation, (single,), {}, setting.summary, setting.make_task
     )
     with pytest.raises(DataError, match="split 'odd' is labelled for another kind of task"):
         central(tiny_backbone, odd)

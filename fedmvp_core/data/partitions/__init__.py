@@ -16,11 +16,12 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, dataset_names
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.partitions.classes import dirichlet, disjoint_classes, pathological
 from fedmvp_core.data.partitions.domains import by_domain, by_domain_and_class, iid
 from fedmvp_core.data.partitions.labels import dirichlet_labels, kmeans_labels
+from fedmvp_core.data.partitions.several import cut_each
 from fedmvp_core.errors import DataError
 from fedmvp_core.registry import PARTITIONS, find
 
@@ -41,7 +42,7 @@ Partition: TypeAlias = Callable[[ImageSet, int, RunConfig], list[Tensor]]
 
 
 def partition(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
-    """Cut `images` by the configured rule.
+    """Cut `images` by the configured rule; those of several data sets one by one, see several.py.
 
     Raises:
         ConfigError: the rule cannot serve that many clients, or images of that kind.
@@ -50,7 +51,10 @@ def partition(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]
     if len(images) == 0:
         raise DataError(f"there are no training images to part among {clients} clients")
     rule: Partition = find(PARTITIONS, config.partition)
-    shards = rule(images, clients, config)
+    if len(dataset_names(config)) > 1:
+        shards = cut_each(rule, images, clients, config)
+    else:
+        shards = rule(images, clients, config)
     empty = [str(client) for client, shard in enumerate(shards) if len(shard) == 0]
     if empty:
         raise DataError(

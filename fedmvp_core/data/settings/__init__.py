@@ -7,12 +7,15 @@ cross-dataset  train on one data set, test on others
 few-shot       all classes, a few images of each
 multi-label    all labels of images that have several
 zsl, gzsl      the same with labels that training never names, ranked alone or with the others
+
+base-to-new and few-shot may be of several data sets at once, see joint.py.
 """
 
 from fedmvp_core.data.settings.all_classes import few_shot, multi_label
 from fedmvp_core.data.settings.base_and_new import base_to_new
 from fedmvp_core.data.settings.domains import msst, ssmt
-from fedmvp_core.data.settings.setting import Evaluation, Setting, SettingRule, load_setting
+from fedmvp_core.data.settings.loading import load_setting
+from fedmvp_core.data.settings.setting import Evaluation, Setting, SettingRule
 from fedmvp_core.data.settings.transfer import cross_dataset
 from fedmvp_core.data.settings.unseen_labels import gzsl, zsl
 

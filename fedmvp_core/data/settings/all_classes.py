@@ -39,7 +39,7 @@ def _all_classes(dataset: Dataset, config: RunConfig) -> Setting:
         train=dataset.train,
         validation=dataset.validation,
         evaluations=(evaluation(ALL, tested(dataset, config), task, dataset),),
-        local=None,
+        local={},
         summary=no_headline,
         make_task=make_task,
     )

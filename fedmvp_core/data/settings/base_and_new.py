@@ -7,7 +7,7 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.settings.parts import evaluation, require_labels, task_maker, tested
 from fedmvp_core.data.settings.setting import Setting
-from fedmvp_core.data.settings.summaries import harmonic_mean_of
+from fedmvp_core.data.settings.summaries import LOCAL, harmonic_mean_of
 from fedmvp_core.errors import ConfigError
 
 
@@ -37,7 +37,7 @@ def base_to_new(dataset: Dataset, config: RunConfig) -> Setting:
             evaluation("base", base, make_task(names[:half]), dataset),
             evaluation("new", new, make_task(names[half:]), dataset),
         ),
-        local=base,
-        summary=harmonic_mean_of(("local", "base", "new")),
+        local={"": base},
+        summary=harmonic_mean_of((LOCAL, "base", "new")),
         make_task=make_task,
     )

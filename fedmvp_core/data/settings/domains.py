@@ -54,7 +54,7 @@ def _of_domains(
             evaluation(name, test.of_domains(domains), task, dataset)
             for name, domains in splits.items()
         ),
-        local=None,
+        local={},
         summary=no_headline if single else mean_over_targets(tuple(targets)),
         make_task=make_task,
     )

@@ -44,7 +44,7 @@ def cross_dataset(dataset: Dataset, config: RunConfig) -> Setting:
         train=dataset.train,
         validation=dataset.validation,
         evaluations=tuple(evaluations),
-        local=None,
+        local={},
         summary=mean_over_targets(tuple(targets)),
         make_task=task_maker(_together([*described.values(), own]), config, several),
     )

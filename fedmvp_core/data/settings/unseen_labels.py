@@ -76,7 +76,7 @@ def _setting(
             _evaluation(name, test, class_names, make_task, dataset)
             for name, class_names in kinds.items()
         ),
-        local=None,
+        local={},
         summary=summary,
         make_task=make_task,
     )

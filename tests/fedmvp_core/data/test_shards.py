@@ -54,8 +54,7 @@ def test_each_clients_classes_are_a_split_of_their_own(small_run: Make) -> None:
     for evaluation, shard in zip(evaluations, shards, strict=True):
         assert evaluation.task is shard.task
         assert set(evaluation.images.present_classes()) == set(shard.task.class_names)
-    assert setting.local is not None
-    assert sum(len(e.images) for e in evaluations) == len(setting.local)
+    assert sum(len(e.images) for e in evaluations) == len(setting.local[""])
 
 
 def test_settings_without_local_images_have_no_such_splits(small_run: Make) -> None:

@@ -60,7 +60,7 @@ def test_each_target_is_a_split_with_its_own_classes(default_config: Make) -> No
         assert all(target.task.attributes), "each class with its own phrases"
         assert not set(target.task.class_names) & set(setting.train.class_names)
     values = {e.name: value for e, value in zip(setting.evaluations, (1, 0.2, 0.6), strict=True)}
-    assert setting.summary(values) == ("target-mean", pytest.approx(0.4))
+    assert setting.summary(values) == {"target-mean": pytest.approx(0.4)}
 
 
 def test_classes_of_several_data_sets_make_one_task(default_config: Make) -> None:

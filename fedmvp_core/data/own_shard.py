@@ -1,0 +1,90 @@
+"""A site's own data as its shard: nothing is cut, the site brings what it has."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from fedmvp_core.attributes.files import attributes_of
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.few_shot import few_shot
+from fedmvp_core.data.image_set import Dataset, ImageSet
+from fedmvp_core.data.label_masks import mask_labels
+from fedmvp_core.data.settings.parts import task_maker
+from fedmvp_core.data.shards import Shard
+from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.registry import DATASETS, find
+
+OWN = "own"
+
+
+def own(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+    """The partition's name among the others; there is nothing that it could cut.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError(
+        f"partition '{OWN}' is for deployments, whose nodes have data of their own (data-dir in "
+        "their node config); choose another to simulate with one data set"
+    )
+
+
+def own_shard(
+    config: RunConfig,
+    image_size: int,
+    partition_id: int,
+    classes: Sequence[str],
+    federation: Sequence[str],
+) -> Shard:
+    """All training images of the node's data set (`shots` of each class, if that is set).
+
+    The setting's test domains are left out: they must be new to the clients.
+
+    Args:
+        config: with the node's own data-dir and dataset.
+        classes: those to serve; empty = all that are there.
+        federation: names of all classes that the server trains on.
+
+    Raises:
+        ConfigError: a class is not there, or is none of the federation's.
+        DataError: the data cannot be read, or nothing is left to train on.
+    """
+    dataset: Dataset = find(DATASETS, config.dataset)(config, image_size)
+    train, validation = (_sources(part, config) for part in (dataset.train, dataset.validation))
+    served = tuple(classes) or train.present_classes()
+    _check_classes(served, dataset, federation)
+    held = train.of_classes(served)
+    if len(held) == 0:
+        raise DataError(f"'{config.data_dir or config.dataset}' holds no training images to serve")
+    task = task_maker(attributes_of(config, dataset), config, held.multi_label)(served)
+    if held.multi_label:
+        held = held.with_labels(mask_labels(held.labels, config.mask_rate, config.seed))
+    else:
+        held = few_shot(held, config.shots, config.seed, partition_id)
+    return Shard(partition_id, held, validation.of_classes(served), task)
+
+
+def _sources(images: ImageSet, config: RunConfig) -> ImageSet:
+    """Without the domains that the setting tests on."""
+    domains = set(images.domains)
+    if config.setting == "msst":
+        domains -= {config.target_domain}
+    elif config.setting == "ssmt":
+        domains &= {config.source_domain}
+    return images if domains == set(images.domains) else images.of_domains(sorted(domains))
+
+
+def _check_classes(served: Sequence[str], dataset: Dataset, federation: Sequence[str]) -> None:
+    absent = [name for name in served if name not in dataset.class_names]
+    if absent:
+        raise ConfigError(
+            f"classes names {', '.join(absent)}, which {dataset.name} does not hold; it holds "
+            f"{', '.join(dataset.class_names)}"
+        )
+    foreign = [name for name in served if name not in federation]
+    if foreign:
+        raise ConfigError(
+            f"this node's classes {', '.join(foreign)} are not trained by the federation, which "
+            f"trains {', '.join(federation)}; name those to serve in the node config "
+            '(classes="a,b") or rename the folders'
+        )
