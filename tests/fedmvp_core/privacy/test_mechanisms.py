@@ -65,7 +65,7 @@ def test_a_clipped_update_is_as_long_as_allowed_and_points_the_same_way(
 
 def test_what_flower_clips_to() -> None:
     names = ("matrix",)
-    arrays = [trained(1, 3.0)[name].numpy() for name in names]
+    arrays = [trained(1, 3.0, names)[name].numpy() for name in names]
     compute_clip_model_update(arrays, [CURRENT[name].numpy() for name in names], 0.5)
     clipped = clipped_update(trained(1, 3.0, names), CURRENT, 0.5)
     np.testing.assert_allclose((CURRENT["matrix"] + clipped["matrix"]).numpy(), arrays[0], 1e-6)
