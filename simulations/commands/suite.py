@@ -1,5 +1,6 @@
 """`fedmvp suite`: each run of a suite with each seed, and the table of them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,6 @@ from simulations.commands.options import (
     Debug,
     OutputDir,
 )
-from simulations.suite import run_suite
 
 
 def suite(
@@ -22,15 +22,34 @@ def suite(
     seeds: Annotated[
         list[str] | None, typer.Option("--seeds", help="Seeds, such as 1 2 3, for all its runs.")
     ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", help="The folder that holds the data sets' folders."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of broken-off runs.")
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="One short round of some of its runs, to see it work.")
+    ] = False,
     output_dir: OutputDir = OUTPUT_DIR,
     clients_at_once: ClientsAtOnce = None,
     clients_per_gpu: ClientsPerGpu = None,
     debug: Debug = False,
 ) -> None:
-    """Run each run of a suite with each seed, and tabulate the results."""
+    """Run what is not done yet of a suite, and tabulate the results beside published ones."""
+    from simulations.suite.running import Options, parse_seeds, run_suite
+
     # An option takes one word, so of `--seeds 1 2 3` the rest arrives as arguments.
     if more_seeds and not seeds:
         raise ConfigError(f"'{more_seeds[0]}' is not understood; write --seeds 1 2 3")
-    words = [*(seeds or []), *(more_seeds or [])]
-    code = run_suite(Console(), name, words, output_dir, clients_at_once, clients_per_gpu)
-    raise typer.Exit(code)
+    options = Options(
+        output_dir=output_dir,
+        seeds=parse_seeds([*(seeds or []), *(more_seeds or [])]),
+        root=root,
+        resume=resume,
+        smoke=smoke,
+        clients_at_once=clients_at_once,
+        clients_per_gpu=clients_per_gpu,
+    )
+    raise typer.Exit(run_suite(Console(), name, options))

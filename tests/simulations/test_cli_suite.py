@@ -5,12 +5,17 @@ import io
 import json
 
 import pytest
+import torch
 from rich.console import Console
 
+from fedmvp_core.config import parse_config
 from fedmvp_core.errors import ConfigError
-from simulations import suite
+from server_app.checkpoints import save_checkpoint
+from simulations.runner.project import default_config
 from simulations.runner.run_folder import run_folder
 from simulations.runner.simulate import RunOutcome
+from simulations.suite import load_suite, results, running, suite_names
+from simulations.suite.files import with_root
 
 SUITE = """
 description = "two methods"
@@ -58,13 +63,14 @@ def engine(monkeypatch):
             return RunOutcome(folder, status, error, 3, 1.0)
 
     made = Engine()
-    monkeypatch.setattr(suite, "run_plan", made)
+    monkeypatch.setattr(running, "run_plan", made)
     return made
 
 
-def run(suite_file, tmp_path, seeds=()):
+def run(suite_file, tmp_path, seeds=(), **options):
     console = Console(file=io.StringIO(), width=200)
-    code = suite.run_suite(console, suite_file, seeds, tmp_path / "out")
+    chosen = running.Options(tmp_path / "out", running.parse_seeds(seeds), **options)
+    code = running.run_suite(console, suite_file, chosen)
     return code, console.file.getvalue()
 
 
@@ -82,7 +88,7 @@ def test_each_run_and_seed_and_the_table(suite_file, tmp_path, engine):
         assert row in (tmp_path / "out" / "pair.md").read_text()
     with (tmp_path / "out" / "pair.csv").open(newline="") as stream:
         table = list(csv.reader(stream))
-    assert tuple(table[0]) == suite.COLUMNS
+    assert tuple(table[0]) == results.COLUMNS
     assert table[1] == [
         "tuned",
         "clean",
@@ -170,12 +176,16 @@ def test_bad_suite_file(tmp_path, text, sentence):
     path = tmp_path / "bad.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=sentence):
-        suite.load_suite(str(path))
+        load_suite(str(path))
 
 
-def test_shipped_suites_are_valid():
-    loaded = suite.load_suite("baselines")
-    assert [suite.plan_run(run, {}, 6 if not run.supernodes else None) for run in loaded.runs]
+def test_shipped_suites_are_valid(tmp_path):
+    for name in suite_names():
+        loaded = load_suite(name)
+        assert loaded.description
+        for entry in loaded.runs:
+            run = with_root(entry.run, tmp_path)
+            assert parse_config({**default_config(), **run.config, "data-dir": str(tmp_path)})
 
 
 def test_ceilings_stand_under_the_run_that_is_pooled(tmp_path, engine, monkeypatch):
@@ -192,7 +202,7 @@ def test_ceilings_stand_under_the_run_that_is_pooled(tmp_path, engine, monkeypat
     path.write_text(SUITE.replace("[config]", 'ceilings = "tuned"\n[config]', 1))
     for _ in range(2):  # the second time they are read from the run folders
         console = Console(file=io.StringIO(), width=200)
-        assert suite.run_suite(console, str(path), [], tmp_path / "runs") == 0
+        assert running.run_suite(console, str(path), running.Options(tmp_path / "runs")) == 0
         assert (
             "| fine-tuned, pooled | clean | base | 2 | 50.0 % | 80.0 %" in console.file.getvalue()
         )
@@ -203,4 +213,140 @@ def test_ceilings_of_an_unknown_run_are_refused(tmp_path, engine):
     path = tmp_path / "pooled.toml"
     path.write_text(SUITE.replace("[config]", 'ceilings = "tunned"\n[config]', 1))
     with pytest.raises(ConfigError, match="ceilings is 'tunned'; its runs: tuned, frozen"):
-        suite.run_suite(Console(file=io.StringIO()), str(path), [], tmp_path / "runs")
+        running.run_suite(
+            Console(file=io.StringIO()), str(path), running.Options(tmp_path / "runs")
+        )
+
+
+GRID = """
+description = "a grid"
+source = "somewhere"
+mean-over = "shots"
+[config]
+method = "fedmvp"
+[runs.ours]
+[grid]
+shots = [1, 4]
+[grid.epsilon]
+eps1 = { epsilon = "1/255", supernodes = 3 }
+eps4 = { epsilon = "4/255" }
+[published]
+ours-1-eps1.clean = { base = 50.0 }
+ours-1-eps1.robust = { base = 40.0 }
+ours-mean-eps4.clean = { base = 61.5 }
+theirs.clean = { base = 70.25 }
+"""
+
+
+def rows_of(said):
+    return [tuple(line.strip("| ").split(" | ")) for line in said.splitlines() if line[:1] == "|"]
+
+
+def test_a_grid_is_every_combination(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID)
+    runs = {entry.run.name: entry for entry in load_suite(str(path)).runs}
+    assert list(runs) == ["ours-1-eps1", "ours-1-eps4", "ours-4-eps1", "ours-4-eps4"]
+    assert [entry.run.supernodes for entry in runs.values()] == [3, 0, 3, 0]
+    assert [entry.first for entry in runs.values()] == [True, False, False, False]
+    assert runs["ours-4-eps1"].run.config["shots"] == 4
+    assert runs["ours-4-eps1"].run.config["epsilon"] == "1/255"
+    assert runs["ours-4-eps1"].mean == "ours-mean-eps1"
+
+
+def test_published_numbers_stand_beside_ours(tmp_path, engine):
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID)
+    code, said = run(str(path), tmp_path)
+    assert code == 0
+    assert "published: somewhere" in said
+    table = {row[:3]: row[3:] for row in rows_of(said)}
+    ours = ("1", "50.0 %", "60.0 %", "60.0 % .. 60.0 %", "+10.0")
+    assert table["ours-1-eps1", "clean", "base"] == (*ours, "50.0 %", "+10.0")
+    assert table["ours-1-eps1", "pgd-10 eps=4/255", "base"][-2:] == ("40.0 %", "-10.0")
+    assert table["ours-4-eps4", "clean", "base"] == (*ours, "-", "-")
+    assert table["ours-mean-eps4", "clean", "base"] == (*ours, "61.5 %", "-1.5")
+    assert table["theirs", "clean", "base"] == ("-", "-", "-", "-", "-", "70.2 %", "-")
+
+
+def test_no_mean_while_a_run_of_it_is_missing(tmp_path, engine):
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID)
+    engine.ends["grid-ours-4-eps4-seed1"] = "failed"
+    table = {row[:3]: row[3:] for row in rows_of(run(str(path), tmp_path)[1])}
+    assert ("ours-mean-eps1", "clean", "base") in table
+    assert table["ours-mean-eps4", "clean", "base"][0] == "-"
+
+
+def test_a_suite_changes_the_one_that_it_extends():
+    parent, child = load_suite("baselines"), load_suite("baselines-eps1")
+    assert (child.seeds, child.ceilings) == ([1], "")
+    for above, below in zip(parent.runs, child.runs, strict=True):
+        changed = {**above.run.config, "epsilon": "1/255"}
+        assert dict(below.run.config) == changed
+
+
+def test_smoke_is_short_and_not_taken_for_the_suite(tmp_path, engine):
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID)
+    run(str(path), tmp_path, smoke=True)
+    assert engine.started == ["grid-smoke-ours-1-eps1-seed1"]
+    saved = json.loads(
+        (tmp_path / "out" / "grid-smoke-ours-1-eps1-seed1" / "config.json").read_text()
+    )
+    assert (saved["rounds"], saved["robust-attack"], saved["epsilon"]) == (1, "fgsm", "1/255")
+    engine.started.clear()
+    run(str(path), tmp_path)
+    assert len(engine.started) == 4
+
+
+def test_the_root_takes_its_place(tmp_path, engine):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'description = "own"\n[config]\ndataset = "imagefolder"\ndata-dir = "{root}/pictures"\n'
+        "[runs.ours]\n"
+    )
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(ConfigError, match=r"ours: data-dir is '\{root\}/pictures'; say --root DIR"):
+        run(str(path), tmp_path)
+    run(str(path), tmp_path, root=tmp_path)
+    saved = json.loads((tmp_path / "out" / "own-ours-seed1" / "config.json").read_text())
+    assert saved["data-dir"] == str(tmp_path / "pictures")
+
+
+def test_resume_goes_on_where_there_is_a_checkpoint(suite_file, tmp_path, engine):
+    engine.ends["pair-tuned-seed1"] = "failed"
+    run(suite_file, tmp_path, ["1"])
+    checkpoints = tmp_path / "out" / "pair-tuned-seed1" / "checkpoints"
+    save_checkpoint(checkpoints, 1, {"prompt": torch.zeros(2)}, {})
+    engine.ends.clear()
+    resumed = []
+
+    def look(plan, console):
+        resumed.append((plan.config.run_name, plan.config.resume))
+        return engine(plan, console)
+
+    running.run_plan = look  # the engine's fixture puts the real one back
+    run(suite_file, tmp_path, ["1", "2"], resume=True)
+    assert resumed == [
+        ("pair-tuned-seed1", "latest"),
+        ("pair-tuned-seed2", ""),
+        ("pair-frozen-seed2", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("shots = [1, 4]", "shots = 1", "the axis 'shots' of the grid is 1"),
+        ('mean-over = "shots"', 'mean-over = "seed"', "mean-over is 'seed'; its axes: shots, eps"),
+        ("theirs.clean", "theirs.cleen", r"\[published.theirs\] must hold clean, robust or both"),
+        ("70.25", "170", r"allowed: 0 to 100 \(percent\)"),
+        ('source = "somewhere"', 'extends = "grid"', "extends is 'grid', which is this suite"),
+    ],
+)
+def test_bad_grid(tmp_path, old, new, sentence):
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID.replace(old, new))
+    with pytest.raises(ConfigError, match=sentence):
+        load_suite(str(path))

@@ -1,0 +1,141 @@
+"""Running a suite: what is not done yet, one run after the other, then its table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from fedmvp_core.config import RunConfig, Scalar
+from fedmvp_core.errors import ConfigError
+from server_app.checkpoints import latest_round
+from simulations.commands.run import EXIT_CODES, Plan, plan_run, run_plan
+from simulations.commands.tables import read_json
+from simulations.runner.project import default_config
+from simulations.runner.run_folder import read_status, run_folder
+from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
+from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
+
+# Keys that say where a run leaves things or begins, not what it computes.
+_PLACES = ("output-dir", "run-name", "cache-dir", "overwrite", "resume")
+# A smoke test shows that a suite runs to its end; its numbers say nothing.
+_SMOKE_ROUNDS = 1
+_SMOKE: dict[str, Scalar] = {
+    "robust-every": 0,
+    "robust-attack": "fgsm",
+    "attack-steps": 1,
+    "evaluate-every": 1,
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a suite is run.
+
+    seeds: instead of the suite's own, if any. root: the folder that holds the data sets' folders.
+    resume: go on from the last checkpoint of runs that were broken off. smoke: one short round of
+    each run, at the first value of every axis, with one seed.
+    """
+
+    output_dir: Path
+    seeds: Sequence[int] = ()
+    root: Path | None = None
+    resume: bool = False
+    smoke: bool = False
+    clients_at_once: int | None = None
+    clients_per_gpu: int | None = None
+
+
+def run_suite(console: Console, name: str, options: Options) -> int:
+    """Run what is not yet done, print and write the table; return the exit code.
+
+    Raises:
+        ConfigError: a run of the suite is wrong; none has been started then.
+    """
+    suite = load_suite(name)
+    if options.smoke:
+        suite = _shortened(suite)
+    planned = _plans(suite, options)
+    code = 0
+    for run in planned:
+        if is_done(run.plan.config):
+            console.print(f"{run.plan.config.run_name} is done already", soft_wrap=True)
+            continue
+        outcome = run_plan(run.plan, console)
+        code = code or EXIT_CODES[outcome.status]
+        if outcome.error:
+            said = f"{run.plan.config.run_name}: {outcome.error}"
+            console.print(said, soft_wrap=True, markup=False)
+        if outcome.status == "interrupted":
+            return EXIT_CODES["interrupted"]
+    table = table_of(suite, [run for run in planned if is_done(run.plan.config)])
+    console.print(as_markdown(table), soft_wrap=True, markup=False, highlight=False)
+    if suite.source:
+        console.print(f"published: {suite.source}", soft_wrap=True, markup=False)
+    files = write_table(options.output_dir.absolute() / suite.name, table)
+    console.print(f"table: {' and '.join(map(str, files))}", soft_wrap=True)
+    return code
+
+
+def parse_seeds(words: Sequence[str]) -> list[int]:
+    """Whole numbers, with blanks or commas between them; raises ConfigError."""
+    numbers = " ".join(words).replace(",", " ").split()
+    for number in numbers:
+        if not number.isdigit():
+            raise ConfigError(f"seeds has '{number}'; allowed: whole numbers from 0, such as 1 2 3")
+    return list(dict.fromkeys(map(int, numbers)))
+
+
+def is_done(config: RunConfig) -> bool:
+    """Whether the run folder holds a completed run of this very configuration."""
+    folder = run_folder(config)
+    written = read_json(folder / "config.json")
+    saved = {**default_config(), **written}  # a younger key than the run had its default then
+    wanted = config.as_mapping()
+    compared = [key for key in wanted if key not in _PLACES and wanted[key] != saved.get(key)]
+    # The server may write the number of shards that `clients = 0` came to.
+    differs = [key for key in compared if (key, wanted[key]) != ("clients", 0)]
+    completed = read_status(folder).get("status") == "completed"
+    return completed and bool(written) and not differs
+
+
+def _plans(suite: Suite, options: Options) -> list[DoneRun]:
+    """Every run with every seed; all are checked before the first starts."""
+    planned = []
+    for entry in suite.runs:
+        run = with_root(entry.run, options.root)
+        for seed in options.seeds or suite.seeds:
+            own: dict[str, Scalar] = {
+                "run-name": f"{suite.name}-{run.name}-seed{seed}",
+                "seed": seed,
+                "output-dir": str(options.output_dir),
+            }
+            if options.root is not None and "data-dir" not in run.config:
+                own["data-dir"] = str(options.root.absolute())
+            if options.smoke:
+                own |= _smoke_config(run.config)
+            plan = plan_run(run, own, None, options.clients_at_once, options.clients_per_gpu)
+            if options.resume and _can_resume(plan):
+                plan = replace(plan, config=replace(plan.config, resume="latest"))
+            planned.append(DoneRun(run.name, entry.mean, plan))
+    return planned
+
+
+def _can_resume(plan: Plan) -> bool:
+    """Whether a run that is not done left something to go on from."""
+    begun = latest_round(run_folder(plan.config) / "checkpoints") is not None
+    return begun and not is_done(plan.config)
+
+
+def _shortened(suite: Suite) -> Suite:
+    """The suite of a smoke test, under a name of its own, so that no real run is taken for done."""
+    runs: list[SuiteRun] = [run for run in suite.runs if run.first]
+    return replace(suite, name=f"{suite.name}-smoke", seeds=suite.seeds[:1], runs=runs, ceilings="")
+
+
+def _smoke_config(config: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    values = {**default_config(), **config}
+    short: dict[str, Scalar] = {"rounds": min(int(values["rounds"]), _SMOKE_ROUNDS), **_SMOKE}
+    if values["robust-attack"] == "none":
+        del short["robust-attack"]
+    return short
