@@ -12,10 +12,11 @@ from torch import Tensor
 from client_app import exit_check
 from client_app.exit_check import keep_words
 from client_app.logs import follow_config, logger
+from client_app.node import Holding, partition_id_of, read_node
 from client_app.state import merge_received, remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import wire
-from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.json_logs import note
@@ -36,11 +37,12 @@ Measured: TypeAlias = int | float | list[float]
 @app.train(mods=[keep_words])
 def train(message: Message, context: Context) -> Message:
     """Train the received prompt tensors on the shard; reply with those of the client's phase."""
-    config, partition_id, clients = _identity(context)
+    config, holding = _identity(context)
+    partition_id = holding.partition_id
     method, prompting, tensors = _receive(message, context, config)
     backbone = configured_backbone(config)
     before = Counter(backbone.encoded)
-    shard = prepared_shard(config, partition_id, clients, _class_names(message))
+    shard = prepared_shard(config, holding, _class_names(message))
     round_number = wire.integer(_config(message), wire.ROUND, "the server")
     current = wire.word(_config(message), wire.PHASE, (FULL, LORA), "the server")
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
@@ -73,10 +75,10 @@ def evaluate(message: Message, context: Context) -> Message:
 
     Images without any known label of the client's are as good as none.
     """
-    config, partition_id, clients = _identity(context)
+    config, holding = _identity(context)
     _, prompting, tensors = _receive(message, context, config)
     backbone = configured_backbone(config)
-    shard = shard_of(config, partition_id, clients)
+    shard = shard_of(config, holding, _class_names(message))
     held = shard.validation
     metric, value, images = headline(held.multi_label), 0.0, 0
     if held.present_classes():
@@ -84,7 +86,7 @@ def evaluate(message: Message, context: Context) -> Message:
         found = predict_probabilities(backbone, prompting, task, held.images)
         value, images = measure(found, held.labels)[metric], len(held)
     metrics: dict[str, Measured] = {
-        wire.PARTITION_ID: partition_id,
+        wire.PARTITION_ID: holding.partition_id,
         wire.NUM_EXAMPLES: images,
         metric: value,
     }
@@ -96,14 +98,14 @@ def evaluate(message: Message, context: Context) -> Message:
 @app.query(mods=[keep_words])
 def query(message: Message, context: Context) -> Message:
     """Who this client is and what it holds; a shard that cannot be made is reported, not raised."""
-    description: dict[str, int | str] = {
-        wire.PARTITION_ID: int(context.node_config["partition-id"]),
-        wire.NUM_PARTITIONS: int(context.node_config["num-partitions"]),
-    }
+    description: dict[str, int | str] = {}
     try:
+        description[wire.PARTITION_ID] = partition_id_of(context.node_config)
         check_sources(*_server_sources(message))
-        config, partition_id, clients = _identity(context)
-        shard = shard_of(config, partition_id, clients)
+        config, holding = _identity(context)
+        if holding.partitions:
+            description[wire.NUM_PARTITIONS] = holding.partitions
+        shard = shard_of(config, holding, _class_names(message))
         if config.share_metrics:
             description[wire.NUM_EXAMPLES] = len(shard.images)
         if config.share_class_names:
@@ -131,12 +133,11 @@ def _measured(result: TrainingResult, images: int, encoded: Counter[str]) -> dic
     } | {wire.STEP_PREFIX + name: values for name, values in result.steps.items()}
 
 
-def _identity(context: Context) -> tuple[RunConfig, int, int]:
-    """The run's configuration, this node's partition id, and the number of clients."""
-    node = context.node_config
-    config, partition_id = parse_config(context.run_config), int(node["partition-id"])
-    follow_config(config, partition_id)
-    return config, partition_id, int(node["num-partitions"])
+def _identity(context: Context) -> tuple[RunConfig, Holding]:
+    """The run's configuration as this node sees it, and which shard it holds."""
+    config, holding = read_node(context.node_config, context.run_config)
+    follow_config(config, holding.partition_id)
+    return config, holding
 
 
 def _config(message: Message) -> ConfigRecord:

@@ -6,8 +6,10 @@ message starts a fresh process; there the disk caches take over.
 
 from functools import lru_cache
 
+from client_app.node import Holding
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.own_shard import OWN, own_shard
 from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.shards import Shard, make_shards
 from fedmvp_core.devices import choose_device
@@ -42,21 +44,28 @@ def configured_backbone(config: RunConfig) -> Backbone:
     return backbone_for(config.backbone, config.pretrained, config.device, config.precision)
 
 
-def shard_of(config: RunConfig, partition_id: int, clients: int) -> Shard:
-    """The shard of one client; the data set is read and cut once a process."""
-    return _shards(config, clients, configured_backbone(config).image_size)[partition_id]
+def shard_of(config: RunConfig, holding: Holding, class_names: tuple[str, ...]) -> Shard:
+    """The shard of one client; the data set is read and cut once a process.
+
+    class_names: all classes that the federation trains on.
+    """
+    image_size = configured_backbone(config).image_size
+    if config.partition == OWN:
+        own = holding.partition_id, holding.classes
+        return own_shard(config, image_size, *own, class_names)
+    return _shards(config, holding.partitions, image_size)[holding.partition_id]
 
 
 @lru_cache(maxsize=64)
 def prepared_shard(
-    config: RunConfig, partition_id: int, clients: int, class_names: tuple[str, ...]
+    config: RunConfig, holding: Holding, class_names: tuple[str, ...]
 ) -> PreparedShard:
     """A shard on its device with its frozen features.
 
     class_names: all classes of the federation, at which an attack may aim if it is configured to.
     """
     backbone = configured_backbone(config)
-    shard = shard_of(config, partition_id, clients)
+    shard = shard_of(config, holding, class_names)
     attacked = None
     if config.attack_classes == "global":
         attacked = _setting(config, backbone.image_size).make_task(class_names)

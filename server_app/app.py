@@ -10,7 +10,7 @@ from torch import Tensor
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.settings import load_setting
-from fedmvp_core.data.shards import client_name, make_shards
+from fedmvp_core.data.shards import client_name
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import FedMVPError
@@ -26,6 +26,7 @@ from server_app.nodes import cohort_size, find_nodes
 from server_app.prometheus import metrics_endpoint
 from server_app.robust_evaluation import RobustEvaluation
 from server_app.run_folder import RunFolder
+from server_app.tested_shards import tested_shards
 
 app = ServerApp()
 
@@ -128,10 +129,10 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     setting = load_setting(config, backbone.image_size)
     class_names = setting.train.class_names
     prompting = method.build_prompting(backbone, config, class_names)
-    nodes = find_nodes(grid, config)
+    nodes = find_nodes(grid, config, class_names)
     folder.write_shards(nodes)
     cache = FeatureCache(cache_directory(config.cache_dir) / "features")
-    shards = make_shards(setting, len(nodes), config)
+    shards = tested_shards(setting, nodes, config)
     central = CentralEvaluation(backbone, setting, shards, cache)
     attacked = config.robust_attack != "none"
     robust = RobustEvaluation(backbone, config, central) if attacked else None

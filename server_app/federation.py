@@ -24,7 +24,7 @@ from fedmvp_core.prompting import FULL, Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.sources import source_folder, source_hash
 from server_app.logs import logger
-from server_app.nodes import Node, cohort_size
+from server_app.nodes import Node, cohort_size, with_returned
 from server_app.replies import (
     REPORTED,
     WITHOUT_METRICS,
@@ -83,6 +83,7 @@ class PromptFederation(Strategy):
         """One message for each client of the cohort."""
         self._started = time.monotonic()
         note(round=server_round)
+        self._take_back(grid)
         cohort = self._cohort(server_round, self.config.fraction_train, "cohort")
         return self._messages(server_round, cohort, MessageType.TRAIN)
 
@@ -144,6 +145,14 @@ class PromptFederation(Strategy):
         return None
 
     # --- the parts
+
+    def _take_back(self, grid: Grid) -> None:
+        """Clients that were started again go on; what they had been sent is gone with them."""
+        before = {node.node_id for node in self.nodes}
+        self.nodes = with_returned(grid, self.nodes, json.loads(self.class_names))
+        for node in self.nodes:
+            if node.node_id not in before:
+                self._answered.pop(node.partition_id, None)
 
     def _asked(self) -> Asked:
         """What the replies of this round must look like."""

@@ -201,8 +201,9 @@ def _images(description: ConfigRecord) -> int:
 def _too_few(found: dict[int, Node], expected: int | None, config: RunConfig) -> str:
     if expected is None:
         return f"no supernode answered within node-timeout ({config.node_timeout:g} s)"
-    missing = sorted(set(range(expected)) - set(found))
+    ids = sorted(found) if config.partition == OWN else sorted(set(range(expected)) - set(found))
+    which = "those that did have" if config.partition == OWN else "missing"
     return (
         f"{len(found)} of {expected} supernodes answered within node-timeout "
-        f"({config.node_timeout:g} s); missing partition ids: {', '.join(map(str, missing))}"
+        f"({config.node_timeout:g} s); {which} partition ids: {', '.join(map(str, ids)) or 'none'}"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from client_app import worker
+from client_app.node import Holding
 from fedmvp_core.config import RunConfig
 
 
@@ -11,8 +12,8 @@ def test_clients_of_a_process_share_backbone_and_pictures(
 ) -> None:
     config = small_run()
     assert worker.configured_backbone(config) is worker.configured_backbone(config)
-    first, second = (worker.prepared_shard(config, i, 3, ()) for i in range(2))
-    assert worker.prepared_shard(config, 0, 3, ()) is first
+    first, second = (worker.prepared_shard(config, Holding(i, 3), ()) for i in range(2))
+    assert worker.prepared_shard(config, Holding(0, 3), ()) is first
     assert second.partition_id == 1
     assert worker._shards.cache_info().misses == 1
 
@@ -21,8 +22,8 @@ def test_another_configuration_gets_shards_of_its_own(
     small_run: Callable[..., RunConfig],
 ) -> None:
     few, many = small_run(shots=1), small_run(shots=4)
-    assert len(worker.prepared_shard(few, 0, 3, ()).labels) == 1
-    assert len(worker.prepared_shard(many, 0, 3, ()).labels) == 4
+    assert len(worker.prepared_shard(few, Holding(0, 3), ()).labels) == 1
+    assert len(worker.prepared_shard(many, Holding(0, 3), ()).labels) == 4
 
 
 def test_random_weights_are_an_empty_string_in_the_configuration(

@@ -14,6 +14,8 @@ from fedmvp_core.errors import ConfigError, FedMVPError
 from server_app import nodes
 from server_app.nodes import find_nodes
 
+NAMES: tuple[str, ...] = ()  # what the federation trains on matters to nodes with own data
+
 
 class LateGrid(SerialGrid):
     """Supernodes appear after so many looks; those in `mute` never answer."""
@@ -26,15 +28,14 @@ class LateGrid(SerialGrid):
         self.looks += 1
         return [node for node in self.contexts if self.late.get(node - FIRST_NODE, 0) <= self.looks]
 
-    def send_and_receive(
-        self, messages: Iterable[Message], *, timeout: float | None = None
-    ) -> Iterable[Message]:
-        arrived = list(messages)
-        muted = [m for m in arrived if m.metadata.dst_node_id - FIRST_NODE in self.mute]
-        if muted:
-            assert timeout is not None
-            time.sleep(timeout)
-        return super().send_and_receive([m for m in arrived if m not in muted])
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        return super().pull_messages(
+            [
+                i
+                for i in message_ids
+                if self.unanswered[i].metadata.dst_node_id - FIRST_NODE not in self.mute
+            ]
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def test_nodes_are_found_and_sorted_by_partition_id(
     small_run: Callable[..., RunConfig],
 ) -> None:
     config = small_run()
-    found = find_nodes(SerialGrid(config, 3, order=lambda messages: messages[::-1]), config)
+    found = find_nodes(SerialGrid(config, 3, order=lambda messages: messages[::-1]), config, NAMES)
     assert [node.partition_id for node in found] == [0, 1, 2]
     assert [node.node_id for node in found] == [FIRST_NODE, FIRST_NODE + 1, FIRST_NODE + 2]
     assert found[1].num_examples == 4
@@ -57,7 +58,7 @@ def test_nodes_are_found_and_sorted_by_partition_id(
 def test_late_nodes_are_waited_for(small_run: Callable[..., RunConfig]) -> None:
     config = small_run()
     grid = LateGrid(config, 3, late={0: 4, 1: 2, 2: 9}, mute=set())
-    assert [node.partition_id for node in find_nodes(grid, config)] == [0, 1, 2]
+    assert [node.partition_id for node in find_nodes(grid, config, NAMES)] == [0, 1, 2]
     asked = [message.metadata.dst_node_id for message in grid.sent]
     assert sorted(asked) == sorted(grid.contexts), "each is asked once"
 
@@ -69,10 +70,12 @@ def test_missing_nodes_are_named_within_the_deadline(
     small_run: Callable[..., RunConfig], late: dict[int, int], mute: set[int]
 ) -> None:
     config = small_run(partition="iid", node_timeout=1)
-    find_nodes(SerialGrid(config, 4), config)  # the shards are made, so that the clock is fair
+    find_nodes(
+        SerialGrid(config, 4), config, NAMES
+    )  # the shards are made, so that the clock is fair
     started = time.monotonic()
     with pytest.raises(FedMVPError) as caught:
-        find_nodes(LateGrid(config, 4, late, mute), config)
+        find_nodes(LateGrid(config, 4, late, mute), config, NAMES)
     assert time.monotonic() - started < 3
     assert "2 of 4 supernodes answered within node-timeout (1 s)" in str(caught.value)
     assert str(caught.value).endswith("missing partition ids: 1, 3")
@@ -81,21 +84,21 @@ def test_missing_nodes_are_named_within_the_deadline(
 def test_no_node_at_all(small_run: Callable[..., RunConfig]) -> None:
     config = small_run(node_timeout=1)
     with pytest.raises(FedMVPError, match=r"no supernode answered within node-timeout \(1 s\)"):
-        find_nodes(SerialGrid(config, 0), config)
+        find_nodes(SerialGrid(config, 0), config, NAMES)
 
 
 def test_clients_must_be_the_number_of_supernodes(small_run: Callable[..., RunConfig]) -> None:
     config = small_run(clients=2)
     with pytest.raises(ConfigError, match="clients is 2, but there are 3 supernodes; make them"):
-        find_nodes(SerialGrid(config, 3), config)
-    assert len(find_nodes(SerialGrid(small_run(clients=3), 3), small_run(clients=3))) == 3
+        find_nodes(SerialGrid(config, 3), config, NAMES)
+    assert len(find_nodes(SerialGrid(small_run(clients=3), 3), small_run(clients=3), NAMES)) == 3
 
 
 def test_a_shard_that_cannot_be_made_stops_the_run(small_run: Callable[..., RunConfig]) -> None:
     config = small_run(data_dir="/nowhere")
     forget_worker()
     with pytest.raises(FedMVPError, match=r"client \d: data-dir '/nowhere' is not a folder"):
-        find_nodes(SerialGrid(config, 2), config)
+        find_nodes(SerialGrid(config, 2), config, NAMES)
 
 
 def test_a_failing_node_stops_the_run(small_run: Callable[..., RunConfig]) -> None:
@@ -105,7 +108,7 @@ def test_a_failing_node_stops_the_run(small_run: Callable[..., RunConfig]) -> No
         return error_reply(message, "no module named torch") if partition_id == 1 else None
 
     with pytest.raises(FedMVPError, match="a supernode fails: no module named torch"):
-        find_nodes(SerialGrid(config, 2, intercept=fail), config)
+        find_nodes(SerialGrid(config, 2, intercept=fail), config, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -121,4 +124,4 @@ def test_an_answer_of_another_kind_is_refused(
         return Message(content, reply_to=message)
 
     with pytest.raises(FedMVPError, match="a supernode"):
-        find_nodes(SerialGrid(config, 1, intercept=strange), config)
+        find_nodes(SerialGrid(config, 1, intercept=strange), config, NAMES)

@@ -72,6 +72,7 @@ class SerialGrid(Grid):
     fresh_processes: bool = False
     replies: list[Message] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
+    unanswered: dict[str, Message] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.contexts = {
@@ -103,6 +104,22 @@ class SerialGrid(Grid):
         except Exception as error:  # as Flower does
             return error_reply(message, str(error))
 
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        pushed = []
+        for message in self.order(list(messages)):
+            message_id = f"message-{len(self.sent)}"
+            message.metadata.__dict__["_message_id"] = message_id  # as Flower's grids do
+            self.sent.append(message)
+            self.unanswered[message_id] = message
+            pushed.append(message_id)
+        return pushed
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        arrived = [self.unanswered.pop(i) for i in message_ids if i in self.unanswered]
+        replies = [self._answer(message) for message in arrived]
+        self.replies += replies
+        return replies
+
     # --- the rest of Grid's face, which the apps do not use
 
     def set_run(self, run: Run) -> None:
@@ -113,12 +130,6 @@ class SerialGrid(Grid):
         raise NotImplementedError
 
     def create_message(self, *args: Any, **kwargs: Any) -> Message:
-        raise NotImplementedError
-
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        raise NotImplementedError
-
-    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         raise NotImplementedError
 
 
