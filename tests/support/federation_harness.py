@@ -106,7 +106,7 @@ class SerialGrid(Grid):
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         pushed = []
-        for message in self.order(list(messages)):
+        for message in messages:
             message_id = f"message-{len(self.sent)}"
             message.metadata.__dict__["_message_id"] = message_id  # as Flower's grids do
             self.sent.append(message)
@@ -116,7 +116,7 @@ class SerialGrid(Grid):
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         arrived = [self.unanswered.pop(i) for i in message_ids if i in self.unanswered]
-        replies = [self._answer(message) for message in arrived]
+        replies = [self._answer(message) for message in self.order(arrived)]
         self.replies += replies
         return replies
 

@@ -1,0 +1,1 @@
+"""Deployments: SuperLink and SuperNodes as processes, their certificates and keys, and checks."""
