@@ -25,8 +25,7 @@ from simulations.commands.predict import predict
 from simulations.commands.run import report, run
 from simulations.commands.shards import shards
 from simulations.commands.suite import suite
-
-BAD_USAGE, FAILED, INTERRUPTED = 2, 1, 130
+from simulations.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 
 
 class _Errors(TyperGroup):
@@ -47,7 +46,7 @@ def _shown_errors(ctx: Any) -> Iterator[None]:
         Console(stderr=True).print(
             f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
         )
-        raise typer.Exit(BAD_USAGE if isinstance(error, ConfigError) else FAILED) from None
+        raise typer.Exit(BAD_INPUT if isinstance(error, ConfigError) else FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 

@@ -86,7 +86,7 @@ def trivial_config(folder: Path, method: str, rounds: int) -> RunConfig:
     places = {"run-name": "server-memory", "output-dir": str(folder), "cache-dir": str(folder)}
     shards = {"partition": "pathological", "classes-per-client": 2, "shots": 1, "device": "cpu"}
     short = {"attack-steps": 1, "robust-attack": "none", "evaluate-every": rounds}
-    own = {"method": method, "rounds": rounds}
+    own = {"method": method, "rounds": rounds, "node-timeout": 900.0}  # of a busy machine
     return parse_config({**default_config(), **places, **shards, **short, **own})
 
 
@@ -191,14 +191,14 @@ def summarise(samples: Sequence[Sample]) -> dict[str, Any]:
 def sentence(summary: Mapping[str, Any]) -> str:
     """The summary in words."""
     first, half, last = summary["rss-mb"]
+    rss, heap = (summary[f"{what}-kb-a-round"] for what in ("rss", "heap"))
+    files, threads = (", ".join(map(str, summary[what])) for what in ("files", "threads"))
     return (
         f"{summary['method']}, {summary['clients']} clients, {summary['rounds']} rounds in "
         f"{summary['seconds']:.0f} s: server {first} MB after the first round, {half} half way, "
-        f"{last} at the end; second half {summary['rss-kb-a-round'][0]:+.2f} "
-        f"(+- {summary['rss-kb-a-round'][1]:.2f}) KB a round, of which its own heap "
-        f"{summary['heap-kb-a-round'][0]:+.2f} (+- {summary['heap-kb-a-round'][1]:.2f}); open files "
-        f"{', '.join(map(str, summary['files']))}; threads "
-        f"{', '.join(map(str, summary['threads']))}: {'flat' if summary['flat'] else 'GROWS'}"
+        f"{last} at the end; second half {rss[0]:+.2f} (+- {rss[1]:.2f}) KB a round, of which its "
+        f"own heap {heap[0]:+.2f} (+- {heap[1]:.2f}); open files {files}; threads {threads}: "
+        f"{'flat' if summary['flat'] else 'GROWS'}"
     )
 
 

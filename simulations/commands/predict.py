@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.errors import DataError
+from fedmvp_core.errors import ConfigError
 from simulations.commands.folders import find_run
 from simulations.commands.options import OUTPUT_DIR, Run
 from simulations.runner.progress import percent
@@ -36,7 +36,7 @@ def predict_command(
     """Print one table for each picture."""
     for image in images:  # a wrong path is told before the model is loaded
         if not image.is_file():
-            raise DataError(f"picture '{image}' is no file")
+            raise ConfigError(f"picture '{image}' is no file")
     from simulations.saved_run import load_saved_run, predict_pictures
 
     saved = load_saved_run(folder)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError, FedMVPError
+from server_app.prometheus import metrics_endpoint
 from simulations.commands.folders import find_run
 from simulations.commands.options import (
     OUTPUT_DIR,
@@ -21,6 +22,7 @@ from simulations.commands.options import (
     RunWords,
 )
 from simulations.commands.tables import final_table
+from simulations.exit_codes import OF_STATUS
 from simulations.runner.named_runs import (
     NamedRun,
     load_named_run,
@@ -37,7 +39,6 @@ from simulations.runner.simulate import RunOutcome, run_simulation
 logger = logging.getLogger(__name__)
 
 DEFAULT_RUN = "demo"
-EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 
 
 class RunFailedError(FedMVPError):
@@ -53,12 +54,18 @@ def run(
     clients_per_gpu: ClientsPerGpu = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and start nothing.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Run one federation in simulation, for example: fedmvp run demo rounds=5 seed=2"""
     name, overrides = split_words(words or [])
     plan = plan_run(load_named_run(name), overrides, supernodes, clients_at_once, clients_per_gpu)
-    raise typer.Exit(run_command(plan, Console(), report, show))
+    if dry_run:
+        dry_run_command(plan, Console())
+    else:
+        raise typer.Exit(run_command(plan, Console(), report, show))
 
 
 def report(
@@ -93,7 +100,8 @@ def plan_run(
     nodes = resolve_supernodes(run, overrides, config, supernodes)
     resources = choose_resources(nodes, config.device, clients_at_once, clients_per_gpu)
     _check_paths(config)
-    return Plan(config, nodes, resources)
+    with metrics_endpoint(config):  # this machine is the server's, so its port can be tried
+        return Plan(config, nodes, resources)
 
 
 def _check_paths(config: RunConfig) -> None:
@@ -139,7 +147,21 @@ def run_command(plan: Plan, console: Console, report: bool, show: bool) -> int:
         )
         if page and show:
             open_page(page)
-    return EXIT_CODES[outcome.status]
+    return OF_STATUS[outcome.status]
+
+
+def dry_run_command(plan: Plan, console: Console) -> None:
+    """Say what the run would be; raises ConfigError when it could not be."""
+    from simulations.commands.shards import print_shards
+    from simulations.dry_run import look, run_table
+
+    try:
+        with console.status("loading weights and data"):
+            found = look(plan.config, plan.supernodes)
+    except FedMVPError as error:  # whatever it is, it is so before anything began
+        raise ConfigError(str(error)) from error
+    print_shards(console, found.shards, found.setting, plan.config)
+    console.print(run_table(plan.config, found, plan.resources.clients_at_once))
 
 
 def write_page(folder: Path) -> Path:

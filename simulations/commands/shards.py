@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import RunWords
 
@@ -49,11 +50,18 @@ def shards(
     clients = clients or paper_clients(setting, config)
     held = make_shards(setting, clients, config)
     console = Console()
-    console.print(shards_table(held, f"{config.dataset}, {config.setting}, {config.partition}"))
-    console.print(_sentence(held, setting), soft_wrap=True, highlight=False)
+    print_shards(console, held, setting, config)
     if plot is not None:
         plot_shards(held, setting.train.class_names, plot)
         console.print(f"plot: {plot.absolute()}", soft_wrap=True, highlight=False)
+
+
+def print_shards(
+    console: Console, held: "list[Shard]", setting: "Setting", config: RunConfig
+) -> None:
+    """Print who holds what, and how much of the data that is."""
+    console.print(shards_table(held, f"{config.dataset}, {config.setting}, {config.partition}"))
+    console.print(_sentence(held, setting), soft_wrap=True, highlight=False)
 
 
 def _sentence(held: "list[Shard]", setting: "Setting") -> str:

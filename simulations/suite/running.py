@@ -9,8 +9,9 @@ from rich.console import Console
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError
 from server_app.checkpoints import latest_round
-from simulations.commands.run import EXIT_CODES, Plan, plan_run, run_plan
+from simulations.commands.run import Plan, plan_run, run_plan
 from simulations.commands.tables import read_json
+from simulations.exit_codes import INTERRUPTED, OF_STATUS
 from simulations.runner.project import default_config
 from simulations.runner.run_folder import read_status, run_folder
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
@@ -62,12 +63,12 @@ def run_suite(console: Console, name: str, options: Options) -> int:
             console.print(f"{run.plan.config.run_name} is done already", soft_wrap=True)
             continue
         outcome = run_plan(run.plan, console)
-        code = code or EXIT_CODES[outcome.status]
+        code = code or OF_STATUS[outcome.status]
         if outcome.error:
             said = f"{run.plan.config.run_name}: {outcome.error}"
             console.print(said, soft_wrap=True, markup=False)
         if outcome.status == "interrupted":
-            return EXIT_CODES["interrupted"]
+            return INTERRUPTED
     table = table_of(suite, [run for run in planned if is_done(run.plan.config)])
     console.print(as_markdown(table), soft_wrap=True, markup=False, highlight=False)
     if suite.source:

@@ -186,9 +186,9 @@ def test_info_names_versions_and_checks_the_embedded_data():
     ("word", "sentence"),
     [("min", "no run 'min'; did you mean mine?"), ("runs", "runs holds no run")],
 )
-def test_a_run_that_is_not_there_is_exit_1(finished_run, word, sentence):
+def test_a_run_that_is_not_there_is_exit_2(finished_run, word, sentence):
     result = fedmvp("report", word)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert sentence in result.stderr
 
 
@@ -201,5 +201,5 @@ def test_report_takes_a_name_or_a_path(finished_run, monkeypatch, word):
 
 def test_predict_refuses_a_missing_picture(finished_run):
     result = fedmvp("predict", "mine", "absent.png")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "picture 'absent.png' is no file" in result.stderr

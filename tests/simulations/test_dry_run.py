@@ -1,0 +1,129 @@
+"""`fedmvp run --dry-run`: what it tells, what it finds, and that it leaves nothing."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from simulations import cli, dry_run
+from simulations.runner.run_folder import run_folder
+
+
+@pytest.fixture
+def dry(tmp_path, monkeypatch):
+    """`fedmvp run demo --dry-run` with more words; all that it may write lies in tmp_path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def invoke(*words: str):
+        # Random weights are quicker than the embedded ones.
+        return CliRunner().invoke(cli.app, ["run", "demo", "pretrained=", *words, "--dry-run"])
+
+    return invoke
+
+
+def everything(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+def test_it_says_what_the_run_would_be_and_writes_nothing(dry, tmp_path):
+    result = dry("rounds=7", "fraction-train=0.5", "method=fedmvp", "robust-attack=none")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    for said in (
+        "6 clients hold 360 of 360 training images and 18 of 18 training classes",
+        "fedmvp, fedavg",
+        "tiny, random, 64 pixels, cpu",
+        "7, 3 of 6 clients in each",
+        "287,232 numbers, 1.1 MB",
+        "3.4 MB down at most",  # three times 4 bytes each
+        "73.7 KB up (lora phase)",
+        "no attack",
+        "split base",
+        "split new",
+        "6 clients' own classes",
+        "(new)",
+    ):
+        assert said in words, said
+    assert everything(tmp_path) == []
+
+
+def test_a_method_that_trains_nothing_has_no_rounds(dry):
+    words = " ".join(dry("method=zs-clip").output.split())
+    assert "0, 6 of 6 clients in each" in words
+    assert "0 numbers, 0 bytes" in words
+
+
+def test_a_run_that_would_be_replaced_is_told_of_and_stays(dry, tmp_path):
+    folder = tmp_path / "runs" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "status.json").write_text('{"status": "completed"}')
+    before = everything(tmp_path)
+    result = dry()
+    assert result.exit_code == 0
+    assert "holds a completed run, which would be replaced" in " ".join(result.output.split())
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["rounds=-1"], "rounds is -1; allowed: 0 or more"),
+        (["pretrained=laion9"], "laion9"),
+        (["output-dir=/dev/null/x"], "/dev/null is no folder"),
+        (["--supernodes", "24"], "24 clients, but partition 'disjoint-classes' has 18 classes"),
+        (["dataset=imagefolder", "data-dir=."], "."),
+        (["prompt-length=1000"], "prompt-length is 1000"),
+        (["metrics-host=192.0.2.1", "metrics-port=52501"], "192.0.2.1:52501 cannot be listened"),
+    ],
+)
+def test_what_the_run_would_fail_on_is_one_line_and_exit_2(dry, words, sentence):
+    result = dry(*words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert sentence in result.stderr
+
+
+def test_a_protected_run_is_bad_input(dry, tmp_path):
+    folder = tmp_path / "runs" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    result = dry("overwrite=false")
+    assert result.exit_code == 2
+    assert "holds a run and overwrite is false" in result.stderr
+
+
+def test_a_picture_that_cannot_be_read_is_found(dry, tmp_path, picture_folder):
+    copy = tmp_path / "pictures"
+    shutil.copytree(picture_folder, copy)
+    for file in copy.rglob("*.*"):
+        file.write_bytes(b"no picture")
+    result = dry("dataset=imagefolder", f"data-dir={copy}", "--supernodes", "1")
+    assert result.exit_code == 2
+    assert str(copy) in result.stderr
+
+
+def test_a_port_in_use_is_bad_input_before_a_run_begins(dry, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = CliRunner().invoke(cli.app, ["run", "demo", f"metrics-port={port}"])
+    assert result.exit_code == 2
+    assert f"127.0.0.1:{port} cannot be listened on" in result.stderr
+    assert everything(tmp_path) == []
+
+
+def test_a_folder_without_rights_is_named(tmp_path, monkeypatch):
+    """The rights are asked for, not tried: the super-user may write anywhere."""
+    from run_configs import run_config
+
+    config = run_config(output_dir=str(tmp_path / "deep" / "runs"), run_name="x")
+    monkeypatch.setattr(dry_run.os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(dry_run.ConfigError, match=f"{tmp_path} cannot be written"):
+        dry_run.check_folder(config)
+    assert not run_folder(config).exists()
