@@ -18,6 +18,7 @@ from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
 from simulations.commands.datasets import app as datasets_app
+from simulations.commands.deploy import app as deploy_app
 from simulations.commands.info import info
 from simulations.commands.listing import list_
 from simulations.commands.options import Debug
@@ -64,6 +65,7 @@ for command in (run, report, predict, attack, shards, suite, info):
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")
 app.add_typer(datasets_app, name="datasets")
+app.add_typer(deploy_app, name="deploy")
 
 
 @app.callback()

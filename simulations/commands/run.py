@@ -129,10 +129,20 @@ def run_plan(plan: Plan, console: Console) -> RunOutcome:
 
 def run_command(plan: Plan, console: Console, report: bool, show: bool) -> int:
     """Run, report, print the final table; return the exit code."""
-    outcome = run_plan(plan, console)
+    return show_outcome(run_plan(plan, console), plan.config, console, report, show)
+
+
+def show_outcome(
+    outcome: RunOutcome, config: RunConfig, console: Console, report: bool, show: bool
+) -> int:
+    """Say how a run ended, with its final table and report; return the exit code.
+
+    Raises:
+        RunFailedError: it failed.
+    """
     if outcome.status == "interrupted":
         console.print(
-            f"interrupted after {outcome.rounds_completed} of {plan.config.rounds} rounds; "
+            f"interrupted after {outcome.rounds_completed} of {config.rounds} rounds; "
             f"what was done is in {outcome.folder}",
             soft_wrap=True,
         )

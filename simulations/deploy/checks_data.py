@@ -6,46 +6,56 @@ from typing import Any
 from flwr.common.config import parse_config_args
 
 from client_app.node import read_node
-from client_app.worker import shard_of
+from client_app.worker import configured_backbone, shard_of
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.own_shard import OWN
-from fedmvp_core.data.settings import load_setting
 from fedmvp_core.devices import choose_device
-from fedmvp_core.errors import FedMVPError
+from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.registry import DATASETS, find
 from simulations.deploy.findings import FAILED, OK, Finding
+from simulations.runner.project import default_config
 from simulations.runner.resources import visible_gpus
 
 _NAMED = 6
 
 
-def check_data(node_config: str, config: RunConfig) -> list[Finding]:
+def check_data(node_config: str, run: RunConfig | None) -> list[Finding]:
     """Make the node's shard and say what it holds.
 
-    node_config: the words of `flower-supernode --node-config`. config: of the run.
+    node_config: the words of `flower-supernode --node-config`. run: the run that the node will
+    serve; without it a node's own data is looked at, but no piece of a data set.
     """
     try:
-        words = _shard_words(parse_node_config(node_config), config)
+        words = _shard_words(parse_node_config(node_config), run)
     except FedMVPError as error:
         return [Finding("data", FAILED, str(error))]
-    except ValueError as error:  # Flower's, of words that are no key=value
-        return [Finding("data", FAILED, f"node config '{node_config}': {error}")]
     return [Finding("data", OK, words)]
 
 
 def parse_node_config(text: str) -> Mapping[str, Any]:
-    """What Flower makes of `--node-config`."""
-    return parse_config_args([text])
+    """What Flower makes of `--node-config`.
+
+    Raises:
+        ConfigError: it holds no key=value, or a value that is none.
+    """
+    try:
+        return parse_config_args([text])
+    except ValueError as error:
+        raise ConfigError(f"node config is '{text}': {error}") from None
 
 
-def _shard_words(node: Mapping[str, Any], run: RunConfig) -> str:
+def _shard_words(node: Mapping[str, Any], run: RunConfig | None) -> str:
     own = "data-dir" in node and "num-partitions" not in node
-    mapping = {**run.as_mapping(), "partition": OWN} if own else run.as_mapping()
-    config, holding = read_node(node, mapping)
-    # Only the server knows what the federation trains on; here a node's own classes are allowed.
-    size = 32
-    names: tuple[str, ...] = holding.classes
-    if not names:
-        names = load_setting(config, size).train.class_names
+    mapping = default_config() if run is None else run.as_mapping()
+    config, holding = read_node(node, mapping | {"partition": OWN} if own else mapping)
+    if run is None and not own:
+        which = f"piece {holding.partition_id} of {holding.partitions}"
+        return f"{which} of the run's data set; name the run to have it looked at"
+    # Only the server knows what the federation trains on: here a node's own classes are allowed.
+    names: tuple[str, ...] = ()
+    if own:
+        size = configured_backbone(config).image_size
+        names = find(DATASETS, config.dataset)(config, size).class_names
     shard = shard_of(config, holding, names)
     counts = shard.images.class_counts()
     shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:_NAMED])
