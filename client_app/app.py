@@ -62,7 +62,8 @@ def train(message: Message, context: Context) -> Message:
     }
     if config.share_metrics:
         metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
-    facts = {wire.SCHEMA: wire.schema_hash(tensors), wire.PHASE: following}
+    schema = wire.schema_hash(tensors)
+    facts = {wire.SCHEMA: schema, wire.PHASE: following, wire.ROUND: round_number}
     content = _content(reply, metrics, facts)
     expected = {name: tensors[name] for name in prompting.phase_tensors(current)}
     exit_check.check_training(content, expected, config.share_metrics)
@@ -199,7 +200,7 @@ def _shares(context: Context, what: str) -> bool:
 
 
 def _content(
-    tensors: dict[str, Tensor], metrics: dict[str, Measured], facts: dict[str, str]
+    tensors: dict[str, Tensor], metrics: dict[str, Measured], facts: dict[str, str | int]
 ) -> RecordDict:
     return RecordDict(
         {

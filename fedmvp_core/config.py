@@ -297,6 +297,7 @@ def _check_privacy(config: RunConfig) -> None:
             f"lora-init is '{config.lora_init}' but privacy is '{config.privacy}', which would clip "
             "the draw too; allowed with it: zero"
         )
+    _check_repeats(config)
     if config.weighting == "examples" and (config.privacy == "central" or not config.share_metrics):
         wanted = "privacy is 'central'" if config.share_metrics else "share-metrics is false"
         raise ConfigError(f"weighting is 'examples' but {wanted}; allowed with it: uniform")
@@ -305,6 +306,21 @@ def _check_privacy(config: RunConfig) -> None:
             f"fraction-evaluate is {config.fraction_evaluate:g} but share-metrics is false; allowed "
             "with it: 0"
         )
+
+
+def _check_repeats(config: RunConfig) -> None:
+    """A round that clients play twice with other noise spends twice, which nobody would count."""
+    if config.privacy != "local" or config.dp_noise == "seeded":
+        return
+    for key, value, allowed in (
+        ("on-too-few", config.on_too_few, "stop"),
+        ("resume", config.resume, ""),
+    ):
+        if value != allowed:
+            raise ConfigError(
+                f"{key} is '{value}' but privacy is 'local', where a round played again spends "
+                f"again; allowed with it: '{allowed}'"
+            )
 
 
 def _check_folder(config: RunConfig) -> None:

@@ -79,6 +79,12 @@ def check_prompt_tensors(
                 f"{sender}: prompt tensor '{name}' is {tuple(value.shape)} {value.dtype}, "
                 f"expected {tuple(schema[name].shape)} {schema[name].dtype}"
             )
+    check_finite(received, sender)
+
+
+def check_finite(tensors: Mapping[str, Tensor], sender: str) -> None:
+    """Raises WireError when a tensor holds NaN or infinity."""
+    for name, value in tensors.items():
         if not torch.isfinite(value).all():
             raise WireError(f"{sender}: prompt tensor '{name}' holds NaN or infinite numbers")
 

@@ -7,7 +7,9 @@ finishes first.
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
@@ -18,23 +20,33 @@ from torch import Tensor
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.shards import client_name
-from fedmvp_core.errors import FedMVPError, WireError
+from fedmvp_core.errors import WireError
 from fedmvp_core.json_logs import note
 from fedmvp_core.prompting import FULL, Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.sources import source_folder, source_hash
+from server_app.checkpoints import Checkpoint, ServerState
 from server_app.logs import logger
 from server_app.nodes import Node, cohort_size, with_returned
 from server_app.replies import (
+    FAILED,
     REPORTED,
     WITHOUT_METRICS,
     Asked,
+    Checked,
     Reported,
     read_evaluation,
     read_updates,
 )
 from server_app.run_folder import RunFolder
-from server_app.strategies import Aggregate, Update
+from server_app.strategies import (
+    Aggregate,
+    TooFewUpdatesError,
+    Update,
+    check_cohort,
+    strategy_state,
+)
+from server_app.update_checks import Refusal
 
 
 class PromptFederation(Strategy):
@@ -54,6 +66,8 @@ class PromptFederation(Strategy):
         folder: RunFolder,
         after_round: Callable[[int, Mapping[str, Tensor]], None],
     ) -> None:
+        """Raises ConfigError when the strategy cannot work with so small a cohort."""
+        check_cohort(config, cohort_size(len(nodes), config.fraction_train))
         self.config, self.nodes, self.folder = config, list(nodes), folder
         self.prompting, self.aggregate, self.after_round = prompting, aggregate, after_round
         self.class_names = json.dumps(list(class_names), ensure_ascii=False)
@@ -63,7 +77,22 @@ class PromptFederation(Strategy):
         self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
         self._sent: dict[int, int] = {}  # partition id -> bytes, in the current round
         self.phases: dict[int, str] = {}  # partition id -> of its next training; others: full
+        self._offset = 0  # rounds that were done before the run was resumed
         self._started = 0.0
+        self._grid: Grid  # of the current round, to ask again if it is repeated
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take up the state after a round: Flower's first round is then the one that follows.
+
+        Whatever clients held is not counted on: each is sent all tensors again.
+        """
+        self._offset, self.tensors = checkpoint.round, dict(checkpoint.tensors)
+        self.phases = dict(checkpoint.state.phases)
+        strategy_state(self.aggregate).update(checkpoint.state.strategy)
+
+    def state(self) -> ServerState:
+        """What a checkpoint keeps beside the prompt tensors."""
+        return ServerState(dict(self.phases), dict(strategy_state(self.aggregate)))
 
     def summary(self) -> None:
         """Flower asks for it at the start of a run."""
@@ -81,7 +110,8 @@ class PromptFederation(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """One message for each client of the cohort."""
-        self._started = time.monotonic()
+        self._grid, self._started = grid, time.monotonic()
+        server_round += self._offset
         note(round=server_round)
         self._take_back(grid)
         cohort = self._cohort(server_round, self.config.fraction_train, "cohort")
@@ -93,23 +123,16 @@ class PromptFederation(Strategy):
         """Check the replies, average those that hold, and record what happened.
 
         Raises:
-            FedMVPError: fewer than min-clients replies are usable.
+            FedMVPError: too few replies are usable, and the round may not be repeated (any more).
         """
-        updates, metrics, refused = read_updates(replies, self._asked())
-        for reason in refused:
-            logger.warning("round %d: reply refused: %s", server_round, reason)
-        if len(updates) < self.config.min_clients:
-            raise FedMVPError(
-                f"round {server_round}: {len(updates)} of {len(self._sent)} replies are usable, "
-                f"min-clients is {self.config.min_clients}; "
-                f"{'; '.join(refused) or 'none came in time'}"
-            )
-        averaged = self.aggregate(updates, self.tensors)
+        server_round += self._offset
+        averaged, checked = self._averaged(server_round, replies)
+        updates, metrics = checked.updates, checked.reported
         self.tensors |= averaged
         self._changed_in |= dict.fromkeys(averaged, server_round)
         self._answered |= {update.partition_id: server_round for update in updates}
         self.phases |= {u.partition_id: m.next_phase for u, m in zip(updates, metrics, strict=True)}
-        totals = self._record(server_round, updates, metrics)
+        totals = self._record(server_round, updates, metrics, checked.refused)
         self.after_round(server_round, self.tensors)
         return ArrayRecord(self.tensors), MetricRecord(dict(totals))
 
@@ -121,6 +144,7 @@ class PromptFederation(Strategy):
         """Ask some clients to test the new tensors; nobody when fraction-evaluate is 0."""
         if self.config.fraction_evaluate == 0:
             return []
+        server_round += self._offset
         cohort = self._cohort(server_round, self.config.fraction_evaluate, "evaluating cohort")
         return self._messages(server_round, cohort, MessageType.EVALUATE)
 
@@ -131,6 +155,7 @@ class PromptFederation(Strategy):
 
         That is the pooled accuracy; a pooled mAP cannot be made of the clients' own.
         """
+        server_round += self._offset
         metric, total, images = "", 0.0, 0
         for reply in replies:
             try:
@@ -144,6 +169,13 @@ class PromptFederation(Strategy):
             return MetricRecord({f"validation-{metric}": total / images})
         return None
 
+    def evaluate_again(self, grid: Grid) -> None:
+        """Ask for the evaluation after the last round, which an end of the process had cost."""
+        messages = self.configure_evaluate(0, ArrayRecord(), ConfigRecord(), grid)
+        self.aggregate_evaluate(
+            0, grid.send_and_receive(messages, timeout=self.config.round_timeout)
+        )
+
     # --- the parts
 
     def _take_back(self, grid: Grid) -> None:
@@ -154,11 +186,66 @@ class PromptFederation(Strategy):
             if node.node_id not in before:
                 self._answered.pop(node.partition_id, None)
 
-    def _asked(self) -> Asked:
+    def _averaged(
+        self, round: int, replies: Iterable[Message]
+    ) -> tuple[dict[str, Tensor], Checked]:
+        """The tensors that change, and the replies that count; all that were refused for it.
+
+        A repeated round asks a cohort that is drawn anew, and counts nothing of the one before.
+        """
+        refused: list[Refusal] = []
+        retries = self.config.round_retries if self.config.on_too_few == "repeat" else 0
+        for attempt in range(retries + 1):
+            if attempt:
+                cohort = self._cohort(round, self.config.fraction_train, f"cohort again {attempt}")
+                messages = self._messages(round, cohort, MessageType.TRAIN)
+                replies = self._grid.send_and_receive(messages, timeout=self.config.round_timeout)
+            checked = read_updates(replies, self._asked(round))
+            refused += checked.refused
+            self._tell(round, checked.refused)
+            try:
+                self._require_enough(round, checked)
+                averaged = self.aggregate(checked.updates, self.tensors)
+                return averaged, replace(checked, refused=refused)
+            except TooFewUpdatesError as error:
+                if attempt == retries:
+                    raise
+                logger.warning("%s; the round is repeated (%d of %d)", error, attempt + 1, retries)
+                self.folder.event("repeat", round=round, reason=str(error))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _tell(self, round: int, refused: Iterable[Refusal]) -> None:
+        """Log refused replies, and write them to the run's progress."""
+        for refusal in refused:
+            logger.warning("round %d: reply refused: %s", round, refusal.reason)
+            self.folder.event("refused", round=round, kind=refusal.kind, reason=refusal.reason)
+
+    def _require_enough(self, round: int, checked: Checked) -> None:
+        usable = len(checked.updates)
+        if usable < self.config.min_clients:
+            reasons = "; ".join(refusal.reason for refusal in checked.refused)
+            raise TooFewUpdatesError(
+                f"round {round}: {usable} of {len(self._sent)} replies are usable, min-clients is "
+                f"{self.config.min_clients}; {reasons or 'none came in time'}"
+            )
+
+    def _asked(self, round: int) -> Asked:
         """What the replies of this round must look like."""
         nodes = {n.partition_id: n.node_id for n in self.nodes if n.partition_id in self._sent}
         reported = REPORTED if self.config.share_metrics else WITHOUT_METRICS
-        return Asked(nodes, self._schema, self.prompting.phase_tensors, reported)
+        most = {n.partition_id: self.config.max_examples or n.num_examples for n in self.nodes}
+        return Asked(
+            round=round,
+            nodes=nodes,
+            tensors=self.tensors,
+            phases=self.phases,
+            phase_tensors=self.prompting.phase_tensors,
+            metrics=reported,
+            most_images={partition_id: images for partition_id, images in most.items() if images},
+            # With central privacy each update is clipped instead: whether one counts may not depend
+            # on the others', or adding a client would change more than its own part of the sum.
+            longest=0.0 if self.config.privacy == "central" else self.config.max_update_norm,
+        )
 
     def _cohort(self, round: int, fraction: float, purpose: str) -> list[Node]:
         """A share of the clients, at least one, drawn by seed and round."""
@@ -195,7 +282,11 @@ class PromptFederation(Strategy):
         return messages
 
     def _record(
-        self, round: int, updates: Sequence[Update], metrics: Sequence[Reported]
+        self,
+        round: int,
+        updates: Sequence[Update],
+        metrics: Sequence[Reported],
+        refused: Sequence[Refusal],
     ) -> dict[str, float]:
         """Rows for every client that answered, totals of the round, one line of progress."""
         for update, reported in zip(updates, metrics, strict=True):
@@ -214,10 +305,12 @@ class PromptFederation(Strategy):
             "seconds": time.monotonic() - self._started,
             "clients": len(updates),
             "failed-clients": len(self._sent) - len(updates),
+            "refused-replies": sum(refusal.kind != FAILED for refusal in refused),
             "bytes-up": sum(wire.num_bytes(update.tensors) for update in updates),
             "bytes-down": sum(self._sent.values()),
         }
-        for metric, value in totals.items():
+        kinds = Counter(f"refused-{refusal.kind}" for refusal in refused)
+        for metric, value in (totals | kinds).items():
             self.folder.record(round, "train", metric, value)
         self.folder.write_metrics()
         shown = {key: value for key, value in totals.items() if key != "failed-clients"}

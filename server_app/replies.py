@@ -5,7 +5,7 @@ or numbers that are not finite, claims more images than its client has, or moves
 further than others do is refused with one sentence; the others of the round still count.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,8 +50,8 @@ class Asked:
     """Who was asked (partition id -> node id), for what, and what an answer may hold.
 
     tensors: all prompt tensors as they were sent. phases: of the clients that are not asked for all
-    of them, by partition id. most_images: what a client may claim to have trained on, likewise;
-    absent: anything. longest: max-update-norm.
+    of them, by partition id. metrics: what a reply has to report. most_images: what a client may
+    claim to have trained on, by partition id; absent: anything. longest: max-update-norm.
     """
 
     round: int
@@ -59,6 +59,7 @@ class Asked:
     tensors: Mapping[str, Tensor]
     phases: Mapping[int, str]
     phase_tensors: Callable[[str], tuple[str, ...]]
+    metrics: Sequence[str]
     most_images: Mapping[int, int]
     longest: float
 
@@ -125,8 +126,9 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
     with _refusing("stale"):
         _check_round(facts, asked.round, sender)
     with _refusing("metrics"):
-        reported = _reported(metrics, facts, sender)
-        num_examples = wire.integer(metrics, wire.NUM_EXAMPLES, sender)
+        counted = wire.NUM_EXAMPLES in asked.metrics
+        num_examples = wire.integer(metrics, wire.NUM_EXAMPLES, sender) if counted else 1
+        reported = _reported(metrics, facts, asked.metrics, sender)
     with _refusing("examples"):
         _check_examples(num_examples, asked.most_images.get(partition_id), sender)
     with _refusing("tensors"):
@@ -176,8 +178,10 @@ def _check_examples(claimed: int, most: int | None, sender: str) -> None:
         raise WireError(f"{sender} claims {claimed} training images; allowed: up to {most}")
 
 
-def _reported(metrics: MetricRecord, facts: ConfigRecord, sender: str) -> Reported:
-    missing = set(REPORTED) - set(metrics)
+def _reported(
+    metrics: MetricRecord, facts: ConfigRecord, wanted: Sequence[str], sender: str
+) -> Reported:
+    missing = set(wanted) - set(metrics)
     if missing:
         raise WireError(f"{sender}: the reply lacks the metrics {', '.join(sorted(missing))}")
     steps = {
@@ -186,7 +190,7 @@ def _reported(metrics: MetricRecord, facts: ConfigRecord, sender: str) -> Report
         if key.startswith(wire.STEP_PREFIX)
     }
     following = wire.word(facts, wire.PHASE, (FULL, LORA), sender)
-    return Reported(following, {k: wire.number(metrics, k, sender) for k in REPORTED}, steps)
+    return Reported(following, {k: wire.number(metrics, k, sender) for k in wanted}, steps)
 
 
 def _phase(metrics: MetricRecord, partition_id: int, asked: Asked) -> str:
@@ -197,9 +201,7 @@ def _phase(metrics: MetricRecord, partition_id: int, asked: Asked) -> str:
     return phase
 
 
-def _tensors(
-    prompts: ArrayRecord, sent: Mapping[str, Tensor], sender: str
-) -> dict[str, Tensor]:
+def _tensors(prompts: ArrayRecord, sent: Mapping[str, Tensor], sender: str) -> dict[str, Tensor]:
     """The tensors of a record; none is decoded that says to be larger than any that was sent.
 
     Raises:

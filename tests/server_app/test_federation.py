@@ -4,7 +4,7 @@ import logging
 import math
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
-from fedmvp_core.errors import FedMVPError
+from fedmvp_core.errors import ConfigError, FedMVPError
 from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
 from fedmvp_core.sources import source_folder, source_hash
@@ -76,6 +76,14 @@ def partition_of(message: Message) -> int:
     return message.metadata.dst_node_id - FIRST_NODE
 
 
+def round_of(message: Message) -> int:
+    return wire.integer(message.content.config_records[wire.CONFIG], wire.ROUND, "the server")
+
+
+def phase_of(message: Message) -> str:
+    return str(message.content.config_records[wire.CONFIG][wire.PHASE])
+
+
 def answer(
     message: Message,
     value: float = 1.0,
@@ -83,6 +91,8 @@ def answer(
     tensors: dict[str, Tensor] | None = None,
     metrics: dict[str, Any] | None = None,
     schema: str | None = None,
+    next_phase: str | None = None,
+    round: int | None = None,
 ) -> Message:
     """A client's reply: every tensor of the phase filled with `value`."""
     module = PromptFormer(8, 6, heads=2, lora_rank=2)
@@ -103,7 +113,11 @@ def answer(
             wire.PROMPTS: ArrayRecord(filled if tensors is None else tensors),
             wire.METRICS: MetricRecord({k: v for k, v in reported.items() if v is not None}),
             wire.CONFIG: ConfigRecord(
-                {wire.SCHEMA: schema or wire.schema_hash(own), wire.PHASE: phase}
+                {
+                    wire.SCHEMA: schema or wire.schema_hash(own),
+                    wire.PHASE: next_phase or phase,
+                    wire.ROUND: round_of(message) if round is None else round,
+                }
             ),
         }
     )
@@ -155,7 +169,8 @@ def test_a_client_whose_reply_failed_is_sent_everything_again(
 def test_in_the_lora_phase_only_lora_travels(make: Callable[..., PromptFederation]) -> None:
     federation = make()
     lora = set(federation.prompting.phase_tensors(LORA))
-    federation.aggregate_train(1, [answer(message) for message in asked(federation, 1)])
+    messages = asked(federation, 1)
+    federation.aggregate_train(1, [answer(message, next_phase=LORA) for message in messages])
     federation.aggregate_train(
         2, [answer(message, 2.0, phase=LORA) for message in asked(federation, 2)]
     )
@@ -169,7 +184,8 @@ def test_a_client_that_sat_rounds_out_is_sent_all_that_changed_since(
     make: Callable[..., PromptFederation],
 ) -> None:
     federation = make()
-    federation.aggregate_train(1, [answer(message) for message in asked(federation, 1)])
+    messages = asked(federation, 1)
+    federation.aggregate_train(1, [answer(message, next_phase=LORA) for message in messages])
     for round_number in (2, 3):
         messages = asked(federation, round_number)
         federation.aggregate_train(
@@ -198,8 +214,8 @@ def test_what_is_sent_is_what_the_client_lacks(make: Callable[..., PromptFederat
             for name, value in federation.tensors.items():
                 assert torch.equal(merged[name], value), (round_number, client, name)
             held[client] = round_number, merged
-            phase = draw.choice((FULL, LORA))
-            fine = answer(message, draw.random(), phase)
+            following = draw.choice((FULL, LORA))
+            fine = answer(message, draw.random(), phase_of(message), next_phase=following)
             replies.append(fine if draw.random() < 0.7 else error_reply(message, "no"))
         if any(not reply.has_error() for reply in replies):
             federation.aggregate_train(round_number, replies)
@@ -249,8 +265,22 @@ BAD_REPLIES: dict[str, tuple[Callable[[Message], Message], str]] = {
         "client 1: the message holds unexpected ctx",
     ),
     "other phase's tensors": (
-        lambda m: answer(m, tensors=full_tensors(1), metrics={wire.LORA_PHASE: 1}),
-        "client 1: the message lacks lora.*holds unexpected",
+        lambda m: answer(m, phase=LORA, metrics={wire.LORA_PHASE: 0}),
+        "client 1: the message lacks .* and holds unexpected lora",
+    ),
+    "another phase": (
+        lambda m: answer(m, phase=LORA),
+        "client 1 trained in another phase than 'full'",
+    ),
+    "an earlier round": (lambda m: answer(m, round=0), "client 1 answers round 0; expected 1"),
+    "a round to come": (lambda m: answer(m, round=7), "client 1 answers round 7; expected 1"),
+    "more examples than it has": (
+        lambda m: answer(m, metrics={wire.NUM_EXAMPLES: 21}),
+        "client 1 claims 21 training images; allowed: up to 20",
+    ),
+    "a long update": (
+        lambda m: answer(m, -300.0),
+        r"client 1: its update has norm .*, the median is .*; allowed: 5 times that",
     ),
     "wrong shape": (
         lambda m: answer(m, tensors=full_tensors(1) | {"key.bias": torch.ones(9)}),
@@ -352,6 +382,71 @@ def test_too_few_usable_replies_stop_the_run_with_all_reasons(
     assert all(torch.equal(value, before[n]) for n, value in federation.tensors.items())
 
 
+class AnsweringGrid(SerialGrid):
+    """Answers every cohort after the first; `values` of its clients, None: no answer."""
+
+    def __init__(self, values: Sequence[float | None]) -> None:
+        self.values, self.sent = values, []
+
+    def send_and_receive(
+        self, messages: Iterable[Message], *, timeout: float | None = None
+    ) -> Iterable[Message]:
+        self.sent = list(messages)
+        pairs = zip(self.sent, self.values, strict=False)
+        return [answer(message, value) for message, value in pairs if value is not None]
+
+
+def test_a_round_with_too_few_replies_is_repeated_with_a_cohort_drawn_anew(
+    make: Callable[..., PromptFederation],
+) -> None:
+    federation = make(
+        clients=40, fraction_train=0.2, min_clients=3, on_too_few="repeat", round_retries=2
+    )
+    grid = AnsweringGrid([2.0, 4.0, 6.0])
+    first = list(federation.configure_train(1, ArrayRecord(), ConfigRecord(), grid))
+    federation.aggregate_train(1, [answer(first[0], 100.0), answer(first[1], math.nan)])
+    assert {partition_of(m) for m in grid.sent} != {partition_of(m) for m in first}
+    assert [round_of(message) for message in grid.sent] == [1] * 8
+    assert all(set(sent(message)) == set(federation.tensors) for message in grid.sent)
+    # Nothing of the first attempt counts, but what was refused in it is told.
+    assert float(federation.tensors["query.bias"][0]) == pytest.approx(4.0)
+    rows = (federation.folder.path / "metrics.csv").read_text().splitlines()
+    assert {"1,train,clients,3.0", "1,train,failed-clients,5.0"} <= set(rows)
+    assert {"1,train,refused-replies,1.0", "1,train,refused-not-finite,1.0"} <= set(rows)
+    events = (federation.folder.path / "progress.jsonl").read_text()
+    assert '"event": "repeat"' in events
+    assert "2 of 8" not in events
+    assert "1 of 8 replies are usable, min-clients is 3" in events
+
+
+def test_a_round_is_repeated_only_so_often(make: Callable[..., PromptFederation]) -> None:
+    federation = make(min_clients=3, on_too_few="repeat", round_retries=2)
+    grid = AnsweringGrid([1.0, 1.0, None, None])
+    first = list(federation.configure_train(1, ArrayRecord(), ConfigRecord(), grid))
+    with pytest.raises(FedMVPError, match="2 of 4 replies are usable"):
+        federation.aggregate_train(1, [answer(first[0])])
+    events = (federation.folder.path / "progress.jsonl").read_text()
+    assert events.count('"event": "repeat"') == 2
+
+
+def test_a_strategy_that_needs_more_clients_is_refused_before_the_first_round(
+    make: Callable[..., PromptFederation],
+) -> None:
+    with pytest.raises(ConfigError, match=r"'bulyan', which needs 11 clients .* a round has 10"):
+        make(clients=10, strategy="bulyan")
+    make(clients=11, strategy="bulyan")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_no_number_that_is_none_is_averaged_without_the_other_checks(
+    make: Callable[..., PromptFederation], value: float
+) -> None:
+    federation = make(max_update_norm=0.0)
+    messages = asked(federation, 1)
+    federation.aggregate_train(1, [answer(messages[0], 2.0), answer(messages[1], value)])
+    assert float(federation.tensors["query.bias"][0]) == 2.0
+
+
 def test_no_reply_at_all_says_so(make: Callable[..., PromptFederation]) -> None:
     federation = make()
     asked(federation, 1)
@@ -363,6 +458,7 @@ def test_a_client_in_another_phase_is_averaged_over_those_in_it(
     make: Callable[..., PromptFederation],
 ) -> None:
     federation = make()
+    federation.phases[2] = LORA
     messages = asked(federation, 1)
     federation.aggregate_train(
         1, [answer(messages[0], 1.0), answer(messages[1], 3.0), answer(messages[2], 7.0, LORA)]

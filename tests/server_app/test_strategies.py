@@ -1,12 +1,20 @@
 """Strategies turn updates into the tensors that change."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
 import torch
+from federation_harness import set_identity
+from torch import Tensor
 
 from fedmvp_core.config import RunConfig
-from server_app.strategies import Update, fedavg
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.registry import STRATEGIES, find
+from server_app.strategies import TooFewUpdatesError, Update, check_cohort, fedavg
+from server_app.strategies.rules import FEWEST, malicious_clients
+
+ROBUST = ("fedmedian", "fedtrimmedavg", "krum", "multikrum", "bulyan")
 
 
 @pytest.mark.parametrize(("weighting", "expected"), [("uniform", 2.0), ("examples", 2.5)])
@@ -18,3 +26,166 @@ def test_fedavg(default_config: Callable[..., RunConfig], weighting: str, expect
     ]
     averaged = aggregate(updates, {"a": torch.zeros(1), "b": torch.zeros(1)})
     assert {name: value.item() for name, value in averaged.items()} == {"a": expected}
+
+
+# --- robust ones, each against a slow one of plain numbers
+
+
+def median(values: list[float]) -> float:
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def krum_order(rows: list[list[float]], liars: int) -> list[int]:
+    """Positions by the sum of squared distances to the n - f - 2 nearest others."""
+
+    def score(at: int) -> float:
+        distances = sorted(
+            sum((a - b) ** 2 for a, b in zip(rows[at], row, strict=True))
+            for other, row in enumerate(rows)
+            if other != at
+        )
+        return sum(distances[: len(rows) - liars - 2])
+
+    return sorted(range(len(rows)), key=score)
+
+
+def mean_rows(rows: list[list[float]], weights: list[float]) -> list[float]:
+    return [
+        sum(w * v for w, v in zip(weights, column, strict=True)) / sum(weights)
+        for column in zip(*rows, strict=True)
+    ]
+
+
+def slow(name: str, rows: list[list[float]], weights: list[float], liars: int) -> list[float]:
+    columns, n = [list(column) for column in zip(*rows, strict=True)], len(rows)
+    if name == "fedmedian":
+        return [median(column) for column in columns]
+    if name == "fedtrimmedavg":
+        kept = [sorted(column)[liars : n - liars] for column in columns]
+        return [sum(values) / len(values) for values in kept]
+    order = krum_order(rows, liars)
+    if name == "bulyan":
+        chosen, result = [rows[at] for at in order[: n - 2 * liars]], []
+        for column in zip(*chosen, strict=True):
+            middle = median(list(column))
+            nearest = sorted(column, key=lambda value: abs(value - middle))[: n - 4 * liars]
+            result.append(sum(nearest) / len(nearest))
+        return result
+    best = order[: 1 if name == "krum" else n - liars]
+    return mean_rows([rows[at] for at in best], [weights[at] for at in best])
+
+
+def updates_of(rows: Tensor, examples: list[int]) -> list[Update]:
+    """Rows of seven numbers as a matrix, a vector and a number without a dimension."""
+    return [
+        Update(i, {"a": row[:4].reshape(2, 2), "b": row[4:6], "c": row[6]}, images)
+        for i, (row, images) in enumerate(zip(rows, examples, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+@pytest.mark.parametrize(("clients", "share"), [(7, 0.2), (11, 0.2), (15, 0.2), (8, 0.0)])
+@pytest.mark.parametrize("weighting", ["uniform", "examples"])
+@pytest.mark.parametrize("name", ROBUST)
+def test_robust_strategies_against_slow_ones(
+    default_config: Callable[..., RunConfig],
+    name: str,
+    weighting: str,
+    clients: int,
+    share: float,
+    offset: float,
+) -> None:
+    """offset: prompt tensors that are large beside the updates, which lie a hundredth around."""
+    set_identity()
+    config = default_config(strategy=name, weighting=weighting, malicious_share=share)
+    draw = torch.Generator().manual_seed(clients)
+    center = offset + torch.randn(7, generator=draw)
+    rows = center + torch.randn(clients, 7, generator=draw) / 100
+    rows[1] += 5.0
+    examples = list(range(3, 3 + clients))
+    sent = {"a": center[:4].reshape(2, 2), "b": center[4:6], "c": center[6]}
+    found = find(STRATEGIES, name)(config)(updates_of(rows, examples), sent)
+    weights = [1.0] * clients if weighting == "uniform" else [float(e) for e in examples]
+    expected = slow(name, rows.double().tolist(), weights, malicious_clients(config, clients))
+    flat = torch.cat([found[key].flatten() for key in "abc"])
+    torch.testing.assert_close(flat, torch.tensor(expected), rtol=1e-6, atol=1e-5)
+    assert {key: (v.shape, v.dtype) for key, v in found.items()} == {
+        key: (v.shape, v.dtype) for key, v in sent.items()
+    }
+
+
+@pytest.mark.parametrize("name", ROBUST)
+def test_liars_up_to_the_share_cannot_carry_the_result_away(
+    default_config: Callable[..., RunConfig], name: str
+) -> None:
+    """Whichever three of fifteen lie, all alike or each otherwise, it stays among the honest."""
+    set_identity()
+    aggregate = find(STRATEGIES, name)(default_config(strategy=name))
+    draw = torch.Generator().manual_seed(0)
+    honest = torch.randn(15, 7, generator=draw)
+    sent = {"a": torch.zeros(2, 2), "b": torch.zeros(2), "c": torch.zeros(())}
+    for liars in itertools.islice(itertools.combinations(range(15), 3), 0, None, 45):
+        for lies in (torch.full((3, 7), 1e30), -1e4 * torch.rand(3, 7, generator=draw)):
+            rows = honest.clone()
+            rows[list(liars)] = lies
+            found = aggregate(updates_of(rows, [1] * 15), sent)
+            flat = torch.cat([found[key].flatten() for key in "abc"])
+            rest = torch.stack([row for i, row in enumerate(honest) if i not in liars])
+            assert (flat >= rest.min(dim=0).values).all()
+            assert (flat <= rest.max(dim=0).values).all()
+
+
+@pytest.mark.parametrize("name", ROBUST)
+def test_phases_are_aggregated_apart_and_small_ones_not_at_all(
+    default_config: Callable[..., RunConfig], name: str
+) -> None:
+    """Three of fifteen say that they alone are in another phase; their tensors stay as sent."""
+    set_identity()
+    aggregate = find(STRATEGIES, name)(default_config(strategy=name))
+    one = {"shared": torch.ones(2), "full": torch.ones(3)}
+    other = {"shared": torch.full((2,), 9.0), "lora": torch.full((4,), 9.0)}
+    sent = {"shared": torch.zeros(2), "full": torch.zeros(3), "lora": torch.zeros(4)}
+    updates = [Update(i, other if i < 3 else one, 5) for i in range(15)]
+    found = aggregate(updates, sent)
+    expected = {"shared"} if name == "bulyan" else {"shared", "full"}  # 12 of the 15 it needs
+    assert set(found) == expected
+    assert all(torch.equal(value, one[key]) for key, value in found.items())
+
+
+@pytest.mark.parametrize("name", ROBUST)
+def test_fewer_updates_than_the_rule_needs(
+    default_config: Callable[..., RunConfig], name: str
+) -> None:
+    set_identity()
+    config = default_config(strategy=name, malicious_share=0.45)
+    assert malicious_clients(config, 10) == 4
+    needed = FEWEST[name](4)
+    updates = [Update(i, {"a": torch.ones(1)}, 5) for i in range(10)]
+    if needed > 10:
+        with pytest.raises(ConfigError, match=f"'{name}', which needs {needed} clients"):
+            check_cohort(config, 10)
+        with pytest.raises(TooFewUpdatesError, match=f"needs {needed} updates to withstand 4"):
+            find(STRATEGIES, name)(config)(updates, {"a": torch.zeros(1)})
+    else:
+        check_cohort(config, 10)
+        assert find(STRATEGIES, name)(config)(updates, {"a": torch.zeros(1)})
+
+
+def test_multikrum_of_some_clients(default_config: Callable[..., RunConfig]) -> None:
+    set_identity()
+    config = default_config(strategy="multikrum", selected_clients=2)
+    updates = [Update(i, {"a": torch.tensor([v])}, 1) for i, v in enumerate([0, 1, 1.2, 1.5, 3.0])]
+    found = find(STRATEGIES, "multikrum")(config)(updates, {"a": torch.zeros(1)})
+    assert float(found["a"]) == pytest.approx((1 + 1.2) / 2)
+
+
+@pytest.mark.parametrize(("share", "clients", "liars"), [(0.2, 15, 3), (0.29, 100, 29), (0, 9, 0)])
+def test_the_share_is_rounded_down(
+    default_config: Callable[..., RunConfig], share: float, clients: int, liars: int
+) -> None:
+    assert malicious_clients(default_config(malicious_share=float(share)), clients) == liars
+
+
+def test_fedavg_needs_no_number_of_clients(default_config: Callable[..., RunConfig]) -> None:
+    check_cohort(default_config(), 1)

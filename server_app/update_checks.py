@@ -1,0 +1,60 @@
+"""Checks of a round's updates against each other, when each is sound by itself."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from server_app.strategies import Update
+
+# With fewer updates a median says nothing about who is the odd one out.
+FEWEST_FOR_MEDIAN = 3
+# A cohort that hardly moves has a median near 0, of which any other update is many times the size.
+SMALLEST_NORM = 1e-6
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a reply does not count: a kind, which is counted, and a sentence, which is logged."""
+
+    kind: str
+    reason: str
+
+
+def update_norm(update: Update, current: Mapping[str, Tensor]) -> float:
+    """L2 norm of what a client changed, over all the tensors that it sent together."""
+    squares = [
+        (value.double() - current[name].double()).square().sum()
+        for name, value in update.tensors.items()
+    ]
+    return float(sum(map(float, squares))) ** 0.5
+
+
+def too_long(
+    updates: Sequence[Update], current: Mapping[str, Tensor], times: float
+) -> dict[int, Refusal]:
+    """Partition ids of the updates whose norm is above `times` the median; times 0: none.
+
+    Norms are compared among the updates of the same tensors, for phases differ in their lengths;
+    where these are fewer than three, with the whole round's. Lies that are no longer than honest
+    updates pass: the robust strategies are for them.
+    """
+    if times == 0 or len(updates) < FEWEST_FOR_MEDIAN:
+        return {}
+    norms = {u.partition_id: update_norm(u, current) for u in updates}
+    by_tensors: dict[frozenset[str], list[float]] = {}
+    for update in updates:
+        by_tensors.setdefault(frozenset(update.tensors), []).append(norms[update.partition_id])
+    refused = {}
+    for update in updates:
+        peers = by_tensors[frozenset(update.tensors)]
+        compared = peers if len(peers) >= FEWEST_FOR_MEDIAN else list(norms.values())
+        median, norm = statistics.median(compared), norms[update.partition_id]
+        if norm > max(times * median, SMALLEST_NORM):
+            refused[update.partition_id] = Refusal(
+                "norm",
+                f"client {update.partition_id}: its update has norm {norm:.4g}, the median is "
+                f"{median:.4g}; allowed: {times:g} times that (max-update-norm)",
+            )
+    return refused
