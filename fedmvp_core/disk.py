@@ -1,12 +1,16 @@
 """Files that are either whole or absent, and where the cache lives."""
 
+import errno
 import logging
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def cache_directory(configured: str) -> Path:
@@ -17,8 +21,10 @@ def cache_directory(configured: str) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "fedmvp"
 
 
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+def replace_file(path: Path, write: Callable[[Path], None], durable: bool = False) -> None:
     """Write to a temporary name beside `path`, then rename: nobody ever sees half a file.
+
+    durable: it is on the disk when this returns, so that it outlives a loss of power too.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; nothing is left behind.
@@ -28,9 +34,29 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     temporary.touch(exist_ok=False)  # with the rights of any new file: tempfile's are private
     try:
         write(temporary)
+        if durable:
+            _to_disk(temporary)
         temporary.replace(path)
+        if durable:
+            _to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what the system holds of a file, or the names in a folder, is written."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of a replace_file whose process was killed."""
+    for path in folder.glob(".*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -44,6 +70,24 @@ def replace_text(path: Path, text: str) -> None:
 
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add UTF-8 text to the end of a file in a single write, without looking at what is there.
+
+    Readers see all of it or nothing; only a process that is killed, or a disk that is full, in the
+    midst of the write leaves a part.
+
+    Raises:
+        OSError: the file cannot be written, or not all of the text.
+    """
+    data = text.encode()
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        if os.write(handle, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    finally:
+        os.close(handle)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> bool:

@@ -20,6 +20,10 @@ class CheckpointError(FedMVPError):
     """Weights or prompt tensors on disk are missing, damaged, or of another schema."""
 
 
+class StorageError(FedMVPError):
+    """A disk is full."""
+
+
 class WireError(FedMVPError):
     """A message between server and client does not hold what both agreed on."""
 

@@ -2,25 +2,31 @@
 
 import csv
 import json
-import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.disk import replace_file, replace_text
+from fedmvp_core.disk import remove_leftovers, replace_file, replace_text
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.sources import source_folder, source_hash
-from server_app.checkpoints import save_checkpoint
+from server_app.checkpoints import Checkpoint, ServerState, read_checkpoint, save_checkpoint
+from server_app.environment import environment
 from server_app.nodes import Node
+from server_app.resuming import (
+    Row,
+    check_shards,
+    cut_steps,
+    end_half_line,
+    metric_rows,
+    round_to_resume,
+)
 
 LEFT_BEHIND = (
+    "config.json",  # first: without it nothing is taken for a run
     "classes.csv",
     "environment.json",
     "metrics.csv",
@@ -29,62 +35,85 @@ LEFT_BEHIND = (
     "shards.json",
     "steps.csv",
 )
-VERSIONED = ("fedmvp", "torch", "open_clip_torch", "flwr", "ray", "numpy")
 
 
 class RunFolder:
     """Writes the files of one run; every file is whole at any moment.
 
+    resumed_after: the round after which a run goes on, or None.
+
     Raises:
-        ConfigError: the folder cannot be written, or holds a run that may not be overwritten.
+        ConfigError: the folder cannot be written, holds a run that may not be overwritten, or, to
+            be resumed, one of another configuration.
+        CheckpointError: the run to be resumed is damaged.
     """
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.path = Path(config.output_dir).expanduser().resolve() / config.run_name
-        self._rows: list[tuple[int, str, str, float]] = []
-        self._started, self._rounds_completed = time.time(), 0
+        self._rows: list[Row] = []
+        self._started, self.rounds_completed = time.time(), 0
         self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # told of every event
-        if not config.overwrite and (self.path / "config.json").exists():
+        replaced = config.resume != "latest" and (self.path / "config.json").exists()
+        if replaced and not config.overwrite:
             raise ConfigError(
                 f"'{self.path}' holds a run already; choose another run-name, or overwrite"
             )
+        self.resumed_after = round_to_resume(self.path, config)
         try:
-            self._clear()
-            self._write_json("config.json", config.as_mapping())
+            if self.resumed_after is None:
+                self._clear()
+                self._write_json("config.json", config.as_mapping())
+            else:
+                self._take_up(self.resumed_after)
             self.write_status("running")
         except OSError as error:
             raise ConfigError(f"run folder '{self.path}' cannot be written: {error}") from error
+
+    def _take_up(self, last: int) -> None:
+        """Cut to its last checkpoint what a process that was ended in a round left."""
+        self._rows, self.rounds_completed = metric_rows(self.path / "metrics.csv", last), last
+        cut_steps(self.path / "steps.csv", last)
+        end_half_line(self.path / "progress.jsonl")
+        for folder in (self.path, self.path / "checkpoints"):
+            remove_leftovers(folder)
+
+    def holds(self, round: int, metric: str) -> bool:
+        """Whether a metric was recorded in a round, by an earlier process too."""
+        return any(row[0] == round and row[2] == metric for row in self._rows)
+
+    def start(self, schema: Mapping[str, Tensor]) -> Checkpoint | None:
+        """The state from which a run goes on, or None.
+
+        schema: prompt tensors as the configuration makes them.
+
+        Raises:
+            CheckpointError: the checkpoint's are others.
+        """
+        if self.resumed_after is None:
+            return None
+        return read_checkpoint(self.path / "checkpoints", self.resumed_after, schema)
 
     def _clear(self) -> None:
         """Remove what an earlier run of this name left, and nothing else."""
         (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         stale = list((self.path / "checkpoints").glob("round-*"))
-        for path in [*stale, *(self.path / name for name in LEFT_BEHIND)]:
+        for path in [*(self.path / name for name in LEFT_BEHIND), *stale]:
             path.unlink(missing_ok=True)
+        for folder in (self.path, self.path / "checkpoints"):
+            remove_leftovers(folder)
         shutil.rmtree(self.path / "attacks", ignore_errors=True)
 
     def write_environment(self, device: str) -> None:
         """Versions, platform and the hash of the running sources."""
-        versions = {
-            name.replace("open_clip_torch", "open-clip"): version(name) for name in VERSIONED
-        }
-        ended = time.time()
-        environment = {
-            **versions,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "device": device,
-            "source-hash": source_hash(),
-            "source-folder": str(source_folder()),
-            "started": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
-            "ended": datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds"),
-            "seconds": round(ended - self._started, 1),
-        }
-        self._write_json("environment.json", environment)
+        self._write_json("environment.json", environment(device, self._started, self.resumed_after))
 
     def write_shards(self, nodes: Sequence[Node]) -> None:
-        """Who holds what."""
+        """Who holds what.
+
+        Raises:
+            ConfigError: when the run began, they held something else.
+        """
         shards = [
             {
                 "partition-id": node.partition_id,
@@ -94,6 +123,8 @@ class RunFolder:
             }
             for node in nodes
         ]
+        if self.resumed_after is not None:
+            check_shards(self.path / "shards.json", shards)
         self._write_json("shards.json", shards)
 
     def record(self, round: int, split: str, metric: str, value: float) -> None:
@@ -126,13 +157,17 @@ class RunFolder:
         self._write_table("classes.csv", header, rows)
 
     def write_checkpoint(
-        self, round: int, tensors: Mapping[str, Tensor], weights_hash: str
+        self,
+        round: int,
+        tensors: Mapping[str, Tensor],
+        weights_hash: str,
+        state: ServerState | None = None,
     ) -> None:
-        """Keep the global prompt tensors of a round."""
+        """Keep the global prompt tensors of a round, and what the server needs to go on."""
         config = self.config
         facts = {"method": config.method, "backbone": config.backbone, "weights-hash": weights_hash}
-        save_checkpoint(self.path / "checkpoints", round, tensors, facts)
-        self._rounds_completed = round
+        save_checkpoint(self.path / "checkpoints", round, tensors, facts, state)
+        self.rounds_completed = round
         self.write_status("running")
 
     def write_status(self, status: str, error: str | None = None) -> None:
@@ -140,10 +175,15 @@ class RunFolder:
         content = {
             "status": status,
             "rounds": self.config.rounds,
-            "rounds-completed": self._rounds_completed,
+            "rounds-completed": self.rounds_completed,
             "error": error,
         }
         self._write_json("status.json", content)
+
+    def end(self, status: str, error: str | None = None) -> None:
+        """Write how the run ended; a process of an earlier run may have written an end before."""
+        self.write_status(status, error)
+        self.event("end", status=status, error=error)
 
     def event(self, event: str, **facts: Any) -> None:
         """Append one line to progress.jsonl, which `fedmvp run` shows while the run goes on."""

@@ -1,19 +1,23 @@
 """Finds the sentence that says why a run failed, when its server could not write it."""
 
 import re
+import shutil
 from pathlib import Path
 
 from simulations.runner.flower import RunStatus, plain
-from simulations.runner.run_folder import APP_LOG, SUPERLINK_LOG
+from simulations.runner.run_folder import APP_LOG, SUPERLINK_LOG, since_taken_up
 
 # The last line of a traceback: `package.module.SomeError: why`.
 _RAISED = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Timeout|Interrupt)(?:: .+)?$")
 _LOGGED = re.compile(r"\b(?:ERROR|CRITICAL)\b[\s:]+(?P<text>\S.*)$")
 _TAIL_BYTES = 200_000
+_LITTLE_BYTES = 100_000
 
 
 def reason(folder: Path, status: RunStatus | None) -> str:
     """One sentence: what the logs say last, else what Flower says, and where to read more."""
+    if shutil.disk_usage(folder).free < _LITTLE_BYTES:  # then the logs are cut off too
+        return f"no space is left for the run folder {folder}: free some, and use resume=latest"
     for name in (APP_LOG, SUPERLINK_LOG):
         if sentence := _last_error(folder / name):
             return f"{sentence} (see {folder / name})"
@@ -24,7 +28,8 @@ def reason(folder: Path, status: RunStatus | None) -> str:
 
 def _last_error(log: Path) -> str | None:
     try:
-        text = plain(log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace"))
+        data = log.read_bytes()
+        text = plain(data[since_taken_up(data) :][-_TAIL_BYTES:].decode(errors="replace"))
     except OSError:
         return None
     lines = [line.strip() for line in text.splitlines()]

@@ -59,6 +59,8 @@ class PlainLines:
         elif kind == "start":
             numbers = f"{event['prompt-numbers']:,} trainable numbers"
             self._line(f"{event['rounds']} rounds, {event['clients']} clients, {numbers}")
+        elif kind == "resume":
+            self._line(f"resumed after round {event['round']}")
         elif kind == "round":
             self._held = round_words(event, self._config.rounds)
             if not self._is_evaluated(int(event["round"])):
@@ -116,6 +118,8 @@ class LiveTable:
             words = f"{event['clients']} clients"
             # The time left is told from the rounds' own pace, not from that of the start.
             self._progress.reset(self._task, total=event["rounds"], words=words)
+        elif kind == "resume":
+            self._progress.update(self._task, completed=event["round"], words="resumed")
         elif kind == "round":
             words = f"{clients_words(event)}{loss_words(event)}"
             self._progress.update(self._task, completed=event["round"], words=words)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.disk import replace_text
+from fedmvp_core.disk import remove_leftovers, replace_text
 from fedmvp_core.errors import ConfigError
 
 STATUS = "status.json"
@@ -23,6 +23,8 @@ PROGRESS = "progress.jsonl"
 SUPERLINK_LOG = "superlink.log"
 APP_LOG = "app.log"
 ENDED = ("completed", "failed", "interrupted")
+# A line between what one process wrote and what the next one does; JSON, since events are.
+TAKEN_UP = b'{"event": "taken-up"}'
 _SIGNS_OF_A_RUN = ("config.json", STATUS, "metrics.csv")
 _FILES = (
     *_SIGNS_OF_A_RUN,
@@ -45,6 +47,8 @@ def holds_run(folder: Path) -> bool:
 def claimed_folder(config: RunConfig) -> Iterator[Path]:
     """The run folder: made, writable, ours alone, and without an earlier run's files.
 
+    With `resume = "latest"` they stay, and the server says whether it can go on with them.
+
     Raises:
         ConfigError: it cannot be written, another run uses it now, or it holds a run that
             `overwrite = false` protects.
@@ -59,11 +63,14 @@ def claimed_folder(config: RunConfig) -> Iterator[Path]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         _lock(handle, folder)
-        if holds_run(folder) and not config.overwrite:
+        if config.resume == "latest" and (folder / "config.json").exists():
+            _take_up(folder, config.rounds)
+        elif holds_run(folder) and not config.overwrite:
             raise ConfigError(
                 f"{folder} holds a run and overwrite is false; choose another run-name"
             )
-        _remove_run(folder)
+        else:
+            _remove_run(folder)
         yield folder
     finally:
         os.close(handle)
@@ -79,6 +86,12 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 def close_run(folder: Path, rounds: int, status: str, error: str) -> None:
     """Write the end of a run whose server did not live to write it."""
+    _write_status(folder, rounds, status, error)
+    with (folder / PROGRESS).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"event": "end", "status": status, "error": error}) + "\n")
+
+
+def _write_status(folder: Path, rounds: int, status: str, error: str | None) -> None:
     before = read_status(folder)
     after = {
         "status": status,
@@ -87,16 +100,35 @@ def close_run(folder: Path, rounds: int, status: str, error: str) -> None:
         "error": error,
     }
     replace_text(folder / STATUS, json.dumps(after, indent=2) + "\n")
-    with (folder / PROGRESS).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps({"event": "end", "status": status, "error": error}) + "\n")
+
+
+def _take_up(folder: Path, rounds: int) -> None:
+    """Tell what is written from now on from what the run left when it ended before.
+
+    Raises:
+        ConfigError: the disk is full.
+    """
+    try:
+        _write_status(folder, rounds, "running", None)
+        for name in (PROGRESS, SUPERLINK_LOG, APP_LOG):
+            with (folder / name).open("ab") as stream:
+                stream.write(b"\n" + TAKEN_UP + b"\n")
+    except OSError as error:
+        raise ConfigError(f"the run folder {folder} cannot be written: {error.strerror}") from None
+
+
+def since_taken_up(data: bytes) -> int:
+    """Where in a log, or in progress.jsonl, the words of the run as it goes on now begin."""
+    mark = data.rfind(TAKEN_UP + b"\n")
+    return 0 if mark < 0 else mark + len(TAKEN_UP) + 1
 
 
 class EventTail:
-    """Reads progress.jsonl as it grows."""
+    """Reads progress.jsonl as it grows, from where the run was last taken up."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / PROGRESS
-        self._offset = 0
+        self._offset = since_taken_up(self._path.read_bytes()) if self._path.exists() else 0
 
     def new_events(self) -> list[dict[str, Any]]:
         """The events of the lines completed since the last call."""
@@ -127,3 +159,4 @@ def _remove_run(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     for name in ("checkpoints", "attacks"):
         shutil.rmtree(folder / name, ignore_errors=True)
+    remove_leftovers(folder)

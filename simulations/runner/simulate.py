@@ -89,12 +89,12 @@ def conducted(
             failure = drive(folder)
         except KeyboardInterrupt:
             with no_interrupts():
-                _close(folder, config, "interrupted", "the run was interrupted by its user")
+                sentence = "the run was interrupted by its user"
+                status = _closed(folder, config, "interrupted", sentence)
         except EngineError as error:
-            _close(folder, config, "failed", str(error))
+            status = _closed(folder, config, "failed", str(error))
         else:
-            _close(folder, config, "failed", failure)
-        status = read_status(folder)
+            status = _closed(folder, config, "failed", failure)
     return RunOutcome(
         folder,
         status["status"],
@@ -104,10 +104,15 @@ def conducted(
     )
 
 
-def _close(folder: Path, config: RunConfig, status: str, error: str) -> None:
-    """Write the end, unless the server has."""
+def _closed(folder: Path, config: RunConfig, status: str, error: str) -> dict[str, Any]:
+    """How the run ended, which is written unless the server has."""
     if read_status(folder).get("status") not in ENDED:
-        close_run(folder, config.rounds, status, error)
+        try:
+            close_run(folder, config.rounds, status, error)
+        except OSError as full:
+            logger.warning("the run's end cannot be written to %s: %s", folder, full.strerror)
+            return {**read_status(folder), "status": status, "error": error}
+    return read_status(folder)
 
 
 def _drive(

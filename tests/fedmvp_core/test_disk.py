@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmvp_core.disk import cache_directory, replace_file, write_atomically
+from fedmvp_core.disk import cache_directory, remove_leftovers, replace_file, write_atomically
 
 
 def write_half(path: Path) -> None:
@@ -18,7 +18,7 @@ def write_half(path: Path) -> None:
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "inner" / "a.json"
     replace_file(path, lambda file: _write(file, "one"))
-    replace_file(path, lambda file: _write(file, "two"))
+    replace_file(path, lambda file: _write(file, "two"), durable=True)
     assert path.read_text() == "two"
     assert list(path.parent.iterdir()) == [path]
 
@@ -30,6 +30,22 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) ->
         replace_file(path, write_half)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    mine = [tmp_path / ".hidden", tmp_path / "a.0123456789abcdef0123456789abcdef"]
+    for path in mine:
+        path.touch()
+
+    def killed(path: Path) -> None:
+        os.link(path, tmp_path / "kept")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(tmp_path / "a.json", killed, durable=True)
+    (tmp_path / "kept").replace(tmp_path / f".a.json.{'0f' * 16}")
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(mine)
 
 
 def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:

@@ -1,16 +1,27 @@
 """Prompt tensors on disk: they come back as they went, or are refused."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
+from fedmvp_core import wire
 from fedmvp_core.errors import CheckpointError
+from fedmvp_core.prompting import FULL, LORA
 from server_app import checkpoints
-from server_app.checkpoints import latest_round, load_checkpoint, save_checkpoint
+from server_app.checkpoints import (
+    ServerState,
+    latest_round,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
 
 
 def tensors() -> dict[str, Tensor]:
@@ -94,17 +105,117 @@ def test_a_description_of_another_form_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path, 1, tensors())
 
 
-def test_a_failing_write_leaves_the_old_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("file", ["round-0002.json", "round-0002.safetensors"])
+def test_a_failing_write_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     save_checkpoint(tmp_path, 1, tensors(), {})
 
-    def disk_full(content: object, path: Path) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError("disk full")
+    write = checkpoints._write
 
-    monkeypatch.setattr(checkpoints, "save_file", disk_full)
+    def disk_full(path: Path, data: bytes) -> None:
+        if path.name.startswith(f".{file}"):
+            write(path, data[: len(data) // 2])
+            raise OSError("disk full")
+        write(path, data)
+
+    monkeypatch.setattr(checkpoints, "_write", disk_full)
     with pytest.raises(OSError, match="disk full"):
-        save_checkpoint(tmp_path, 1, {n: t + 1 for n, t in tensors().items()}, {})
+        save_checkpoint(tmp_path, 2, {n: t + 1 for n, t in tensors().items()}, {})
+    assert latest_round(tmp_path) == 1
     assert torch.equal(load_checkpoint(tmp_path, 1, tensors())["a"], tensors()["a"])
-    assert len(list(tmp_path.iterdir())) == 2
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_the_server_needs_comes_back(tmp_path: Path) -> None:
+    kept = ServerState({3: LORA, 0: FULL}, {"momentum": torch.arange(3.0)})
+    save_checkpoint(tmp_path, 4, tensors(), {}, kept)
+    found = read_checkpoint(tmp_path, 4, tensors())
+    assert (found.round, list(found.tensors)) == (4, ["z", "a"])
+    assert found.state.phases == kept.phases
+    assert found.state.strategy.keys() == {"momentum"}
+    assert torch.equal(found.state.strategy["momentum"], torch.arange(3.0))
+    assert load_checkpoint(tmp_path, 4, tensors()).keys() == {"z", "a"}
+
+
+def test_two_halves_of_two_checkpoints_are_none(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 1, tensors(), {})
+    save_checkpoint(tmp_path, 2, tensors(), {})
+    save_checkpoint(tmp_path / "other", 2, {n: t + 1 for n, t in tensors().items()}, {})
+    (tmp_path / "other" / "round-0002.json").replace(tmp_path / "round-0002.json")
+    assert latest_round(tmp_path) == 1
+    with pytest.raises(CheckpointError, match=r"its SHA-256 is [0-9a-f]{64}, not that of"):
+        load_checkpoint(tmp_path, 2, tensors())
+
+
+def test_files_of_other_names_are_no_checkpoints(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 1, tensors(), {})
+    for name in ("round-x", "round-", "round-9", "round-0002", "round-0003-copy"):
+        (tmp_path / f"{name}.safetensors").mkdir()
+    assert latest_round(tmp_path) == 1
+
+
+def test_a_checkpoint_from_before_there_were_hashes(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 1, tensors(), {})
+    path = tmp_path / "round-0001.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({k: facts[k] for k in ("round", "schema-hash")}))
+    found = read_checkpoint(tmp_path, 1, tensors())
+    assert found.state == ServerState()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    text=st.one_of(
+        st.binary(max_size=30),
+        json_values.map(lambda value: json.dumps(value).encode()),
+        json_values.map(lambda value: json.dumps({"phases": value}).encode()),
+    )
+)
+def test_a_malformed_description_is_refused(text: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        save_checkpoint(folder, 1, tensors(), {})
+        (folder / "round-0001.json").write_bytes(text)
+        with pytest.raises(CheckpointError, match="round-0001"):
+            read_checkpoint(folder, 1, tensors())
+        assert latest_round(folder) in (None, 1)
+
+
+@given(phases=json_values.filter(lambda value: value != {}))
+def test_malformed_phases_are_refused(phases: object) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        save_checkpoint(Path(name), 1, tensors(), {"phases": phases})
+        with pytest.raises(CheckpointError, match="phases are"):
+            read_checkpoint(Path(name), 1, tensors())
+
+
+@given(data=st.data())
+def test_malformed_tensors_are_refused(data: st.DataObject) -> None:
+    """Any bytes, and the right ones with some of them changed, without a hash to tell by."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = save_checkpoint(folder, 1, tensors(), {"sha256": None})
+        (folder / "round-0001.json").write_text(
+            json.dumps({"schema-hash": wire.schema_hash(tensors())})
+        )
+        right = bytearray(path.read_bytes())
+        if data.draw(st.booleans()):
+            changed = data.draw(st.binary(max_size=len(right)))
+        else:
+            for _ in range(data.draw(st.integers(1, 4))):
+                at = data.draw(st.integers(0, len(right) - 1))
+                right[at] = data.draw(st.integers(0, 255))
+            changed = bytes(right)
+        path.write_bytes(changed)
+        try:
+            found = read_checkpoint(folder, 1, tensors())
+        except CheckpointError:
+            return
+        assert {n: t.shape for n, t in found.tensors.items()} == {"z": (2, 3), "a": (4,)}

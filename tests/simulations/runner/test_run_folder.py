@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fedmvp_core.errors import ConfigError
+from simulations.runner.failure import reason
 from simulations.runner.named_runs import NamedRun, resolve_config
 from simulations.runner.run_folder import EventTail, claimed_folder, close_run, read_status
 
@@ -34,6 +35,36 @@ def test_a_run_is_protected_when_overwrite_is_false(tmp_path):
     ):
         pass
     assert read_status(folder)["status"] == "completed"
+
+
+def test_a_run_to_be_resumed_keeps_its_files_and_may_write_to_them(tmp_path):
+    config = config_in(tmp_path)
+    with claimed_folder(config) as folder:
+        (folder / "checkpoints").mkdir()
+        kept = ["config.json", "metrics.csv", "checkpoints/round-0002.safetensors"]
+        for name in kept:
+            (folder / name).write_text("kept")
+        (folder / "status.json").write_text('{"status": "running", "rounds-completed": 2}')
+        (folder / "progress.jsonl").write_text('{"event": "end"}\n{"event": "rou')
+        (folder / "app.log").write_text("ValueError: of the process before")
+    for overwrite in (True, False):  # nothing is overwritten
+        with claimed_folder(config_in(tmp_path, resume="latest", overwrite=overwrite)) as folder:
+            assert all((folder / name).read_text() == "kept" for name in kept)
+            status = read_status(folder)
+            assert (status["status"], status["rounds-completed"]) == ("running", 2)
+            tail = EventTail(folder)
+            assert tail.new_events() == []
+            assert "ValueError" not in reason(folder, None)
+            with (folder / "progress.jsonl").open("a") as stream:
+                stream.write('{"event": "resume"}\n')
+            assert tail.new_events() == [{"event": "resume"}] == EventTail(folder).new_events()
+
+
+def test_resuming_where_no_run_is_begins_anew(tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "metrics.csv").touch()
+    with claimed_folder(config_in(tmp_path, resume="latest")) as folder:
+        assert not list(folder.iterdir())
 
 
 def test_two_runs_cannot_share_a_folder(tmp_path):
