@@ -159,8 +159,9 @@ def _description(node_id: int, reply: Message) -> ConfigRecord:
     if not isinstance(description, ConfigRecord):
         raise WireError("a supernode's answer holds no description of its shard")
     if wire.ERROR in description:
-        known = description.get(wire.PARTITION_ID)
-        sender = f"supernode {node_id}" if known is None else f"client {known}"
+        sender = f"supernode {node_id}"
+        if wire.PARTITION_ID in description:
+            sender = f"client {wire.integer(description, wire.PARTITION_ID, sender)}"
         raise FedMVPError(f"{sender}: {description[wire.ERROR]!s}")
     return description
 

@@ -109,6 +109,51 @@ def doctor(
     raise typer.Exit(1 if failures(findings) else 0)
 
 
+Link = Annotated[str, typer.Option("--superlink", help="host:port of the SuperLink.")]
+
+
+@app.command()
+def register(
+    public_keys: Annotated[list[Path], typer.Argument(metavar="KEY.pub...")],
+    superlink: Link,
+    tls_dir: TlsDir = "",
+) -> None:
+    """Let a SuperLink know the keys of nodes; without that it refuses them."""
+    from simulations.deploy.remote import connected
+    from simulations.deploy.remote import register as register_keys
+
+    with connected(superlink, Path(tls_dir) if tls_dir else None) as link:
+        new = register_keys(link, public_keys)
+    for path in public_keys:
+        word = "registered" if path in new else "known already"
+        Console().print(f"{path}: {word}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def submit(
+    superlink: Link,
+    words: RunWords = None,
+    tls_dir: TlsDir = "",
+    output_dir: Annotated[
+        str, typer.Option("--output-dir", help="For runs, on the SuperLink's machine.")
+    ] = "",
+) -> None:
+    """Run on a SuperLink and its SuperNodes: fedmvp deploy submit --superlink host:8000 demo"""
+    from simulations.commands.run import split_words
+    from simulations.deploy.remote import connected
+    from simulations.deploy.remote import submit as submit_run
+    from simulations.runner.named_runs import load_named_run, resolve_config
+
+    name, overrides = split_words(words or [])
+    if output_dir:
+        overrides = {**overrides, "output-dir": output_dir}
+    config = resolve_config(load_named_run(name), overrides)
+    with connected(superlink, Path(tls_dir) if tls_dir else None) as link:
+        status = submit_run(link, config, Console())
+    Console().print(f"{status}; run folder, on the server: {config.output_dir}/{config.run_name}")
+    raise typer.Exit(0 if status == "finished:completed" else 1)
+
+
 @app.command()
 def health(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT")],

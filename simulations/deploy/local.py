@@ -59,8 +59,8 @@ def start_nodes(deployment: LocalDeployment, node_configs: Sequence[str], device
     if deployment.authority is not None:
         made = make_keys(deployment.link.folder / "keys", names)
         check_different(made)
-        for key in made:
-            deployment.register(key.with_name(key.name + PUBLIC_SUFFIX))
+        for path in made:
+            deployment.register(path.with_name(path.name + PUBLIC_SUFFIX))
         keys = [*made]
     for name, node_config, key in zip(names, node_configs, keys, strict=True):
         deployment.add_node(name, node_config, key, FEDMVP_DEVICE=device)
