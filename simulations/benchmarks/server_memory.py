@@ -145,13 +145,13 @@ def _is_server(pid: int) -> bool:
     return any(Path(os.fsdecode(word)).name == SERVER for word in words[:2])
 
 
-def sample(pid: int, round: int, seconds: float) -> Sample:
+def sample(pid: int, number: int, seconds: float) -> Sample:
     """A process as it is now; raises OSError when it has ended."""
     folder = _PROC / str(pid)
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
     rss, heap = (int(status[key].split()[0]) for key in ("VmRSS", "RssAnon"))
     files = len(os.listdir(folder / "fd"))
-    return Sample(round, float(f"{seconds:.1f}"), rss, heap, files, int(status["Threads"]))
+    return Sample(number, round(seconds, 1), rss, heap, files, int(status["Threads"]))
 
 
 def round_seconds(seconds: float) -> float:
