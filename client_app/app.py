@@ -11,6 +11,7 @@ from torch import Tensor
 
 from client_app import exit_check
 from client_app.exit_check import keep_words
+from client_app.liars import lie, poisoned
 from client_app.logs import follow_config, logger
 from client_app.node import Holding, partition_id_of, read_node
 from client_app.state import merge_received, remember
@@ -34,7 +35,7 @@ app = ClientApp()
 Measured: TypeAlias = int | float | list[float]
 
 
-@app.train(mods=[keep_words])
+@app.train(mods=[keep_words, lie])
 def train(message: Message, context: Context) -> Message:
     """Train the received prompt tensors on the shard; reply with those of the client's phase."""
     config, holding = _identity(context)
@@ -42,7 +43,9 @@ def train(message: Message, context: Context) -> Message:
     method, prompting, tensors = _receive(message, context, config)
     backbone = configured_backbone(config)
     before = Counter(backbone.encoded)
-    shard = prepared_shard(config, holding, _class_names(message))
+    class_names = _class_names(message)
+    shard = prepared_shard(config, holding, class_names)
+    shard = poisoned(shard, config, holding, class_names)
     round_number = wire.integer(_config(message), wire.ROUND, "the server")
     current = wire.word(_config(message), wire.PHASE, (FULL, LORA), "the server")
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
