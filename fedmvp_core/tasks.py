@@ -111,7 +111,7 @@ def encode_task(backbone: Backbone, task: Task, cache: FeatureCache) -> EncodedT
     groups = attribute_features.split([len(group) for group in per_class])
     names = [
         f"{name}: {phrase}"
-        for name, phrases in zip(task.class_names, task.attributes, strict=True)
+        for name, phrases in zip(task.spoken_names, task.attributes, strict=True)
         for phrase in (phrases or (name,))
     ]
     described = torch.stack([group.mean(dim=0) for group in groups])

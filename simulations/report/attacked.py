@@ -116,7 +116,7 @@ def examples_of(
     robust = [highest_is_right(found.numpy(), labels) for found in after.values()]
     first, last = robust[0], robust[-1]
     chosen = choose(kinds_of(first, last), list(few.images.domains), labels, count)
-    names = few.task.task.class_names
+    names = few.task.task.spoken_names
     examples = []
     for i in chosen:
         clean = few.images.images[i].numpy()

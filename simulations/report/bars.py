@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from simulations.report import drawing
-from simulations.report.run_data import CLASS_MEASURES, RunData, Shard
+from simulations.report.run_data import CLASS_MEASURES, RunData
+from simulations.report.splits import plain_class
 from simulations.report.summary import client_rows
 
 TALLEST = 10  # inches; a map of many classes is squeezed into so much
@@ -42,7 +43,7 @@ def class_chart(run: RunData, split: str, name: str) -> Markup | None:
     """Accuracy (or average precision) of each class of a split, the greatest gain first."""
     table = run.classes[run.classes["split"] == split] if len(run.classes) else run.classes
     rows = [
-        Row(str(label), 100 * plain, 100 * tuned)
+        Row(plain_class(run, str(label)), 100 * plain, 100 * tuned)
         for label, plain, tuned in zip(
             table["class"], table["zero_shot"], table["tuned"], strict=True
         )
@@ -94,11 +95,13 @@ def _difference(axes: Axes, place: float, row: Row, size: float) -> None:
     )
 
 
-def shard_chart(shards: tuple[Shard, ...]) -> Markup | None:
+def shard_chart(run: RunData) -> Markup | None:
     """Images of each class (and of each domain, where there are several) at each client."""
+    shards = run.shards
     if not shards:
         return None
     classes = _counts([shard.classes for shard in shards])
+    classes.index = [plain_class(run, name) for name in classes.index]  # two may be alike
     domains = _counts([shard.domains for shard in shards])
     tables = [classes] + ([domains] if len(domains) > 1 else [])
     pitch = 0.25 if len(classes) <= 40 else max(0.03, min(0.17, TALLEST / len(classes)))

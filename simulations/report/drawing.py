@@ -31,6 +31,7 @@ SPLIT_COLOURS = {
     "new": ORANGE,
     "source": BLUE,
     "target": ORANGE,
+    "target-mean": ORANGE,
 }
 WIDTH = 5.6  # inches; two charts stand side by side on a wide screen, one fills a phone
 

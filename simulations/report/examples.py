@@ -90,7 +90,7 @@ def _from_evaluation(saved: "SavedRun", evaluation: Any, share: int) -> Examples
     truths = true_labels(evaluation.images.labels[looked_at])
     kinds = kinds_of(*(highest_is_right(found, truths) for found in (plain, tuned)))
     domains = [evaluation.images.domains[index] for index in looked_at]
-    names = evaluation.task.class_names
+    names = evaluation.task.spoken_names
     shown = tuple(
         Example(
             index=int(looked_at[chosen]),

@@ -9,7 +9,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from simulations.report import drawing
 from simulations.report.run_data import RunData
-from simulations.report.summary import TITLES, evaluated_splits, lora_clients, zero_shot
+from simulations.report.splits import TITLES, evaluated_splits
+from simulations.report.summary import lora_clients, zero_shot
 
 STEPS = [1, 2, 5, 10]
 

@@ -7,8 +7,10 @@ import jinja2
 
 from fedmvp_core.disk import replace_text
 from simulations.report import bars, configuration, figures, robust, robust_figures, summary
+from simulations.report.by_data_set import by_data_set
 from simulations.report.pictures import picture_uri
 from simulations.report.run_data import RunData, read_run
+from simulations.report.splits import TITLES, client_splits, evaluated_splits, meanings
 
 if TYPE_CHECKING:
     from simulations.saved_run import SavedRun
@@ -59,7 +61,7 @@ def _numbers(run: RunData) -> dict[str, Any]:
     found = summary.results(run)
     totals = summary.totals(run)
     start = run.event("start")
-    clients = start.get("clients") or len(run.shards) or len(summary.client_splits(run))
+    clients = start.get("clients") or len(run.shards) or len(client_splits(run))
     splits = list(dict.fromkeys(run.classes["split"])) if len(run.classes) else []
     return {
         "run": run,
@@ -78,8 +80,8 @@ def _numbers(run: RunData) -> dict[str, Any]:
         "clients": clients,
         "prompt_numbers": start.get("prompt-numbers"),
         "rounds_done": run.status.get("rounds-completed", run.event("round").get("round", 0)),
-        "meanings": summary.MEANINGS,
-        "titles": summary.TITLES,
+        "meanings": meanings(run),
+        "titles": TITLES,
         "charts": _charts(run),
         "client_rows": summary.client_rows(run),
         "class_charts": [
@@ -99,6 +101,7 @@ def _under_attack(run: RunData) -> dict[str, Any]:
     by_round = own.groupby("round")["value"].mean()
     shown: dict[str, Any] = {
         "attack": attack,
+        "by_data_set": by_data_set(run, attack),
         "robust": {result.clean.split: result for result in attack.results} if attack else {},
         "robust_below": [
             f"{result.clean.title} {run.measure} under attack by {-result.change:.1f} points"
@@ -119,7 +122,7 @@ def _charts(run: RunData) -> dict[str, Any]:
         "accuracy": figures.accuracy_chart(run),
         "loss": figures.loss_chart(run),
         "clients": bars.client_chart(run),
-        "shards": bars.shard_chart(run.shards),
+        "shards": bars.shard_chart(run),
         "traffic": figures.traffic_chart(run),
         "lora": figures.lora_chart(run),
         "seconds": figures.seconds_chart(run),
@@ -129,11 +132,11 @@ def _charts(run: RunData) -> dict[str, Any]:
 
 def _rounds_table(run: RunData) -> dict[str, Any]:
     """Accuracies by evaluated round, for those who want the numbers behind the chart."""
-    splits = summary.evaluated_splits(run)
+    splits = evaluated_splits(run)
     columns = {split: run.series(split, run.headline) for split in splits}
     rounds = sorted({number for column in columns.values() for number in column.index})
     return {
-        "splits": [(split, summary.TITLES.get(split, split)) for split in splits],
+        "splits": [(split, TITLES.get(split, split)) for split in splits],
         "zero_shot": [summary.zero_shot(run, split) for split in splits],
         "rows": [(n, [float(columns[s].get(n, float("nan"))) for s in splits]) for n in rounds],
     }

@@ -9,7 +9,8 @@ import pandas as pd
 from fedmvp_core.metrics.names import ACCURACY
 from simulations.attack_names import AttackName, attack_of_metric
 from simulations.report.run_data import RunData
-from simulations.report.summary import EQUAL, Result, client_splits, evaluated_splits, results
+from simulations.report.splits import central_splits, client_splits
+from simulations.report.summary import EQUAL, Result, results
 
 ZERO_SHOT = "zero-shot-"
 _ATTACKED = re.compile(r"robust-(?:accuracy|map)\[.+\]")
@@ -67,7 +68,7 @@ def run_attack(run: RunData) -> Attack | None:
     found = tuple(_result(run, name, result) for result in results(run))
     measured = tuple(result for result in found if not math.isnan(result.robust))
     whole = _whole_rounds(run)
-    subset = _subset(run, evaluated_splits(run), whole)
+    subset = _subset(run, central_splits(run), whole)
     own = _subset(run, client_splits(run), whole)
     return Attack(name, name.metric(run.headline), measured, whole, subset, own)
 

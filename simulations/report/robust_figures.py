@@ -12,7 +12,7 @@ from simulations.report import drawing
 from simulations.report.figures import label_ends, leave_room, span_rounds
 from simulations.report.robust import ZERO_SHOT, Attack, first
 from simulations.report.run_data import RunData
-from simulations.report.summary import TITLES
+from simulations.report.splits import TITLES
 
 CLEAN, ATTACKED = drawing.BLUE, drawing.ORANGE
 _NARROW = 3.7  # inches; three stand side by side

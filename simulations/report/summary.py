@@ -1,34 +1,14 @@
 """The numbers at the top of the report, and what they say in words."""
 
 import math
-import re
 from dataclasses import dataclass
 
 import pandas as pd
 
 from fedmvp_core.metrics.names import ACCURACY
 from simulations.report.run_data import RunData
+from simulations.report.splits import TITLES, client_splits, evaluated_splits, meanings
 
-TITLES = {
-    "harmonic-mean": "Harmonic mean",
-    "local": "Local",
-    "base": "Base",
-    "new": "New",
-    "source": "Source",
-    "target": "Target",
-    "all": "All",
-    "seen": "Seen",
-    "unseen": "Unseen",
-}
-MEANINGS = {
-    "harmonic-mean": "one number for the three beside it; low if any of them is low",
-    "local": "each client's own classes, told apart among themselves",
-    "base": "the classes of all clients, told apart together",
-    "new": "classes that no client has ever seen",
-    "source": "the domains that clients hold",
-    "target": "the domain that no client has ever seen",
-}
-_CLIENT = re.compile(r"client-\d+")
 # Closer than this many points counts as equal: one decimal is shown.
 EQUAL = 0.05
 
@@ -37,7 +17,8 @@ EQUAL = 0.05
 class Result:
     """Headline of one split at the last evaluation; zero_shot is NaN where unknown.
 
-    images: 0 where unknown, or where the headline is no share of images (mAP).
+    images: 0 where unknown, or where the headline is no share of images (mAP). meaning: what the
+    split tells, in words.
     """
 
     split: str
@@ -45,14 +26,11 @@ class Result:
     tuned: float
     zero_shot: float
     images: int
+    meaning: str = ""
 
     @property
     def title(self) -> str:
         return TITLES.get(self.split, self.split)
-
-    @property
-    def meaning(self) -> str:
-        return MEANINGS.get(self.split, "")
 
     @property
     def change(self) -> float:
@@ -73,20 +51,6 @@ class Result:
         return 196 * math.sqrt(max(self.tuned * (1 - self.tuned), 0) / self.images)
 
 
-def evaluated_splits(run: RunData) -> list[str]:
-    """Central splits that were evaluated, the well-known ones first and in their usual order."""
-    rows = run.metrics[run.metrics["metric"] == run.headline]
-    found = [split for split in rows["split"].unique() if not _CLIENT.fullmatch(split)]
-    known = [split for split in TITLES if split in found]
-    return known + [split for split in found if split not in known]
-
-
-def client_splits(run: RunData) -> list[str]:
-    """`client-000`, ... as far as they occur in the metrics, in order of their numbers."""
-    names = [name for name in run.metrics["split"].unique() if _CLIENT.fullmatch(name)]
-    return sorted(names, key=lambda name: int(name.removeprefix("client-")))
-
-
 def zero_shot(run: RunData, split: str) -> float:
     """Headline of the frozen model with the plain template, or NaN."""
     values = run.series(split, f"zero-shot-{run.headline}").dropna()
@@ -95,17 +59,26 @@ def zero_shot(run: RunData, split: str) -> float:
 
 def results(run: RunData) -> list[Result]:
     """One result a split, the harmonic mean first."""
-    countable = len(run.classes) and run.headline == ACCURACY
-    images = run.classes.groupby("split")["images"].sum() if countable else pd.Series()
-    found = []
-    for split in evaluated_splits(run):
-        series = run.series(split, run.headline).dropna()
-        if len(series):
-            count = int(images.get(split, 0))
-            last = int(series.index[-1])
-            tuned = float(series.iloc[-1])
-            found.append(Result(split, last, tuned, zero_shot(run, split), count))
-    return found
+    found = (result_of(run, split) for split in evaluated_splits(run))
+    return [result for result in found if result is not None]
+
+
+def result_of(run: RunData, split: str) -> Result | None:
+    """The last of one split, or None if it was not evaluated."""
+    series = run.series(split, run.headline).dropna()
+    if not len(series):
+        return None
+    own = (
+        run.classes[run.classes["split"] == split] if run.headline == ACCURACY else run.classes[:0]
+    )
+    return Result(
+        split=split,
+        round=int(series.index[-1]),
+        tuned=float(series.iloc[-1]),
+        zero_shot=zero_shot(run, split),
+        images=int(own["images"].sum()),
+        meaning=meanings(run).get(split, ""),
+    )
 
 
 def verdict(found: list[Result], measure: str = ACCURACY) -> str:
