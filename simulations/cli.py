@@ -25,6 +25,7 @@ from simulations.commands.options import Debug
 from simulations.commands.predict import predict
 from simulations.commands.run import report, run
 from simulations.commands.shards import shards
+from simulations.commands.stress import stress
 from simulations.commands.suite import suite
 from simulations.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 
@@ -60,7 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, report, predict, attack, shards, suite, info):
+for command in (run, report, predict, attack, shards, suite, stress, info):
     app.command()(command)
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")

@@ -1,0 +1,55 @@
+"""`fedmvp stress`: federations with liars, and what each defence leaves of the accuracy."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from simulations.commands.options import ClientsAtOnce, Debug
+
+OUTPUT_DIR = Path("runs/stress")
+
+
+def stress(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Run-config keys, for all federations."),
+    ] = None,
+    attacks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attack",
+            help="sign-flip, noise, label-flip, backdoor, nan or replay; repeatable. "
+            "Default: sign-flip.",
+        ),
+    ] = None,
+    defences: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--defence", help="A strategy, or 'fedavg, checked'; repeatable. Default: all."
+        ),
+    ] = None,
+    fraction: Annotated[
+        float, typer.Option("--fraction", min=0.0, max=0.49, help="Share of the clients that lie.")
+    ] = 0.2,
+    supernodes: Annotated[
+        int, typer.Option("--supernodes", min=1, help="Clients; bulyan needs 4 x liars + 3.")
+    ] = 15,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Of each federation.")] = 3,
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", help="The folder of the runs and of the table.")
+    ] = OUTPUT_DIR,
+    clients_at_once: ClientsAtOnce = None,
+    debug: Debug = False,
+) -> None:
+    """Run the federation with liars, with and without each defence, and tabulate the accuracy."""
+    from simulations.runner.overrides import parse_overrides
+    from simulations.runner.project import default_config
+    from simulations.stress import plan_stress, run_stress
+
+    overrides = parse_overrides(words or [], default_config())
+    chosen = attacks or ["sign-flip"], defences or []
+    size = fraction, supernodes, rounds
+    runs = plan_stress(*chosen, overrides, *size, output_dir, clients_at_once)
+    raise typer.Exit(run_stress(Console(), runs, output_dir))

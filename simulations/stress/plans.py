@@ -1,0 +1,91 @@
+"""Which federations a stress test runs: each defence, without liars and under each attack."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedmvp_core.config import STRESS_ATTACKS, Scalar
+from fedmvp_core.errors import ConfigError
+from server_app.strategies import check_cohort
+from simulations.commands.run import Plan, plan_run
+from simulations.runner.named_runs import NamedRun
+
+NO_LIARS, UNPROTECTED = "none", "fedavg"
+ATTACKS = tuple(attack for attack in STRESS_ATTACKS if attack != NO_LIARS)
+# `fedavg` is as Flower would have it, except that no NaN is ever averaged; all others check norms.
+_CHECKED: Mapping[str, Scalar] = {"max-update-norm": 5.0}
+DEFENCES: Mapping[str, Mapping[str, Scalar]] = {
+    "fedavg": {"strategy": "fedavg", "max-update-norm": 0.0},
+    "fedavg, checked": {"strategy": "fedavg", **_CHECKED},
+    "fedmedian": {"strategy": "fedmedian", **_CHECKED},
+    "fedtrimmedavg": {"strategy": "fedtrimmedavg", **_CHECKED},
+    "krum": {"strategy": "krum", **_CHECKED},
+    "multikrum": {"strategy": "multikrum", **_CHECKED},
+    "bulyan": {"strategy": "bulyan", **_CHECKED},
+}
+# Clients whose data is alike, so that who differs from the others lies; and learned words, which
+# begin at random, so that tuning moves the accuracy further than chance does.
+CONFIG: Mapping[str, Scalar] = {
+    "method": "apt",
+    "pretrained": "embedded",
+    "setting": "few-shot",
+    "partition": "iid",
+    "learning-rate": 1.0,
+    "epsilon": "1/2550",
+    "attack-steps": 1,
+    "robust-attack": "none",
+}
+
+
+@dataclass(frozen=True)
+class StressRun:
+    """One federation of the test; attack "none": without liars."""
+
+    defence: str
+    attack: str
+    plan: Plan
+
+
+def plan_stress(
+    attacks: Sequence[str],
+    defences: Sequence[str],
+    overrides: Mapping[str, Scalar],
+    fraction: float,
+    supernodes: int,
+    rounds: int,
+    output_dir: Path,
+    clients_at_once: int | None = None,
+) -> list[StressRun]:
+    """Every federation; what the defences cost without liars is run last.
+
+    The robust strategies are told the share of liars that there is. All federations are checked
+    before the first starts.
+
+    Raises:
+        ConfigError: an attack, a defence or a key is unknown or out of range, or there are too few
+            clients for a defence.
+    """
+    for kind, asked, known in (("attack", attacks, ATTACKS), ("defence", defences, DEFENCES)):
+        for name in asked:
+            if name not in known:
+                raise ConfigError(f"{kind} is '{name}'; allowed: {'; '.join(known)}")
+    runs = []
+    for attack in (NO_LIARS, *dict.fromkeys(attacks)):
+        for defence in dict.fromkeys(defences or DEFENCES):
+            name = defence.replace(", ", "-")
+            own: dict[str, Scalar] = {
+                **CONFIG,
+                **DEFENCES[defence],
+                "malicious-share": fraction,
+                "rounds": rounds,
+                "evaluate-every": max(1, rounds),
+                **overrides,
+                "stress-attack": attack,
+                "stress-fraction": fraction,
+                "run-name": f"stress-{attack}-{name}",
+                "output-dir": str(output_dir),
+            }
+            plan = plan_run(NamedRun("stress", "", supernodes, {}), own, None, clients_at_once)
+            check_cohort(plan.config, plan.supernodes)
+            runs.append(StressRun(defence, attack, plan))
+    return sorted(runs, key=lambda run: run.attack == NO_LIARS and run.defence != UNPROTECTED)

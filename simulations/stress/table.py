@@ -1,0 +1,75 @@
+"""The table of a stress test: what is left of the accuracy, by defence and attack."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from simulations.commands.tables import final_accuracies, points, shown
+from simulations.runner.run_folder import run_folder
+from simulations.stress.backdoor import backdoor_success
+from simulations.stress.plans import NO_LIARS, UNPROTECTED, StressRun
+
+COLUMNS = ("attack", "defence", "accuracy", "against the clean run", "refused", "backdoor")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One federation at its end. accuracy: of all test images. refused: replies of all rounds.
+
+    backdoor: share of the marked test images of other classes that are taken for the target.
+    """
+
+    defence: str
+    attack: str
+    accuracy: float | None
+    refused: int
+    backdoor: float | None
+
+
+def measure_run(run: StressRun) -> Measured:
+    """What a completed run came to."""
+    folder = run_folder(run.plan.config)
+    _, accuracy = next(iter(final_accuracies(folder).values()))
+    backdoor = backdoor_success(folder) if run.attack == "backdoor" else None
+    return Measured(run.defence, run.attack, accuracy, _refused(folder), backdoor)
+
+
+def rows(measured: Sequence[Measured]) -> Iterator[tuple[str, ...]]:
+    """One row for each federation; compared with fedavg without liars."""
+    clean = next(
+        (m.accuracy for m in measured if (m.attack, m.defence) == (NO_LIARS, UNPROTECTED)), None
+    )
+    for m in sorted(measured, key=lambda m: m.attack != NO_LIARS):
+        accuracy = shown(m.accuracy), points(clean, m.accuracy)
+        yield (m.attack, m.defence, *accuracy, str(m.refused), shown(m.backdoor))
+
+
+def as_table(found: Sequence[Sequence[str]], title: str) -> Table:
+    """The rows for a terminal."""
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
+    for row in found:
+        table.add_row(*row)
+    return table
+
+
+def write_table(folder: Path, found: Sequence[Sequence[str]]) -> tuple[Path, Path]:
+    """Write stress.md and stress.csv; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    markdown, table = folder / "stress.md", folder / "stress.csv"
+    rule = ("---", "---", *("---:" for _ in COLUMNS[2:]))
+    lines = [f"| {' | '.join(row)} |" for row in (COLUMNS, rule, *found)]
+    markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with table.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([COLUMNS, *found])
+    return markdown, table
+
+
+def _refused(folder: Path) -> int:
+    with (folder / "metrics.csv").open(newline="", encoding="utf-8") as stream:
+        found = [row for row in csv.DictReader(stream) if row["metric"] == "refused-replies"]
+    return round(sum(float(row["value"]) for row in found))
