@@ -294,8 +294,8 @@ def _check_privacy(config: RunConfig) -> None:
         )
     if config.privacy != "none" and config.lora_init != "zero":
         raise ConfigError(
-            f"lora-init is '{config.lora_init}' but privacy is '{config.privacy}', which would clip "
-            "the draw too; allowed with it: zero"
+            f"lora-init is '{config.lora_init}' but privacy is '{config.privacy}', which would "
+            "clip the draw too; allowed with it: zero"
         )
     _check_repeats(config)
     if config.weighting == "examples" and (config.privacy == "central" or not config.share_metrics):
@@ -303,8 +303,8 @@ def _check_privacy(config: RunConfig) -> None:
         raise ConfigError(f"weighting is 'examples' but {wanted}; allowed with it: uniform")
     if config.fraction_evaluate > 0 and not config.share_metrics:
         raise ConfigError(
-            f"fraction-evaluate is {config.fraction_evaluate:g} but share-metrics is false; allowed "
-            "with it: 0"
+            f"fraction-evaluate is {config.fraction_evaluate:g} but share-metrics is false; "
+            "allowed with it: 0"
         )
 
 

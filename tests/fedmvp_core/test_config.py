@@ -16,6 +16,53 @@ def test_keys_of_pyproject_are_the_fields() -> None:
     assert list(defaults()) == fields, "the same keys, in the same order"
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"privacy": "central", "strategy": "krum"},
+            "strategy is 'krum' but privacy is 'central'; allowed with it: fedavg",
+        ),
+        (
+            {"privacy": "local", "lora_init": "normal"},
+            "lora-init is 'normal' but privacy is 'local'",
+        ),
+        (
+            {"privacy": "central", "weighting": "examples"},
+            "weighting is 'examples' but privacy is 'central'; allowed with it: uniform",
+        ),
+        (
+            {"share_metrics": False, "weighting": "examples"},
+            "weighting is 'examples' but share-metrics is false; allowed with it: uniform",
+        ),
+        (
+            {"share_metrics": False, "fraction_evaluate": 0.5},
+            "fraction-evaluate is 0.5 but share-metrics is false; allowed with it: 0",
+        ),
+        (
+            {"privacy": "local", "on_too_few": "repeat"},
+            "on-too-few is 'repeat' but privacy is 'local', where a round played again spends "
+            "again; allowed with it: 'stop'",
+        ),
+        (
+            {"privacy": "local", "resume": "latest"},
+            "resume is 'latest' but privacy is 'local'",
+        ),
+        ({"privacy": "local", "noise_multiplier": 0.0}, "noise-multiplier is 0; allowed: 0.1"),
+    ],
+)
+def test_what_privacy_does_not_go_with(overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_config(**overrides)
+    assert message in str(caught.value)
+
+
+def test_seeded_local_noise_goes_with_rounds_played_again() -> None:
+    """The second time the noise is the same, so nothing more is told."""
+    seeded = {"privacy": "local", "dp_noise": "seeded"}
+    assert run_config(**seeded, on_too_few="repeat", resume="latest").resume == "latest"
+
+
 def test_defaults_are_allowed() -> None:
     config = parse_config(defaults())
     assert config.alpha == defaults()["alpha"]
