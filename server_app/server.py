@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, dataset_names
+from fedmvp_core.data.settings.summaries import of_dataset
 from fedmvp_core.data.shards import client_name
 from fedmvp_core.metrics.names import Measured, of_metric
 from fedmvp_core.prompting import Prompting
@@ -36,7 +37,7 @@ class Server:
         measured = self.evaluation(self.prompting, last=round == self.config.rounds)
         self.record(round, measured)
         metric = self.evaluation.headline
-        shown = _shown(of_metric(measured, metric))
+        shown = _shown(of_metric(measured, metric), self.config)
         self.folder.event("evaluation", round=round, metric=metric, accuracy=shown)
         logger.info("round %d: %s %s", round, metric, _rounded(shown))
 
@@ -77,15 +78,21 @@ class Server:
         self.record(round, measured)
         if prompting is not None:
             label = self.robust.headline
-            shown = _shown(of_metric(measured, label))
+            shown = _shown(of_metric(measured, label), self.config)
             self.folder.event("robust-evaluation", round=round, attack=label, accuracy=shown)
             logger.info("round %d: %s %s", round, label, _rounded(shown))
 
 
-def _shown(accuracies: Mapping[str, float]) -> dict[str, float]:
-    """Without the rows of single clients."""
-    clients = client_name(0)[:-3]
-    return {name: value for name, value in accuracies.items() if not name.startswith(clients)}
+def _shown(accuracies: Mapping[str, float], config: RunConfig) -> dict[str, float]:
+    """Without the rows of single clients, and of single data sets among several."""
+    clients, names = client_name(0)[:-3], dataset_names(config)
+    of_one = {of_dataset(split, name) for name in names for split in accuracies}
+    hidden = of_one if len(names) > 1 else set()
+    return {
+        name: value
+        for name, value in accuracies.items()
+        if name not in hidden and not name.startswith(clients)
+    }
 
 
 def _rounded(accuracies: Mapping[str, float]) -> dict[str, float]:

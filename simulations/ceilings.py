@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features, load_backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
-from fedmvp_core.data.settings import Setting, load_setting
+from fedmvp_core.data.settings import Evaluation, Setting, load_setting
 from fedmvp_core.data.shards import make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
@@ -77,7 +77,7 @@ def _pool(config: RunConfig, clients: int) -> _Pooled:
 
 
 def linear_probe(pooled: _Pooled) -> dict[str, float]:
-    """Full-batch logistic regression on unit frozen features; accuracy on the training classes."""
+    """Full-batch logistic regression on frozen features; tested on splits of trained classes."""
     train = _features(pooled, pooled.images)
     classes, width = len(pooled.images.class_names), train.shape[1]
     probe = torch.nn.Linear(width, classes)
@@ -96,10 +96,21 @@ def linear_probe(pooled: _Pooled) -> dict[str, float]:
         return loss
 
     optimizer.step(closure)
-    base = pooled.setting.evaluations[0]
-    with torch.no_grad():
-        right = probe(_features(pooled, base.images)).argmax(dim=-1) == base.images.labels
-    return {base.name: right.double().mean().item()}
+    trained = set(pooled.images.class_names)
+    reached = {
+        split.name: _right(pooled, probe, split)
+        for split in pooled.setting.evaluations
+        if set(split.task.class_names) <= trained
+    }
+    return reached | dict(pooled.setting.summary(reached))
+
+
+@torch.no_grad()
+def _right(pooled: _Pooled, probe: torch.nn.Linear, split: Evaluation) -> float:
+    """Accuracy among the split's own classes."""
+    columns = [pooled.images.class_names.index(name) for name in split.task.class_names]
+    guessed = probe(_features(pooled, split.images))[:, columns].argmax(dim=-1)
+    return (guessed == split.images.labels).double().mean().item()
 
 
 def _features(pooled: _Pooled, images: ImageSet) -> Tensor:

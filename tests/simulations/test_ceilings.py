@@ -40,3 +40,15 @@ def test_fine_tuning_moves_accuracies_and_restores_the_backbone(
     after = pooled.backbone.state_dict()
     assert all(after[name].equal(value) for name, value in before.items())
     assert not any(parameter.requires_grad for parameter in pooled.backbone.parameters())
+
+
+def test_a_linear_probe_of_several_data_sets_chooses_among_the_classes_of_one(
+    default_config: Callable[..., RunConfig],
+) -> None:
+    config = default_config(dataset="emoji-activities,emoji-food-drink", shots=1)
+    fitted = ceilings.linear_probe(ceilings._pool(config, clients=2))
+    assert set(fitted) == {"base-emoji-activities", "base-emoji-food-drink", "base"}
+    assert fitted["base"] == pytest.approx(
+        (fitted["base-emoji-activities"] + fitted["base-emoji-food-drink"]) / 2
+    )
+    assert fitted["base-emoji-activities"] > 0.5, "of two classes, random features or not"
