@@ -40,6 +40,8 @@ CLASSES = "classes"
 DOMAINS = "domains"
 ERROR = "error"
 
+_SHOWN = 80  # letters of a received value in a sentence about it
+
 
 def schema_hash(tensors: Mapping[str, Tensor]) -> str:
     """A hash of names, shapes and types in their order."""
@@ -97,7 +99,7 @@ def integer(record: Mapping[str, object], key: str, sender: str) -> int:
     """
     value = record.get(key)
     if not isinstance(value, int):
-        raise WireError(f"{sender}: '{key}' is {value!r}; expected a whole number")
+        raise WireError(f"{sender}: '{key}' is {_short(value)}; expected a whole number")
     return int(value)
 
 
@@ -109,7 +111,7 @@ def word(record: Mapping[str, object], key: str, allowed: Collection[str], sende
     """
     value = record.get(key)
     if not isinstance(value, str) or value not in allowed:
-        raise WireError(f"{sender}: '{key}' is {value!r}; expected {' or '.join(allowed)}")
+        raise WireError(f"{sender}: '{key}' is {_short(value)}; expected {' or '.join(allowed)}")
     return value
 
 
@@ -120,9 +122,9 @@ def number(record: Mapping[str, object], key: str, sender: str) -> float:
         WireError: the key is missing, or holds NaN, infinity or something else.
     """
     value = record.get(key)
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise WireError(f"{sender}: '{key}' is {value!r}; expected a finite number")
-    return float(value)
+    if not _is_finite(value):
+        raise WireError(f"{sender}: '{key}' is {_short(value)}; expected a finite number")
+    return float(value)  # type: ignore[arg-type]
 
 
 def numbers(record: Mapping[str, object], key: str, sender: str) -> list[float]:
@@ -132,11 +134,25 @@ def numbers(record: Mapping[str, object], key: str, sender: str) -> list[float]:
         WireError: the key is missing, or holds something else.
     """
     values = record.get(key)
-    if not isinstance(values, list) or not all(
-        isinstance(value, int | float) and math.isfinite(value) for value in values
-    ):
+    if not isinstance(values, list) or not all(map(_is_finite, values)):
         raise WireError(f"{sender}: '{key}' is not a list of finite numbers")
     return [float(value) for value in values]
+
+
+def _is_finite(value: object) -> bool:
+    """Whether it is a number that a float can hold; whole numbers may be larger."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _short(value: object) -> str:
+    """A value as a sentence about it shows it; numbers of thousands of digits have no text."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a number of more than 128 bits"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def num_bytes(tensors: Mapping[str, Tensor]) -> int:

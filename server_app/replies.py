@@ -5,6 +5,7 @@ or numbers that are not finite, claims more images than its client has, or moves
 further than others do is refused with one sentence; the others of the round still count.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from server_app.update_checks import Refusal, too_long
 
 FAILED = "failed"  # the kind of a reply that holds nothing but an error
 ARRAY_HEADER_BYTES = 1024  # more than NumPy writes before the numbers
+STEP_METRIC = re.compile(re.escape(wire.STEP_PREFIX) + r"[a-z0-9-]{1,40}")  # rows of steps.csv
+LONGEST_REASON = 600  # letters
 MOST_NAMES, MOST_LETTERS = 5, 80  # of a reply's own names in a sentence about it
 REPORTED = (
     wire.TRAIN_LOSS,
@@ -76,7 +79,13 @@ class Checked:
 class _RefusedError(WireError):
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
-        self.refusal = Refusal(kind, reason)
+        self.refusal = Refusal(kind, _one_line(reason))
+
+
+def _one_line(reason: str) -> str:
+    """As it may stand in a log, whatever words a client put into it."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in reason[:LONGEST_REASON])
+    return shown if len(reason) <= LONGEST_REASON else shown + "..."
 
 
 @contextmanager
@@ -181,6 +190,9 @@ def _check_examples(claimed: int, most: int | None, sender: str) -> None:
 def _reported(
     metrics: MetricRecord, facts: ConfigRecord, wanted: Sequence[str], sender: str
 ) -> Reported:
+    for key in metrics:
+        if key.startswith(wire.STEP_PREFIX) and not STEP_METRIC.fullmatch(key):
+            raise WireError(f"{sender}: unexpected metric {key[:MOST_LETTERS]!r}")
     missing = set(wanted) - set(metrics)
     if missing:
         raise WireError(f"{sender}: the reply lacks the metrics {', '.join(sorted(missing))}")
