@@ -342,10 +342,10 @@ def _check_several(config: RunConfig) -> None:
             f"dataset is '{config.dataset}', but setting '{config.setting}' trains on one; allowed "
             f"with several: {', '.join(SEVERAL_DATASETS)}"
         )
-    if config.partition in BY_DOMAIN:
+    if config.partition in (*BY_DOMAIN, "own"):
         raise ConfigError(
             f"dataset is '{config.dataset}', but partition '{config.partition}' is for one; "
-            "allowed with several: disjoint-classes, and others that do not look at domains"
+            "allowed with several: disjoint-classes, and others that look at classes"
         )
 
 

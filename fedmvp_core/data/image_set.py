@@ -36,7 +36,7 @@ class JoinedPictures:
             selected(
                 self.parts[source], indices[source_of == source] - ends[source] + lengths[source]
             )
-            for source in source_of.unique().tolist()
+            for source in source_of.unique().tolist() or [0]
         )
         return chosen[0] if len(chosen) == 1 else JoinedPictures(chosen)
 

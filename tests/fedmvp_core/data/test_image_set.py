@@ -1,9 +1,14 @@
 """Selecting images without losing what belongs to them."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fedmvp_core.data.image_set import Dataset, ImageSet
+from fedmvp_core.data.image_set import Dataset, ImageSet, JoinedPictures
+from fedmvp_core.data.pixels import PictureFiles
 
 
 @pytest.fixture
@@ -83,3 +88,29 @@ def test_a_data_set_takes_classes_and_domains_from_its_training_images(images: I
     dataset = Dataset("pictures", images, images, images)
     assert dataset.class_names == images.class_names
     assert dataset.domains == ("a", "b")
+
+
+@given(positions=st.lists(st.integers(0, 6), max_size=9))
+def test_pictures_of_several_sources_are_those_of_one_row(positions: list[int]) -> None:
+    """Whatever is selected, twice over: the same as of one tensor."""
+    row = torch.arange(7, dtype=torch.uint8).view(7, 1, 1, 1).expand(7, 3, 2, 2)
+    joined = JoinedPictures((row[:3], row[3:3], JoinedPictures((row[3:4], row[4:]))))
+    assert len(joined) == 7
+    indices = torch.tensor(positions, dtype=torch.int64)
+    images, expected = (
+        ImageSet(pictures, torch.arange(7), ("",) * 7, tuple("abcdefg"), ("x",)).select(indices)
+        for pictures in (joined, row)
+    )
+    back = torch.arange(len(positions)).flip(0)
+    assert images.images.equal(expected.images)
+    assert images.select(back).images.equal(expected.images[back])
+    assert images.select(back[:0]).image_size == images.image_size == 2
+
+
+def test_pictures_of_one_source_stay_that_sources() -> None:
+    """So that files are decoded into the same cache as in a run on their data set alone."""
+    files = PictureFiles((Path("a.png"), Path("b.png")), image_size=2, folder=None)
+    joined = JoinedPictures((torch.zeros(3, 3, 2, 2, dtype=torch.uint8), files))
+    chosen = joined.select(torch.tensor([4]))
+    assert isinstance(chosen, PictureFiles)
+    assert chosen.paths == (Path("b.png"),)

@@ -210,7 +210,7 @@ def test_other_settings_are_of_one_data_set(default_config: Make, setting: str) 
         default_config(dataset="emoji-activities,emoji-objects", setting=setting)
 
 
-@pytest.mark.parametrize("partition", ["by-domain", "by-domain-and-class"])
+@pytest.mark.parametrize("partition", ["by-domain", "by-domain-and-class", "own"])
 def test_partitions_by_domain_are_of_one_data_set(default_config: Make, partition: str) -> None:
     with pytest.raises(ConfigError, match=f"partition '{partition}' is for one"):
         default_config(dataset="emoji-activities,emoji-objects", partition=partition)
