@@ -1,6 +1,5 @@
 """Files that are either whole or absent, and where the cache lives."""
 
-import errno
 import logging
 import os
 import re
@@ -70,24 +69,6 @@ def replace_text(path: Path, text: str) -> None:
 
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def append_text(path: Path, text: str) -> None:
-    """Add UTF-8 text to the end of a file in a single write, without looking at what is there.
-
-    Readers see all of it or nothing; only a process that is killed, or a disk that is full, in the
-    midst of the write leaves a part.
-
-    Raises:
-        OSError: the file cannot be written, or not all of the text.
-    """
-    data = text.encode()
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        if os.write(handle, data) != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    finally:
-        os.close(handle)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> bool:

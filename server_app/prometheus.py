@@ -99,8 +99,8 @@ def run_metrics(registry: "CollectorRegistry", config: RunConfig) -> OnEvent:
             seconds.observe(event["seconds"])
             if event.get("loss") is not None:  # clients may keep it to themselves
                 loss.set(event["loss"])
-            for reason, number in event.get("refused", {}).items():
-                rejected.labels(reason).inc(number)
+        elif kind == "refused":
+            rejected.labels(event["kind"]).inc()
         elif kind in ("evaluation", "robust-evaluation"):
             metric = event.get("metric") or event["attack"]
             for split, value in event["accuracy"].items():

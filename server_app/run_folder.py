@@ -15,15 +15,9 @@ from fedmvp_core.disk import remove_leftovers, replace_file, replace_text
 from fedmvp_core.errors import ConfigError
 from server_app.checkpoints import Checkpoint, ServerState, read_checkpoint, save_checkpoint
 from server_app.environment import environment
+from server_app.metrics_table import MetricsTable
 from server_app.nodes import Node
-from server_app.resuming import (
-    Row,
-    check_shards,
-    cut_steps,
-    end_half_line,
-    metric_rows,
-    round_to_resume,
-)
+from server_app.resuming import check_shards, cut_steps, end_half_line, round_to_resume
 
 LEFT_BEHIND = (
     "config.json",  # first: without it nothing is taken for a run
@@ -51,7 +45,7 @@ class RunFolder:
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.path = Path(config.output_dir).expanduser().resolve() / config.run_name
-        self._rows: list[Row] = []
+        self._metrics = MetricsTable(self.path / "metrics.csv")
         self._started, self.rounds_completed = time.time(), 0
         self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # told of every event
         replaced = config.resume != "latest" and (self.path / "config.json").exists()
@@ -72,15 +66,16 @@ class RunFolder:
 
     def _take_up(self, last: int) -> None:
         """Cut to its last checkpoint what a process that was ended in a round left."""
-        self._rows, self.rounds_completed = metric_rows(self.path / "metrics.csv", last), last
+        self.rounds_completed = last
+        self._metrics.take_up(last)
         cut_steps(self.path / "steps.csv", last)
         end_half_line(self.path / "progress.jsonl")
         for folder in (self.path, self.path / "checkpoints"):
             remove_leftovers(folder)
 
     def holds(self, round: int, metric: str) -> bool:
-        """Whether a metric was recorded in a round, by an earlier process too."""
-        return any(row[0] == round and row[2] == metric for row in self._rows)
+        """Whether a metric was recorded in round 0 or the latest, by an earlier process too."""
+        return self._metrics.holds(round, metric)
 
     def start(self, schema: Mapping[str, Tensor]) -> Checkpoint | None:
         """The state from which a run goes on, or None.
@@ -129,11 +124,11 @@ class RunFolder:
 
     def record(self, round: int, split: str, metric: str, value: float) -> None:
         """Add one row to the metrics; write_metrics puts them on disk."""
-        self._rows.append((round, split, metric, float(value)))
+        self._metrics.record(round, split, metric, value)
 
     def write_metrics(self) -> None:
-        """Write metrics.csv as it stands."""
-        self._write_table("metrics.csv", ("round", "split", "metric", "value"), self._rows)
+        """Put the rows recorded since the last call on disk."""
+        self._metrics.write()
 
     def append_steps(self, round: int, split: str, steps: Mapping[str, Sequence[float]]) -> None:
         """What every local step of a client measured, in steps.csv."""

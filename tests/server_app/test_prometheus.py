@@ -134,3 +134,11 @@ def test_port_zero_needs_no_package_and_serves_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with metrics_endpoint(run_config(metrics_port=0)) as on_event:
         on_event(START)
+
+
+def test_refused_replies_are_counted_by_reason(metrics):
+    on_event, value = metrics
+    for kind in ("norm", "not-finite", "norm"):
+        on_event({"event": "refused", "round": 1, "kind": kind, "reason": "client 2: ..."})
+    assert value("rejected_updates_total", reason="norm") == 2
+    assert value("rejected_updates_total", reason="not-finite") == 1
