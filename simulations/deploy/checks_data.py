@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from click.exceptions import ClickException
 from flwr.common.config import parse_config_args
 
 from client_app.node import read_node
@@ -40,8 +41,8 @@ def parse_node_config(text: str) -> Mapping[str, Any]:
     """
     try:
         return parse_config_args([text])
-    except ValueError as error:
-        raise ConfigError(f"node config is '{text}': {error}") from None
+    except ClickException as error:
+        raise ConfigError(f"node config is '{text}'. {error.message}") from None
 
 
 def _shard_words(node: Mapping[str, Any], run: RunConfig | None) -> str:

@@ -5,14 +5,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from federation_harness import FIRST_NODE, SerialGrid, error_reply, forget_worker
-from flwr.app import ConfigRecord, Message, RecordDict
+from federation_harness import (
+    FIRST_NODE,
+    SerialGrid,
+    client_context,
+    error_reply,
+    forget_worker,
+)
+from flwr.app import ConfigRecord, Error, Message, RecordDict
+from flwr.common.constant import ErrorCode
 
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
 from server_app import nodes
-from server_app.nodes import find_nodes
+from server_app.nodes import find_nodes, with_returned
 
 NAMES: tuple[str, ...] = ()  # what the federation trains on matters to nodes with own data
 
@@ -112,7 +119,8 @@ def test_a_failing_node_stops_the_run(small_run: Callable[..., RunConfig]) -> No
 
 
 @pytest.mark.parametrize(
-    "description", [{}, {"partition-id": "0"}, {"partition-id": 0, "num-partitions": 1}]
+    "description",
+    [{}, {"partition-id": "0"}, {"partition-id": 0, "num-partitions": 1, "num-examples": "many"}],
 )
 def test_an_answer_of_another_kind_is_refused(
     small_run: Callable[..., RunConfig], description: dict[str, Any]
@@ -125,3 +133,105 @@ def test_an_answer_of_another_kind_is_refused(
 
     with pytest.raises(FedMVPError, match="a supernode"):
         find_nodes(SerialGrid(config, 1, intercept=strange), config, NAMES)
+
+
+def test_two_nodes_with_one_partition_id_are_named(small_run: Callable[..., RunConfig]) -> None:
+    grid = SerialGrid(small_run(), 2)
+    grid.contexts[FIRST_NODE + 1].node_config["partition-id"] = 0
+    with pytest.raises(FedMVPError, match=r"supernodes 100\d and 100\d both have partition-id 0"):
+        find_nodes(grid, small_run(), NAMES)
+
+
+def test_a_node_that_left_while_it_was_asked_is_asked_again(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    refusals = [True, True]
+
+    def away(message: Message, partition_id: int) -> Message | None:
+        if partition_id == 1 and refusals:
+            refusals.pop()
+            return Message(Error(ErrorCode.NODE_UNAVAILABLE, "gone"), reply_to=message)
+        return None
+
+    config = small_run()
+    found = find_nodes(SerialGrid(config, 2, intercept=away), config, NAMES)
+    assert [node.partition_id for node in found] == [0, 1]
+    assert not refusals
+
+
+def test_a_node_that_came_back_is_found_by_its_partition_id(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run()
+    grid = SerialGrid(config, 3)
+    before = find_nodes(grid, config, NAMES)
+    assert with_returned(grid, before, NAMES) == before
+    assert len(grid.sent) == 3, "nobody is asked while everybody is there"
+    del grid.contexts[FIRST_NODE + 1]
+    assert with_returned(grid, before, NAMES) == before, "who has left keeps its place"
+    grid.contexts[5] = client_context(config, 1, 3)
+    grid.contexts[6] = client_context(config, 2, 3)  # of one who has not left
+    grid.intercept = lambda message, partition_id: None
+    after = with_returned(grid, before, NAMES)
+    assert [node.node_id for node in after] == [FIRST_NODE, 5, FIRST_NODE + 2]
+    assert [node.classes for node in after] == [node.classes for node in before]
+
+
+def test_a_node_that_comes_back_in_another_shape_is_left_out(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run()
+    grid = SerialGrid(config, 2)
+    before = find_nodes(grid, config, NAMES)
+    grid.contexts[5] = grid.contexts.pop(FIRST_NODE + 1)
+    grid.contexts[5].node_config["colour"] = "blue"
+    assert with_returned(grid, before, NAMES) == before
+
+
+def own_grid(config: RunConfig, configs: list[dict[str, Any]]) -> SerialGrid:
+    grid = SerialGrid(config, len(configs))
+    for context, node_config in zip(grid.contexts.values(), configs, strict=True):
+        context.node_config.clear()
+        context.node_config.update(node_config)
+    return grid
+
+
+def test_sites_bring_data_of_their_own(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run(partition="own", clients=2, setting="few-shot")
+    everything = find_nodes(
+        own_grid(config, [{"partition-id": 3}] * 1),
+        small_run(partition="own", clients=1, setting="few-shot"),
+        names_of(config),
+    )[0].classes
+    first, second = list(everything)[:2]
+    grid = own_grid(
+        config,
+        [
+            {"partition-id": 7, "classes": first},
+            {"partition-id": 3, "classes": f"{second},{first}"},
+        ],
+    )
+    found = find_nodes(grid, config, names_of(config))
+    assert [node.partition_id for node in found] == [3, 7]
+    assert [set(node.classes) for node in found] == [{first, second}, {first}]
+
+
+def names_of(config: RunConfig) -> tuple[str, ...]:
+    from fedmvp_core.data.imagefolder import load
+
+    return load(config, 16).class_names
+
+
+def test_a_site_with_classes_of_its_own_is_refused_by_name(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run(partition="own", clients=1, setting="few-shot")
+    names = names_of(config)
+    with pytest.raises(FedMVPError, match=f"client 0: this node's classes {names[0]} are not"):
+        find_nodes(own_grid(config, [{"partition-id": 0}]), config, names[1:])
+
+
+def test_sites_must_be_counted(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run(partition="own")
+    with pytest.raises(ConfigError, match="set clients to their number"):
+        find_nodes(own_grid(config, [{"partition-id": 0}]), config, names_of(config))

@@ -1,0 +1,189 @@
+"""A federation of real processes: TLS, keys, the images' entrypoints, nodes that are refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+from torchvision.io import write_png
+
+from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.data.emojidomains import load
+from simulations.deploy.certificates import make_certificates
+from simulations.deploy.keys import make_keys
+from simulations.deploy.local import run_deployment, start_nodes
+from simulations.deploy.processes import LocalDeployment, local_deployment
+from simulations.runner import flower
+from simulations.runner.app_folder import stage_app
+from simulations.runner.processes import end_processes_of
+from simulations.runner.project import default_config
+from simulations.runner.resources import Resources
+from simulations.runner.run_folder import ENDED, read_status
+from simulations.runner.simulate import run_simulation
+
+pytestmark = pytest.mark.slow
+NODES = 3
+REFUSED = 305 % 256  # Flower's SUPERNODE_CONNECTION_ERROR, as much of it as an exit code holds
+
+
+def config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
+    places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
+    short = {"rounds": 2, "shots": 2, "local-epochs": 2, "batch-size": 4, "device": "cpu"}
+    waits = {"robust-attack": "none", "evaluate-every": 2, "node-timeout": 300.0}
+    return parse_config({**default_config(), **places, **short, **waits, **changes})
+
+
+def final_tensors(tmp_path: Path, name: str) -> dict[str, Any]:
+    return load_file(tmp_path / name / "checkpoints" / "round-0002.safetensors")
+
+
+def test_a_deployment_with_tls_and_keys_ends_with_the_tensors_of_the_simulation(
+    tmp_path: Path,
+) -> None:
+    events: list[Any] = []
+    outcome = run_deployment(config(tmp_path, "deployed"), NODES, events.append)
+    assert outcome.status == "completed", outcome.error
+    assert [event["failed"] for event in events if event.get("event") == "round"] == [0, 0]
+    simulated = config(tmp_path, "simulated")
+    outcome = run_simulation(simulated, NODES, Resources(2, 0, 0.0), lambda event: None)
+    assert outcome.status == "completed", outcome.error
+    ours, theirs = final_tensors(tmp_path, "deployed"), final_tensors(tmp_path, "simulated")
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    before = load_file(tmp_path / "deployed" / "checkpoints" / "round-0000.safetensors")
+    assert not all(ours[name].equal(before[name]) for name in ours)
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[LocalDeployment]:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with local_deployment(logs) as running:
+        yield running
+
+
+def test_strangers_are_refused_and_the_run_goes_on(
+    tmp_path: Path, deployment: LocalDeployment
+) -> None:
+    """Each stranger would be client 1, were it let in."""
+    start_nodes(deployment, [f"partition-id={i} num-partitions=2" for i in range(2)], "cpu")
+    nobody, known = make_keys(tmp_path / "strangers", ["nobody", "other"])
+    make_certificates(tmp_path / "other-authority", ["127.0.0.1"], days=1)
+    claim = "partition-id=1 num-partitions=2"
+    unknown_key = deployment.add_node("unknown-key", claim, nobody)
+    wrong = {"FEDMVP_TLS_DIR": str(tmp_path / "other-authority")}
+    wrong_authority = deployment.add_node("wrong-authority", claim, known, **wrong)
+    plain = {"FEDMVP_TLS_DIR": "", "FEDMVP_INSECURE": "1", "FEDMVP_KEY": ""}
+    no_tls = deployment.add_node("no-tls", claim, **plain)
+    strangers = (unknown_key, wrong_authority, no_tls)
+    run = config(tmp_path, "guarded", rounds=1)
+    flower.submit(deployment.link, stage_app(deployment.link.folder), run)
+    status = wait_for_end(tmp_path / "guarded")
+    assert status["status"] == "completed", status
+    assert deployment.online() == 2
+    assert unknown_key.process.wait(60) == REFUSED
+    assert all("SuperNode ID" not in node.log.read_text() for node in strangers)
+    assert "certificate" in wrong_authority.log.read_text().lower()
+
+
+def wait_for_end(folder: Path, seconds: float = 500) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and read_status(folder).get("status") not in ENDED:
+        time.sleep(0.5)
+    return read_status(folder)
+
+
+def pictures(root: Path, classes: tuple[str, ...]) -> Path:
+    """Five training pictures of each class, a folder a class."""
+    dataset = load(config(root, "pictures"), 64)
+    for name in classes:
+        held = dataset.train.of_classes((name,))
+        folder = root / name.replace(" ", "_")
+        folder.mkdir(parents=True)
+        for i, image in enumerate(held.images[:5]):
+            write_png(image, str(folder / f"{i}.png"))
+    return root
+
+
+def test_each_site_serves_its_own_folder_and_one_that_is_killed_is_taken_up_again(
+    tmp_path: Path,
+) -> None:
+    names = load(config(tmp_path, "names"), 64).class_names[:4]
+    server = pictures(tmp_path / "server", names)
+    sites = [pictures(tmp_path / "a", names[:2]), pictures(tmp_path / "b", names[1:])]
+    run = config(
+        tmp_path,
+        "sites",
+        dataset="imagefolder",
+        **{"data-dir": str(server), "setting": "few-shot", "partition": "own", "clients": 2},
+        **{"rounds": 3, "round-timeout": 120.0},
+    )
+    nodes = [
+        f'partition-id=4 data-dir="{sites[0]}"',
+        f'partition-id=9 data-dir="{sites[1]}" classes="{",".join(names[2:])}"',
+    ]
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with local_deployment(logs, tls=False) as running:
+        start_nodes(running, nodes, "cpu")
+        flower.submit(running.link, stage_app(running.link.folder), run)
+        wait_for_line(tmp_path / "sites" / "progress.jsonl", '"round": 1')
+        left = running.started[-1]
+        end_tree(running, left.name)
+        running.add_node("back-again", nodes[1])
+        status = wait_for_end(tmp_path / "sites")
+    assert status["status"] == "completed", status
+    shards = json.loads((tmp_path / "sites" / "shards.json").read_text())
+    assert [(shard["partition-id"], set(shard["classes"])) for shard in shards] == [
+        (4, set(names[:2])),
+        (9, set(names[2:])),
+    ]
+    rounds = [
+        json.loads(line)
+        for line in (tmp_path / "sites" / "progress.jsonl").read_text().splitlines()
+        if '"event": "round"' in line
+    ]
+    assert rounds[0]["clients"] == 2
+    assert rounds[-1]["clients"] == 2, "who came back trains again"
+
+
+def wait_for_line(path: Path, words: str, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not (path.exists() and words in path.read_text()):
+        assert time.monotonic() < deadline, f"'{words}' never came"
+        time.sleep(0.2)
+
+
+def end_tree(running: LocalDeployment, name: str) -> None:
+    end_processes_of(running.link.folder / name)
+
+
+def test_the_command_runs_shows_and_takes_everything_down(tmp_path: Path) -> None:
+    words = ["rounds=1", "shots=1", "local-epochs=1", "robust-attack=none", "node-timeout=300"]
+    words += [f"output-dir={tmp_path}", f"cache-dir={tmp_path / 'cache'}", "run-name=command"]
+    command = [shutil.which("fedmvp", path=str(Path(sys.executable).parent)) or "fedmvp"]
+    command += ["deploy", "local", "--nodes", "2", "--insecure", "--no-report", "demo", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "round 1/1  2 clients" in done.stdout
+    assert not [
+        path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _text(path)
+    ]
+    assert {path.name for path in (tmp_path / "command" / "logs").iterdir()} == {
+        "superlink.log",
+        "supernode-0.log",
+        "supernode-1.log",
+    }
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
