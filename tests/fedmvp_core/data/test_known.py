@@ -3,7 +3,15 @@
 import pytest
 from run_configs import run_config
 
-from fedmvp_core.data.known import ENTRIES, attribute_template, class_template, needs_folder
+from fedmvp_core.data.known import (
+    ENTRIES,
+    attribute_template,
+    class_sentence,
+    class_template,
+    class_templates,
+    needs_folder,
+    spoken_name,
+)
 from fedmvp_core.registry import DATASETS, find, names_in
 from fedmvp_core.tasks import Task
 
@@ -36,6 +44,17 @@ def test_a_sentence_of_ones_own_holds_for_every_data_set() -> None:
     own = {"template": "my {class}", "attribute_template": "my {class}: {attribute}"}
     config = run_config(dataset="dtd", data_dir="somewhere", **own)
     assert (class_template(config), attribute_template(config)) == tuple(own.values())
+
+
+def test_a_class_of_several_data_sets_is_spoken_of_as_in_its_own() -> None:
+    config = run_config(dataset="dtd,oxford_pets", data_dir="somewhere")
+    assert class_templates(config) == ("{class} texture.", "a photo of a {class}, a type of pet.")
+    assert class_sentence(config, "dtd/x/y") == "x/y texture."
+    assert class_sentence(config, "oxford_pets/pug") == "a photo of a pug, a type of pet."
+    assert spoken_name(config, "dtd/x/y") == "x/y"
+    alone = run_config(dataset="dtd", data_dir="somewhere")
+    assert class_sentence(alone, "x/y") == "x/y texture."
+    assert spoken_name(alone, "x/y") == "x/y"
 
 
 def test_every_reader_is_installed_as_a_data_set() -> None:

@@ -151,3 +151,18 @@ def test_image_prompts_start_as_the_class_token_and_what_becomes_of_it(
     torch.testing.assert_close(
         tiny_backbone.encode_image(blank, prompts), shallow, rtol=0, atol=1e-5
     )
+
+
+def test_no_data_set_s_class_names_are_replaced_by_prompts(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
+) -> None:
+    """One template begins with the class: then every sentence gets placeholders."""
+    sentences = ["banded texture.", "a photo of a pug, a type of pet."]
+    for datasets, names, room in (
+        ("dtd,oxford_pets", ("dtd/banded", "oxford_pets/pug"), 2),
+        ("food101,oxford_pets", ("food101/pie", "oxford_pets/pug"), 0),
+    ):
+        config = default_config(dataset=datasets, data_dir="somewhere", deep_length=2)
+        module = build_coupled(tiny_backbone, config, names, "text-to-image")
+        expected = tiny_backbone.tokenize(placeholder_sentences(room, sentences))
+        assert module.token_ids(tiny_backbone, sentences).equal(expected)
