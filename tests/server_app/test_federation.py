@@ -61,10 +61,27 @@ def make(
     return federation
 
 
+class AnsweringGrid(SerialGrid):
+    """Nodes that answer when a round is repeated; `values` of the cohort, None: no answer."""
+
+    def __init__(self, values: Sequence[float | None], clients: int = CLIENTS) -> None:
+        self.values, self.clients, self.sent = values, clients, []
+
+    def get_node_ids(self) -> Iterable[int]:
+        return range(FIRST_NODE, FIRST_NODE + self.clients)
+
+    def send_and_receive(
+        self, messages: Iterable[Message], *, timeout: float | None = None
+    ) -> Iterable[Message]:
+        self.sent = list(messages)
+        pairs = zip(self.sent, self.values, strict=False)
+        return [answer(message, value) for message, value in pairs if value is not None]
+
+
 def asked(federation: PromptFederation, round_number: int, kind: str = "train") -> list[Message]:
     configure = federation.configure_train if kind == "train" else federation.configure_evaluate
     nothing = ArrayRecord()
-    grid = SerialGrid.__new__(SerialGrid)
+    grid = AnsweringGrid([], len(federation.nodes))
     return list(configure(round_number, nothing, ConfigRecord(), grid))
 
 
@@ -382,27 +399,13 @@ def test_too_few_usable_replies_stop_the_run_with_all_reasons(
     assert all(torch.equal(value, before[n]) for n, value in federation.tensors.items())
 
 
-class AnsweringGrid(SerialGrid):
-    """Answers every cohort after the first; `values` of its clients, None: no answer."""
-
-    def __init__(self, values: Sequence[float | None]) -> None:
-        self.values, self.sent = values, []
-
-    def send_and_receive(
-        self, messages: Iterable[Message], *, timeout: float | None = None
-    ) -> Iterable[Message]:
-        self.sent = list(messages)
-        pairs = zip(self.sent, self.values, strict=False)
-        return [answer(message, value) for message, value in pairs if value is not None]
-
-
 def test_a_round_with_too_few_replies_is_repeated_with_a_cohort_drawn_anew(
     make: Callable[..., PromptFederation],
 ) -> None:
     federation = make(
         clients=40, fraction_train=0.2, min_clients=3, on_too_few="repeat", round_retries=2
     )
-    grid = AnsweringGrid([2.0, 4.0, 6.0])
+    grid = AnsweringGrid([2.0, 4.0, 6.0], clients=40)
     first = list(federation.configure_train(1, ArrayRecord(), ConfigRecord(), grid))
     federation.aggregate_train(1, [answer(first[0], 100.0), answer(first[1], math.nan)])
     assert {partition_of(m) for m in grid.sent} != {partition_of(m) for m in first}
