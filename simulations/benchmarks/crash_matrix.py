@@ -1,0 +1,247 @@
+"""Kills each kind of process in each phase of a round, resumes, and compares with no crash.
+
+    python -m simulations.benchmarks.crash_matrix --repeats 5 --output docs/crash_matrix.md
+
+A small run of two clients and three rounds is killed in its second round, which is the first of the
+LoRA phase, and continued with `resume = "latest"`. Its final prompt tensors must be, bit for bit,
+those of the run that nobody disturbed, and no finished round may be lost. crash_hooks/ holds the
+process at the moment that is asked for; what is killed is killed with SIGKILL, from outside.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from fedmvp_core.config import RunConfig, Scalar
+from fedmvp_core.errors import FedMVPError
+from server_app.checkpoints import latest_round
+from simulations.commands.run import plan_run
+from simulations.deploy import entrypoints, processes
+from simulations.deploy.local import run_deployment
+from simulations.runner import superlink
+from simulations.runner.environment import clean_environment
+from simulations.runner.named_runs import load_named_run
+from simulations.runner.processes import processes_of
+from simulations.runner.resources import choose_resources
+from simulations.runner.simulate import RunOutcome, run_simulation
+
+CLIENTS, ROUNDS, KILLED_ROUND = 2, 3, 2
+POINTS = {
+    "before": "before local training",
+    "during": "during local training",
+    "after": "after local training",
+    "aggregation": "during aggregation",
+    "checkpoint": "during the checkpoint's write",
+}
+# Engine -> kind of process -> what its command line holds.
+KINDS: dict[str, dict[str, str]] = {
+    "simulation": {
+        "SuperLink": "flower-superlink",
+        "ServerApp": "flwr-simulation",
+        "Ray worker": "ray::",
+    },
+    "deployment": {
+        "SuperLink": "flower-superlink",
+        "ServerApp": "flwr-serverapp",
+        "SuperNode": "flower-supernode",
+    },
+}
+CONFIG: dict[str, Scalar] = {
+    "method": "fedmvp",
+    "pretrained": "",
+    "device": "cpu",
+    "robust-attack": "none",
+    "rounds": ROUNDS,
+    "shots": 2,
+    "batch-size": 8,
+    "learning-rate": 0.05,
+    "lora-threshold": 1e9,
+    "evaluate-every": 100,
+    "min-clients": CLIENTS,
+    "node-timeout": 600,
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One crash: what was killed where, and what came of it."""
+
+    engine: str
+    kind: str
+    point: str
+    ended: str  # how the run that was disturbed ended
+    kept: int  # the round of the checkpoint that was gone on from
+    equal: bool
+    seconds: float
+
+    @property
+    def rounds_lost(self) -> int:
+        """Finished rounds that had to be done again."""
+        return max(0, KILLED_ROUND - 1 - self.kept)
+
+
+def main() -> None:
+    """Run the matrix, print each crash, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--points", nargs="+", choices=POINTS, default=[*POINTS])
+    parser.add_argument("--engines", nargs="+", choices=KINDS, default=[*KINDS])
+    options = parser.parse_args()
+    cells: list[Cell] = []
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        root = Path(folder)
+        for engine in options.engines:
+            config = small_config(root, f"{engine}-undisturbed")
+            if run_of(engine)(config).status != "completed":
+                raise FedMVPError(f"the undisturbed run of the {engine} did not complete")
+        for repeat in range(1, options.repeats + 1):
+            for engine in options.engines:
+                for point in options.points:
+                    for kind in KINDS[engine]:
+                        cells.append(crash(root, engine, kind, point, repeat))
+                        print(words(cells[-1]), flush=True)
+                        if options.output:
+                            options.output.write_text(table(cells), encoding="utf-8")
+    print(table(cells))
+    sys.exit(any(cell.rounds_lost or not cell.equal for cell in cells))
+
+
+def small_config(root: Path, name: str) -> RunConfig:
+    """The configuration of one run."""
+    folders: dict[str, Scalar] = {"output-dir": str(root), "cache-dir": str(root / "cache")}
+    return plan_run(load_named_run("demo"), CONFIG | folders | {"run-name": name}, CLIENTS).config
+
+
+def run_of(engine: str) -> Callable[[RunConfig], RunOutcome]:
+    """Plays a run on one of the engines."""
+
+    def simulated(config: RunConfig) -> RunOutcome:
+        resources = choose_resources(CLIENTS, "cpu", CLIENTS, None)
+        return run_simulation(config, CLIENTS, resources, lambda event: None)
+
+    def deployed(config: RunConfig) -> RunOutcome:
+        return run_deployment(config, CLIENTS, lambda event: None, tls=False)
+
+    return simulated if engine == "simulation" else deployed
+
+
+def crash(root: Path, engine: str, kind: str, point: str, repeat: int) -> Cell:
+    """Disturb a run, resume it, compare."""
+    begun = time.monotonic()
+    config = small_config(root, f"{engine}-{point}-{kind.replace(' ', '-')}-{repeat}")
+    control = Path(tempfile.mkdtemp(dir=root))
+    killer = threading.Thread(target=kill_when_reached, args=(control, KINDS[engine][kind]))
+    with hooked(control, point):
+        killer.start()
+        outcome = run_of(engine)(config)
+        (control / "over").touch()
+        killer.join()
+    if not (control / "killed").exists():
+        raise FedMVPError(f"{kind} was not killed at '{point}': {outcome.error}")
+    folder = root / config.run_name
+    kept = latest_round(folder / "checkpoints")
+    if outcome.status != "completed":
+        run_of(engine)(replace(config, resume="latest"))
+    equal = same_bits(final(folder), final(root / f"{engine}-undisturbed"))
+    seconds = time.monotonic() - begun
+    return Cell(engine, kind, point, outcome.status, -1 if kept is None else kept, equal, seconds)
+
+
+@contextmanager
+def hooked(control: Path, point: str) -> Iterator[None]:
+    """Let the processes that are started inside the block import crash_hooks."""
+    hooks = {
+        "PYTHONPATH": str(Path(__file__).parent / "crash_hooks"),
+        "CRASH_FOLDER": str(control),
+        "CRASH_POINT": point,
+        "CRASH_ROUND": str(KILLED_ROUND),
+    }
+    starters: tuple[Any, ...] = (superlink, processes, entrypoints)
+    for module in starters:
+        module.clean_environment = lambda folder: clean_environment(folder) | hooks
+    try:
+        yield
+    finally:
+        for module in starters:
+            module.clean_environment = clean_environment
+
+
+def kill_when_reached(control: Path, mark: str) -> None:
+    """Wait for the moment, kill one process whose command line holds `mark`, let the rest go on.
+
+    The process that came to the moment itself, if it is of that kind.
+    """
+    while not (control / "reached").exists():
+        if (control / "over").exists():
+            return
+        time.sleep(0.02)
+    first, _, home = (control / "reached").read_text().partition(" ")
+    below = Path(tempfile.gettempdir()).resolve()
+    alive = processes_of(next(path for path in Path(home).parents if path.parent == below))
+    victims = [pid for pid, command in alive.items() if mark in command]
+    victims.sort(key=lambda pid: pid != int(first))
+    if victims:
+        os.kill(victims[0], signal.SIGKILL)
+        (control / "killed").write_text(f"{victims[0]} {alive[victims[0]]}")
+    (control / "go").touch()
+
+
+def final(folder: Path) -> dict[str, Tensor] | None:
+    """The prompt tensors after the last round, if the run came so far."""
+    path = folder / "checkpoints" / f"round-{ROUNDS:04d}.safetensors"
+    return load_file(path) if path.exists() else None
+
+
+def same_bits(found: dict[str, Tensor] | None, wanted: dict[str, Tensor] | None) -> bool:
+    """Whether two sets of tensors are equal in every bit."""
+    if found is None or wanted is None or found.keys() != wanted.keys():
+        return False
+    return all(
+        found[name].numpy().tobytes() == value.numpy().tobytes() for name, value in wanted.items()
+    )
+
+
+def words(cell: Cell) -> str:
+    """One line for one crash."""
+    return (
+        f"{cell.engine}: {cell.kind} killed {POINTS[cell.point]}: run {cell.ended}, went on after "
+        f"round {cell.kept}, {'equal' if cell.equal else 'NOT EQUAL'} ({cell.seconds:.0f} s)"
+    )
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Markdown: one row for each engine, kind and phase."""
+    columns = ("engine", "killed", "when", "crashes", "the run then", "finished rounds lost")
+    lines = [f"| {' | '.join((*columns, 'equal to undisturbed'))} |", "| --- " * 7 + "|"]
+    rows: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in cells:
+        rows.setdefault((cell.engine, cell.kind, cell.point), []).append(cell)
+    for (engine, kind, point), row in sorted(
+        rows.items(), key=lambda item: (item[0][0] != "simulation", item[0][1])
+    ):
+        ends = ", ".join(dict.fromkeys(cell.ended for cell in row))
+        lost = sum(cell.rounds_lost for cell in row)
+        alike = f"{sum(cell.equal for cell in row)} of {len(row)}"
+        values = (engine, kind, POINTS[point], str(len(row)), ends, str(lost), alike)
+        lines.append(f"| {' | '.join(values)} |")
+    lost = sum(cell.rounds_lost for cell in cells)
+    equal = sum(cell.equal for cell in cells)
+    lines += ["", f"{len(cells)} crashes, {lost} finished rounds lost, {equal} equal in every bit."]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
