@@ -1,0 +1,110 @@
+"""`fedmvp stress`: which federations are run, which not again, and the table."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from fedmvp_core.errors import ConfigError
+from simulations.cli import app
+from simulations.runner.run_folder import run_folder
+from simulations.runner.simulate import RunOutcome
+from simulations.stress import DEFENCES, plan_stress, run_stress, running
+from simulations.stress.table import COLUMNS
+
+
+def planned(tmp_path, attacks=("sign-flip",), defences=(), supernodes=15, **overrides):
+    overrides = {key.replace("_", "-"): value for key, value in overrides.items()}
+    return plan_stress(attacks, defences, overrides, 0.2, supernodes, 3, tmp_path)
+
+
+def test_every_defence_is_run_without_liars_and_under_each_attack(tmp_path) -> None:
+    runs = planned(tmp_path, ["sign-flip", "nan"])
+    found = {(run.defence, run.attack) for run in runs}
+    assert found == {(d, a) for d in DEFENCES for a in ("none", "sign-flip", "nan")}
+    assert (runs[0].defence, runs[0].attack) == ("fedavg", "none")
+    assert len({run.plan.config.run_name for run in runs}) == len(runs)
+    for run in runs:
+        config = run.plan.config
+        assert config.stress_attack == run.attack
+        assert config.stress_fraction == config.malicious_share == 0.2
+        assert config.strategy == run.defence.split(",")[0]
+        assert (config.max_update_norm == 0) == (run.defence == "fedavg")
+
+
+def test_keys_of_the_command_line_count_for_all(tmp_path) -> None:
+    runs = planned(tmp_path, defences=["krum"], method="fedmvp", seed=5)
+    assert {(run.plan.config.method, run.plan.config.seed) for run in runs} == {("fedmvp", 5)}
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ({"attacks": ["sing-flip"]}, "attack is 'sing-flip'; allowed: sign-flip; noise"),
+        ({"defences": ["median"]}, "defence is 'median'; allowed: fedavg; fedavg, checked"),
+        ({"supernodes": 14, "defences": ["bulyan"]}, None),
+        ({"supernodes": 10, "defences": ["bulyan"]}, "bulyan', which needs 11 clients a round"),
+    ],
+)
+def test_what_cannot_be_run_is_said_before_anything_starts(tmp_path, choice, sentence) -> None:
+    if sentence is None:
+        assert planned(tmp_path, **choice)
+    else:
+        with pytest.raises(ConfigError, match=sentence):
+            planned(tmp_path, **choice)
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Federations end at 0.5; under an attack fedavg at 0.1, and a reply is refused each round."""
+    started = []
+
+    def run(plan, console):
+        config = plan.config
+        started.append(config.run_name)
+        folder = run_folder(config)
+        folder.mkdir(parents=True)
+        attacked = config.stress_attack != "none"
+        fallen = attacked and config.run_name.endswith("-fedavg")
+        (folder / "config.json").write_text(json.dumps(config.as_mapping()))
+        (folder / "status.json").write_text(json.dumps({"status": "completed"}))
+        rows = f"3,all,accuracy,{0.1 if fallen else 0.5}\n0,all,zero-shot-accuracy,0.3\n"
+        rows += "".join(f"{r},train,refused-replies,{int(attacked)}\n" for r in (1, 2, 3))
+        (folder / "metrics.csv").write_text("round,split,metric,value\n" + rows)
+        return RunOutcome(folder, "completed", None, 3, 1.0)
+
+    monkeypatch.setattr(running, "run_plan", run)
+    return started
+
+
+def test_the_table_and_what_is_done_is_not_run_again(tmp_path, engine) -> None:
+    for _ in range(2):
+        runs = planned(tmp_path, defences=["fedavg", "krum"])
+        said = io.StringIO()
+        assert run_stress(Console(file=said, width=150), runs, tmp_path) == 0
+    assert engine == [
+        "stress-none-fedavg",
+        "stress-sign-flip-fedavg",
+        "stress-sign-flip-krum",
+        "stress-none-krum",
+    ]
+    with (tmp_path / "stress.csv").open(newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert tuple(header) == COLUMNS
+    assert rows == [
+        ["none", "fedavg", "50.0 %", "+0.0", "0", "-"],
+        ["none", "krum", "50.0 %", "+0.0", "0", "-"],
+        ["sign-flip", "fedavg", "10.0 %", "-40.0", "3", "-"],
+        ["sign-flip", "krum", "50.0 %", "+0.0", "3", "-"],
+    ]
+    assert "| sign-flip | fedavg | 10.0 % | -40.0 | 3 | - |" in (tmp_path / "stress.md").read_text()
+    assert "-40.0" in said.getvalue()
+
+
+def test_the_command_says_what_it_does_not_know(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["stress", "--attack", "lie", "--output-dir", str(tmp_path)])
+    assert result.exit_code == 2
