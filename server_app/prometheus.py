@@ -4,6 +4,7 @@ The numbers are made from the events that the run folder writes (docs/run_folder
 that is not in the folder is shown. docs/operations.md lists the names.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -78,6 +79,7 @@ def run_metrics(registry: "CollectorRegistry", config: RunConfig) -> OnEvent:
     text = "Seconds of a round, without the evaluation after it."
     seconds = Histogram("fedmvp_round_seconds", text, registry=registry, buckets=BUCKETS)
     loss = gauge("train_loss", "Mean training loss of the last round's clients.")
+    loss.set(math.nan)  # until clients tell it; 0 would be a very good one
     accuracy = gauge("accuracy", "The last evaluation, in [0, 1].", "split", "metric")
     about = Info("fedmvp_run", "Which run this is.", registry=registry)
     facts = {"run": config.run_name, "method": config.method, "dataset": config.dataset}
@@ -97,7 +99,7 @@ def run_metrics(registry: "CollectorRegistry", config: RunConfig) -> OnEvent:
             for direction in ("up", "down"):
                 bytes_moved.labels(direction).inc(event[f"bytes-{direction}"])
             seconds.observe(event["seconds"])
-            if event.get("loss") is not None:  # clients may keep it to themselves
+            if event.get("loss") is not None:
                 loss.set(event["loss"])
         elif kind == "refused":
             rejected.labels(event["kind"]).inc()
