@@ -96,9 +96,12 @@ def _difference(axes: Axes, place: float, row: Row, size: float) -> None:
 
 
 def shard_chart(run: RunData) -> Markup | None:
-    """Images of each class (and of each domain, where there are several) at each client."""
+    """Images of each class (and of each domain, where there are several) at each client.
+
+    None where clients do not tell (share-class-names).
+    """
     shards = run.shards
-    if not shards:
+    if not any(shard.classes for shard in shards):
         return None
     classes = _counts([shard.classes for shard in shards])
     classes.index = [plain_class(run, name) for name in classes.index]  # two may be alike

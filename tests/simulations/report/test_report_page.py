@@ -55,6 +55,21 @@ def test_a_finished_run(make_run, tmp_path):
     assert page.tags["svg"] == 10
 
 
+def test_a_run_whose_clients_tell_neither_names_nor_metrics(make_run, tmp_path):
+    folder = make_run(tmp_path / "run")
+    shards = json.loads((folder / "shards.json").read_text(encoding="utf-8"))
+    untold = {"num-examples": 0, "classes": {}, "domains": {}}
+    (folder / "shards.json").write_text(json.dumps([shard | untold for shard in shards]))
+    lines = (folder / "metrics.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if ",train,loss," not in line and ",train-loss," not in line]
+    assert len(kept) < len(lines)
+    (folder / "metrics.csv").write_text("".join(kept), encoding="utf-8")
+    page = read(write_report(folder))
+    assert "client 5––" in page.text
+    assert page.tags["svg"] == 8, "without the charts of the shards and of the loss"
+    assert "52.0 %" in page.text
+
+
 def test_it_needs_nothing_from_outside(make_run, tmp_path):
     path = write_report(make_run(tmp_path / "run"))
     text, page = path.read_text(), read(path)
