@@ -31,7 +31,7 @@ from simulations.runner.project import package_folder
 
 CLEAN, ROBUST = "clean", "robust"
 ROOT = "{root}"  # in a value: the folder given as --root
-_KINDS: dict[str, type | tuple[type, ...]] = {
+_KINDS: dict[str, type] = {
     "description": str,
     "source": str,
     "extends": str,
@@ -91,9 +91,6 @@ def load_suite(name: str) -> Suite:
     """
     path = Path(name) if name.endswith(".toml") else suites_folder() / f"{name}.toml"
     table = _read(path, name)
-    for key, value in table.items():
-        if not isinstance(value, _KINDS[key]):
-            raise ConfigError(f"{path}: {key} is {value!r}; allowed: a {_KINDS[key]}")
     if not table.get("runs"):
         raise ConfigError(f"{path} lists no runs; write a [runs.<name>] for each")
     ceilings = table.get("ceilings", "")
@@ -118,9 +115,15 @@ def _read(path: Path, name: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         known = did_you_mean(name, suite_names())
         raise ConfigError(f"suite '{name}' cannot be read ({error}){known}") from None
-    for key in table:
+    for key, value in table.items():
         if key not in _KINDS:
             raise ConfigError(f"{path}: unknown key '{key}'{did_you_mean(key, list(_KINDS))}")
+        if not isinstance(value, _KINDS[key]):
+            kind = _KINDS[key].__name__
+            raise ConfigError(f"{path}: {key} is {value!r}; allowed: a {kind}")
+    for run, entry in table.get("runs", {}).items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("config", {}), dict):
+            raise ConfigError(f"{path}: runs.{run} is {entry!r}; allowed: what a run file holds")
     parent = table.pop("extends", "")
     if not parent:
         return table
@@ -173,7 +176,9 @@ def _published(table: Mapping[str, Any], path: Path) -> dict[tuple[str, str], Ma
         if not isinstance(kinds, dict) or not kinds or set(kinds) - {CLEAN, ROBUST}:
             raise ConfigError(f"{path}: [published.{run}] must hold clean, robust or both")
         for kind, splits in kinds.items():
-            if not all(isinstance(v, int | float) and 0 <= v <= 100 for v in splits.values()):
+            if not isinstance(splits, dict) or not all(
+                isinstance(v, int | float) and 0 <= v <= 100 for v in splits.values()
+            ):
                 raise ConfigError(
                     f"{path}: [published.{run}] {kind} is {splits}; allowed: 0 to 100 (percent)"
                 )
