@@ -66,7 +66,8 @@ def train(message: Message, context: Context) -> Message:
     if config.share_metrics:
         metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
     schema = wire.schema_hash(tensors)
-    facts = {wire.SCHEMA: schema, wire.PHASE: following, wire.ROUND: round_number}
+    facts: dict[str, str | int] = {wire.SCHEMA: schema, wire.PHASE: following}
+    facts[wire.ROUND] = round_number
     content = _content(reply, metrics, facts)
     expected = {name: tensors[name] for name in prompting.phase_tensors(current)}
     exit_check.check_training(content, expected, config.share_metrics)

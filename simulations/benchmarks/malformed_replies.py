@@ -62,7 +62,7 @@ class Round:
             wire.LORA_PHASE: 0,
             "step-loss": [0.5],
         }
-        facts = {
+        facts: dict[str, str | int] = {
             wire.SCHEMA: wire.schema_hash(self.tensors),
             wire.PHASE: FULL,
             wire.ROUND: ROUND,
@@ -154,7 +154,8 @@ def _set(record: Any, key: str, value: Any) -> None:
 
 
 def _another_record(content: RecordDict, draw: random.Random) -> None:
-    other = draw.choice([ConfigRecord({"a": 1}), MetricRecord({"a": 1}), ArrayRecord({})])
+    records = (ConfigRecord({"a": 1}), MetricRecord({"a": 1}), ArrayRecord())
+    other: ConfigRecord | MetricRecord | ArrayRecord = draw.choice(records)
     name = draw.choice(list(content))
     if type(other) is not type(content[name]) or name == wire.METRICS:
         content[name] = other
@@ -219,8 +220,8 @@ def _serialised(content: RecordDict, draw: random.Random) -> None:
 
 def _steps(content: RecordDict, draw: random.Random) -> None:
     name = wire.STEP_PREFIX + draw.choice(("loss", "x" * 500, "\n", "=cmd()"))
-    values = (0.5, [], [float("nan")], [0.5, float("inf")], 3, [10**400])
-    value = draw.choice(values[:1] if name != "step-loss" else (0.5, [float("nan")], 3, [10**400]))
+    values: tuple[Any, ...] = (0.5, 3, [float("nan")], [0.5, float("inf")], [10**400])
+    value = draw.choice(values) if name == "step-loss" else [0.5]
     content.metric_records[wire.METRICS][name] = value
 
 

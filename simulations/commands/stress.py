@@ -48,8 +48,14 @@ def stress(
     from simulations.runner.project import default_config
     from simulations.stress import plan_stress, run_stress
 
-    overrides = parse_overrides(words or [], default_config())
-    chosen = attacks or ["sign-flip"], defences or []
-    size = fraction, supernodes, rounds
-    runs = plan_stress(*chosen, overrides, *size, output_dir, clients_at_once)
+    runs = plan_stress(
+        attacks=attacks or ["sign-flip"],
+        defences=defences or [],
+        overrides=parse_overrides(words or [], default_config()),
+        fraction=fraction,
+        supernodes=supernodes,
+        rounds=rounds,
+        output_dir=output_dir,
+        clients_at_once=clients_at_once,
+    )
     raise typer.Exit(run_stress(Console(), runs, output_dir))
