@@ -90,7 +90,8 @@ def test_a_reply_holds_the_tensors_of_the_phase_and_nothing_else(
     moved = [n for n, value in tensors_of(reply).items() if not torch.equal(value, schema[n])]
     assert set(moved) == set(module.phase_tensors(FULL))
     facts = reply.content.config_records[wire.CONFIG]
-    assert dict(facts) == {wire.SCHEMA: wire.schema_hash(schema), wire.PHASE: LORA}
+    told = {wire.SCHEMA: wire.schema_hash(schema), wire.PHASE: LORA, wire.ROUND: 1}
+    assert dict(facts) == told
 
 
 def test_metrics_of_a_reply(small_run: Callable[..., RunConfig]) -> None:
