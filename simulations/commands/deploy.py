@@ -95,7 +95,7 @@ def doctor(
     Words as for `fedmvp run` name the run that the node will serve.
     """
     from simulations.deploy.doctor import NodeQuestions, examine_node, examine_superlink
-    from simulations.deploy.findings import failures, findings_table
+    from simulations.deploy.findings import failures, show_findings
 
     if role not in _ROLES:
         raise ConfigError(f"role is '{role}'; allowed: {', '.join(_ROLES)}")
@@ -105,7 +105,7 @@ def doctor(
     else:
         asked = NodeQuestions(superlink, folder, key, node_config, runtime_port, device)
         findings = examine_node(asked, words)
-    Console().print(findings_table(findings))
+    show_findings(Console(), findings)
     raise typer.Exit(1 if failures(findings) else 0)
 
 

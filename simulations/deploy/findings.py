@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 _STYLE = {OK: "green", WARNING: "yellow", FAILED: "red"}
@@ -23,10 +25,15 @@ def failures(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.level == FAILED]
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """One row for each finding."""
+def show_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """A table on a terminal; elsewhere a line for each, however long, as logs want them."""
+    if not console.is_terminal:
+        for finding in findings:
+            line = f"{finding.level:7} {finding.check}: {finding.words}"
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        return
     table = Table("check", "", "what was found", box=None, pad_edge=False)
     for finding in findings:
-        style = _STYLE[finding.level]
-        table.add_row(finding.check, f"[{style}]{finding.level}[/]", finding.words)
-    return table
+        level = Text(finding.level, _STYLE[finding.level])
+        table.add_row(finding.check, level, Text(finding.words))
+    console.print(table)
