@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fedmvp_core.config import RunConfig, Scalar
+from fedmvp_core.config import PLACES, RunConfig, Scalar
 from fedmvp_core.errors import ConfigError
 from server_app.checkpoints import latest_round
 from simulations.commands.run import Plan, plan_run, run_plan
@@ -17,8 +17,6 @@ from simulations.runner.run_folder import read_status, run_folder
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
 
-# Keys that say where a run leaves things or begins, not what it computes.
-_PLACES = ("output-dir", "run-name", "cache-dir", "overwrite", "resume")
 # A smoke test shows that a suite runs to its end; its numbers say nothing.
 _SMOKE_ROUNDS = 1
 _SMOKE: dict[str, Scalar] = {
@@ -93,7 +91,7 @@ def is_done(config: RunConfig) -> bool:
     written = read_json(folder / "config.json")
     saved = {**default_config(), **written}  # a younger key than the run had its default then
     wanted = config.as_mapping()
-    compared = [key for key in wanted if key not in _PLACES and wanted[key] != saved.get(key)]
+    compared = [key for key in wanted if key not in PLACES and wanted[key] != saved.get(key)]
     # The server may write the number of shards that `clients = 0` came to.
     differs = [key for key in compared if (key, wanted[key]) != ("clients", 0)]
     completed = read_status(folder).get("status") == "completed"
