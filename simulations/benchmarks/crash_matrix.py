@@ -105,8 +105,9 @@ def main() -> None:
         root = Path(folder)
         for engine in options.engines:
             config = small_config(root, f"{engine}-undisturbed")
-            if run_of(engine)(config).status != "completed":
-                raise FedMVPError(f"the undisturbed run of the {engine} did not complete")
+            outcome = run_of(engine)(config)
+            if outcome.status != "completed":
+                raise FedMVPError(f"the undisturbed {engine} {outcome.status}: {outcome.error}")
         for repeat in range(1, options.repeats + 1):
             for engine in options.engines:
                 for point in options.points:
