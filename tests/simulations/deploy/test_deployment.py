@@ -89,7 +89,9 @@ def test_strangers_are_refused_and_the_run_goes_on(
     assert deployment.online() == 2
     assert unknown_key.process.wait(60) == REFUSED
     assert all("SuperNode ID" not in node.log.read_text() for node in strangers)
-    assert "certificate" in wrong_authority.log.read_text().lower()
+    assert "Failed to activate SuperNode" in unknown_key.log.read_text()
+    assert wrong_authority.process.wait(60) == REFUSED
+    assert "certificate verify failed" in wrong_authority.log.read_text()
 
 
 def wait_for_end(folder: Path, seconds: float = 500) -> dict[str, Any]:
