@@ -7,7 +7,6 @@ finishes first.
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -19,7 +18,6 @@ from torch import Tensor
 
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.shards import client_name
 from fedmvp_core.errors import WireError
 from fedmvp_core.json_logs import note
 from fedmvp_core.prompting import FULL, Prompting
@@ -29,20 +27,18 @@ from server_app.checkpoints import Checkpoint, ServerState
 from server_app.logs import logger
 from server_app.nodes import Node, cohort_size, with_returned
 from server_app.replies import (
-    FAILED,
     REPORTED,
     WITHOUT_METRICS,
     Asked,
     Checked,
-    Reported,
     read_evaluation,
     read_updates,
 )
+from server_app.round_records import record_round, tell_refused
 from server_app.run_folder import RunFolder
 from server_app.strategies import (
     Aggregate,
     TooFewUpdatesError,
-    Update,
     check_cohort,
     strategy_state,
 )
@@ -132,7 +128,8 @@ class PromptFederation(Strategy):
         self._changed_in |= dict.fromkeys(averaged, server_round)
         self._answered |= {update.partition_id: server_round for update in updates}
         self.phases |= {u.partition_id: m.next_phase for u, m in zip(updates, metrics, strict=True)}
-        totals = self._record(server_round, updates, metrics, checked.refused)
+        seconds = time.monotonic() - self._started
+        totals = record_round(self.folder, server_round, checked, self._sent, seconds)
         self.after_round(server_round, self.tensors)
         return ArrayRecord(self.tensors), MetricRecord(dict(totals))
 
@@ -202,7 +199,7 @@ class PromptFederation(Strategy):
                 replies = self._grid.send_and_receive(messages, timeout=self.config.round_timeout)
             checked = read_updates(replies, self._asked(round))
             refused += checked.refused
-            self._tell(round, checked.refused)
+            tell_refused(self.folder, round, checked.refused)
             try:
                 self._require_enough(round, checked)
                 averaged = self.aggregate(checked.updates, self.tensors)
@@ -213,12 +210,6 @@ class PromptFederation(Strategy):
                 logger.warning("%s; the round is repeated (%d of %d)", error, attempt + 1, retries)
                 self.folder.event("repeat", round=round, reason=str(error))
         raise AssertionError("the last attempt returns or raises")
-
-    def _tell(self, round: int, refused: Iterable[Refusal]) -> None:
-        """Log refused replies, and write them to the run's progress."""
-        for refusal in refused:
-            logger.warning("round %d: reply refused: %s", round, refusal.reason)
-            self.folder.event("refused", round=round, kind=refusal.kind, reason=refusal.reason)
 
     def _require_enough(self, round: int, checked: Checked) -> None:
         usable = len(checked.updates)
@@ -280,41 +271,3 @@ class PromptFederation(Strategy):
             content = RecordDict({wire.PROMPTS: ArrayRecord(tensors), wire.CONFIG: config})
             messages.append(Message(content, dst_node_id=node.node_id, message_type=kind))
         return messages
-
-    def _record(
-        self,
-        round: int,
-        updates: Sequence[Update],
-        metrics: Sequence[Reported],
-        refused: Sequence[Refusal],
-    ) -> dict[str, float]:
-        """Rows for every client that answered, totals of the round, one line of progress."""
-        for update, reported in zip(updates, metrics, strict=True):
-            split = client_name(update.partition_id)
-            for key, value in reported.metrics.items():
-                self.folder.record(round, split, key, value)
-            for key, values in reported.steps.items():
-                if key != "loss" and values:  # its mean is the train-loss above
-                    self.folder.record(round, split, key, sum(values) / len(values))
-            self.folder.append_steps(round, split, reported.steps)
-            self.folder.record(round, split, "bytes-up", wire.num_bytes(update.tensors))
-            self.folder.record(round, split, "bytes-down", self._sent[update.partition_id])
-        losses = [r.metrics[wire.TRAIN_LOSS] for r in metrics if wire.TRAIN_LOSS in r.metrics]
-        totals = {"loss": sum(losses) / len(losses)} if losses else {}
-        totals |= {
-            "seconds": time.monotonic() - self._started,
-            "clients": len(updates),
-            "failed-clients": len(self._sent) - len(updates),
-            "refused-replies": sum(refusal.kind != FAILED for refusal in refused),
-            "bytes-up": sum(wire.num_bytes(update.tensors) for update in updates),
-            "bytes-down": sum(self._sent.values()),
-        }
-        kinds = Counter(f"refused-{refusal.kind}" for refusal in refused)
-        for metric, value in (totals | kinds).items():
-            self.folder.record(round, "train", metric, value)
-        self.folder.write_metrics()
-        shown = {key: value for key, value in totals.items() if key != "failed-clients"}
-        self.folder.event("round", round=round, failed=totals["failed-clients"], **shown)
-        loss = f"loss {totals['loss']:.4f}" if losses else "their losses untold"
-        logger.info("round %d: %d clients, %s", round, totals["clients"], loss)
-        return totals

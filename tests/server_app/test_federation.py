@@ -356,7 +356,7 @@ def test_a_bad_reply_is_refused_and_the_rest_averaged(
     make: Callable[..., PromptFederation], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, message = BAD_REPLIES[name]
-    federation = make()
+    federation = make(max_update_norm=5.0)
     messages = asked(federation, 1)
     replies = [answer(m, partition_of(m) + 1.0) for m in messages]
     replies[1] = bad(messages[1])
