@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
+from simulations.deploy.checks_network import refuse_taken_port
 from simulations.deploy.keys import PUBLIC_SUFFIX, check_different, make_keys
-from simulations.deploy.processes import LocalDeployment, local_deployment
+from simulations.deploy.processes import HOST, LocalDeployment, local_deployment
 from simulations.runner import flower
 from simulations.runner.app_folder import stage_app
 from simulations.runner.failure import reason
@@ -34,6 +35,8 @@ def run_deployment(
     """
     if nodes < 1:
         raise ConfigError(f"nodes is {nodes}; allowed: 1 or more")
+    if port:  # before an earlier run's folder is cleared
+        refuse_taken_port(HOST, port)
     configs = node_configs or [f"partition-id={i} num-partitions={nodes}" for i in range(nodes)]
 
     def drive(folder: Path) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from simulations.deploy.answers import ask_health
 from simulations.deploy.certificates import CA_CERTIFICATE, make_certificates
-from simulations.deploy.checks_network import refuse_taken_port
 from simulations.deploy.entrypoints import SUPERLINK, SUPERNODE, Started, start
 from simulations.runner import flower
 from simulations.runner.environment import clean_environment
@@ -105,11 +104,8 @@ def local_deployment(logs: Path, tls: bool = True, port: int = 0) -> Iterator[Lo
     logs: the folder of superlink.log and of a log for each node. port: 0 = any that is free.
 
     Raises:
-        ConfigError: the port is in use.
-        EngineError: the SuperLink does not start.
+        EngineError: the SuperLink does not start, for instance because the port is in use.
     """
-    if port:
-        refuse_taken_port(HOST, port)
     chosen = port or free_port()
     folder = Path(tempfile.mkdtemp(prefix="fedmvp-", dir=short_temporary_folder())).resolve()
     deployment: LocalDeployment | None = None
