@@ -8,7 +8,7 @@ demo: $(VENV)/installed
 	$(VENV)/bin/fedmvp run $(RUN)
 
 test: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -m "not slow"
+	$(VENV)/bin/python -m pytest -m "not slow and not multihost"
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

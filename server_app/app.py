@@ -20,7 +20,7 @@ from server_app.central_privacy import with_central_privacy, within_budget
 from server_app.checkpoints import Checkpoint, ServerState
 from server_app.federation import PromptFederation
 from server_app.logs import follow_config, logger
-from server_app.nodes import cohort_size, find_nodes
+from server_app.nodes import cohort_size, find_nodes, places
 from server_app.prometheus import metrics_endpoint
 from server_app.robust_evaluation import ZERO_SHOT, RobustEvaluation
 from server_app.run_folder import RunFolder
@@ -118,7 +118,7 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
                 find(STRATEGIES, config.strategy)(config),
                 config,
                 prompting,
-                cohort_size(len(nodes), config.fraction_train),
+                cohort_size(places(nodes, config), config.fraction_train),
             ),
             folder=folder,
             after_round=lambda round, after: server.after_round(round, after, federation.state()),

@@ -25,7 +25,7 @@ from fedmvp_core.seeding import generator
 from fedmvp_core.sources import source_folder, source_hash
 from server_app.checkpoints import Checkpoint, ServerState
 from server_app.logs import logger
-from server_app.nodes import Node, cohort_size, with_returned
+from server_app.nodes import Node, cohort_size, places, with_returned
 from server_app.replies import (
     REPORTED,
     WITHOUT_METRICS,
@@ -176,9 +176,16 @@ class PromptFederation(Strategy):
     # --- the parts
 
     def _take_back(self, grid: Grid) -> None:
-        """Clients that were started again go on; what they had been sent is gone with them."""
-        before = {node.node_id for node in self.nodes}
-        self.nodes = with_returned(grid, self.nodes, json.loads(self.class_names))
+        """Clients that were started again go on; what they had been sent is gone with them.
+
+        Others that had not come when the run began take part from now on.
+        """
+        before, clients = {node.node_id for node in self.nodes}, len(self.nodes)
+        room = places(self.nodes, self.config)
+        self.nodes = with_returned(grid, self.nodes, json.loads(self.class_names), room)
+        if len(self.nodes) > clients:
+            self.folder.write_shards(self.nodes)
+            self.folder.event("joined", clients=len(self.nodes))
         for node in self.nodes:
             if node.node_id not in before:
                 self._answered.pop(node.partition_id, None)

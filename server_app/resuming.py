@@ -53,8 +53,10 @@ def _check_config(path: Path, config: RunConfig) -> None:
         )
 
 
-def check_shards(path: Path, shards: list[dict[str, Any]]) -> None:
+def check_shards(path: Path, shards: list[dict[str, Any]], all_there: bool) -> None:
     """Compare who holds what with what shards.json says of the run's beginning.
+
+    all_there: the clients must be the same; otherwise some may not have come then, or not now.
 
     Raises:
         ConfigError: it is something else, so that the run could not go on as it began.
@@ -63,7 +65,11 @@ def check_shards(path: Path, shards: list[dict[str, Any]]) -> None:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return  # it had not come so far, or the file is lost: there is nothing to compare
-    if before != json.loads(json.dumps(shards)):
+    now = json.loads(json.dumps(shards))
+    if not all_there:
+        known = {shard["partition-id"]: shard for shard in before}
+        before = [known.get(shard["partition-id"], shard) for shard in now]
+    if before != now:
         raise ConfigError(
             f"resume is latest, but the {len(shards)} clients do not hold what '{path}' says they "
             "held when the run began; allowed: the same supernodes with the same data"

@@ -119,7 +119,7 @@ class RunFolder:
             for node in nodes
         ]
         if self.resumed_after is not None:
-            check_shards(self.path / "shards.json", shards)
+            check_shards(self.path / "shards.json", shards, self.config.start_clients == 0)
         self._write_json("shards.json", shards)
 
     def record(self, round: int, split: str, metric: str, value: float) -> None:

@@ -8,16 +8,17 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.data.own_shard import OWN
 from fedmvp_core.data.settings import Setting
 from fedmvp_core.data.shards import Shard, make_shards
-from server_app.nodes import Node
+from server_app.nodes import Node, places
 
 
 def tested_shards(setting: Setting, nodes: Sequence[Node], config: RunConfig) -> list[Shard]:
-    """A shard for each node; of nodes with data of their own it holds classes but no images.
+    """A shard for each node, also for those that may still come; of nodes with data of their own,
+    of which only those are known that have come, it holds classes but no images.
 
     A node that does not name its classes (share-class-names) has none here.
     """
     if config.partition != OWN:
-        return make_shards(setting, len(nodes), config)
+        return make_shards(setting, places(nodes, config), config)
     nothing = torch.empty(0, dtype=torch.int64)
     train, validation = setting.train.select(nothing), setting.validation.select(nothing)
     return [

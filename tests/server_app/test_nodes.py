@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
 from server_app import nodes
-from server_app.nodes import find_nodes, with_returned
+from server_app.nodes import find_nodes, places, with_returned
 
 NAMES: tuple[str, ...] = ()  # what the federation trains on matters to nodes with own data
 
@@ -165,14 +166,16 @@ def test_a_node_that_came_back_is_found_by_its_partition_id(
     config = small_run()
     grid = SerialGrid(config, 3)
     before = find_nodes(grid, config, NAMES)
-    assert with_returned(grid, before, NAMES) == before
+    assert with_returned(grid, before, NAMES, room=len(before)) == before
     assert len(grid.sent) == 3, "nobody is asked while everybody is there"
     del grid.contexts[FIRST_NODE + 1]
-    assert with_returned(grid, before, NAMES) == before, "who has left keeps its place"
+    assert with_returned(grid, before, NAMES, room=len(before)) == before, (
+        "who has left keeps its place"
+    )
     grid.contexts[5] = client_context(config, 1, 3)
     grid.contexts[6] = client_context(config, 2, 3)  # of one who has not left
     grid.intercept = lambda message, partition_id: None
-    after = with_returned(grid, before, NAMES)
+    after = with_returned(grid, before, NAMES, room=len(before))
     assert [node.node_id for node in after] == [FIRST_NODE, 5, FIRST_NODE + 2]
     assert [node.classes for node in after] == [node.classes for node in before]
 
@@ -185,7 +188,38 @@ def test_a_node_that_comes_back_in_another_shape_is_left_out(
     before = find_nodes(grid, config, NAMES)
     grid.contexts[5] = grid.contexts.pop(FIRST_NODE + 1)
     grid.contexts[5].node_config["colour"] = "blue"
-    assert with_returned(grid, before, NAMES) == before
+    assert with_returned(grid, before, NAMES, room=len(before)) == before
+
+
+def test_a_run_may_begin_before_everybody_has_come(small_run: Callable[..., RunConfig]) -> None:
+    config = small_run(partition="iid", node_timeout=1, start_clients=2)
+    find_nodes(SerialGrid(config, 3), config, NAMES)  # makes the shards: the clock is then fair
+    grid = LateGrid(config, 3, late={1: 10**9}, mute=set())
+    early = find_nodes(grid, config, NAMES)
+    assert [node.partition_id for node in early] == [0, 2]
+    assert places(early, config) == 3
+    with pytest.raises(FedMVPError, match="2 of 3 supernodes answered within node-timeout"):
+        find_nodes(LateGrid(config, 3, {1: 10**9}, set()), replace(config, start_clients=3), NAMES)
+    assert with_returned(grid, early, NAMES, room=3) == early, "it has not come yet"
+    grid.late.clear()
+    asked = len(grid.sent)
+    assert with_returned(grid, early, NAMES, room=2) == early, "there is no room for more"
+    assert len(grid.sent) == asked, "and then nobody is asked"
+    everybody = with_returned(grid, early, NAMES, room=3)
+    assert [node.partition_id for node in everybody] == [0, 1, 2]
+    assert [node.node_id for node in everybody] == [FIRST_NODE + i for i in range(3)]
+    assert [everybody[0], everybody[2]] == early
+
+
+def test_a_late_node_that_cuts_the_data_set_otherwise_is_left_out(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run(partition="iid", node_timeout=1, start_clients=1)
+    grid = LateGrid(config, 2, late={1: 10**9}, mute=set())
+    early = find_nodes(grid, config, NAMES)
+    grid.late.clear()
+    grid.contexts[FIRST_NODE + 1].node_config["num-partitions"] = 3
+    assert with_returned(grid, early, NAMES, room=2) == early
 
 
 def own_grid(config: RunConfig, configs: list[dict[str, Any]]) -> SerialGrid:

@@ -109,11 +109,22 @@ def test_a_malformed_configuration_is_refused(tmp_path: Path, text: str) -> None
 def test_other_shards_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "shards.json"
     shards = [{"partition-id": 0, "classes": {"ant": 3}}]
-    check_shards(path, shards)  # none was written yet
+    check_shards(path, shards, all_there=True)  # none was written yet
     path.write_text(json.dumps(shards))
-    check_shards(path, shards)
-    with pytest.raises(ConfigError, match=r"the 1 clients do not hold what '.*shards.json' says"):
-        check_shards(path, [{"partition-id": 0, "classes": {"ant": 4}}])
+    check_shards(path, shards, all_there=True)
+    for all_there in (True, False):
+        with pytest.raises(ConfigError, match=r"the 1 clients do not hold what '.*shards.json'"):
+            check_shards(path, [{"partition-id": 0, "classes": {"ant": 4}}], all_there)
+
+
+def test_who_had_not_come_when_a_run_began_may_be_there_when_it_is_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "shards.json"
+    first, second = ({"partition-id": i, "classes": {name: 3}} for i, name in enumerate("ab"))
+    path.write_text(json.dumps([first]))
+    check_shards(path, [first, second], all_there=False)
+    check_shards(path, [second], all_there=False)
+    with pytest.raises(ConfigError, match="the 2 clients do not hold"):
+        check_shards(path, [first, second], all_there=True)
 
 
 class Momentum:

@@ -65,6 +65,30 @@ def test_a_supernode_that_is_started_again_changes_nothing(
     assert all(before[name].equal(after[name]) for name in before)
 
 
+class LateGrid(SerialGrid):
+    """Client 1 is there once the first round has been trained."""
+
+    def get_node_ids(self) -> Iterable[int]:
+        trained = any(m.metadata.message_type == MessageType.TRAIN for m in self.sent)
+        return [node for node in self.contexts if trained or node != FIRST_NODE + 1]
+
+
+def test_a_supernode_that_comes_late_takes_part_from_the_next_round(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run(rounds=3, start_clients=1, node_timeout=1)
+    run_federation(small_run(run_name="early"), 2)  # makes the shards: the clock is then fair
+    grid = LateGrid(config, 2)
+    play(grid)
+    rows = metric_rows(config)
+    assert [row[3] for row in rows if row[2] == "clients"] == [1.0, 2.0, 2.0]
+    assert [row[3] for row in rows if row[2] == "refused-replies"] == [0.0, 0.0, 0.0]
+    joined = [row for row in rows if row[1] == "client-001" and row[2] == "bytes-down"]
+    assert [row[0] for row in joined] == [2, 3]
+    shards = json.loads((run_folder(config) / "shards.json").read_text())
+    assert [shard["partition-id"] for shard in shards] == [0, 1]
+
+
 def test_sites_with_data_of_their_own_train_and_are_tested_on_their_classes(
     small_run: Callable[..., RunConfig],
 ) -> None:
