@@ -27,15 +27,12 @@ from simulations.runner.processes import end_processes_of, processes_of
 from simulations.runner.run_folder import read_status
 from simulations.runner.watchdog import watched
 
-pytestmark = [
-    pytest.mark.multihost,
-    pytest.mark.skipif(bool(reason := why_no_hosts()), reason=reason or "-"),
-]
-NODES, ROUNDS, RUN = 4, 6, "several-hosts"
+pytestmark = pytest.mark.multihost
+NODES, ROUNDS, RUN = 4, 5, "several-hosts"
 CUT, KILLED, STEADY, LATE = range(NODES)  # partition ids
 PORT, RUNTIME_PORT = "52600", "52610"
 CUT_SECONDS = 8.0  # longer than the 5 s after which Flower gives a request up
-PATIENCE = 900.0
+PATIENCE = 900.0  # seconds, of a busy machine
 
 
 class Federation:
@@ -115,6 +112,8 @@ def wait_until(happened: Callable[[], bool], what: str, seconds: float = PATIENC
 @pytest.fixture
 def federation(tmp_path: Path) -> Iterator[Federation]:
     """A SuperLink that answers and knows the keys of all nodes; everything ends with the test."""
+    if reason := why_no_hosts():
+        pytest.skip(reason)
     hosts = ["superlink", *map(node, range(NODES))]
     with several_hosts(hosts, delay_ms=100, loss_percent=1) as network, watched(tmp_path):
         running = Federation(tmp_path, network)
@@ -179,7 +178,7 @@ def test_a_run_outlasts_slow_lines_cut_cables_and_a_node_that_is_gone(
     words = [f"rounds={ROUNDS}", f"evaluate-every={ROUNDS}", "method=paft", "attack-steps=1"]
     words += ["shots=1", "local-epochs=1", "robust-attack=none", "device=cpu", f"run-name={RUN}"]
     words += [f"output-dir={folder / 'runs'}", f"cache-dir={folder / 'cache'}", "start-clients=3"]
-    words += [f"node-timeout={30 + 10 * pace:.0f}", f"round-timeout={20 + 8 * pace:.0f}"]
+    words += [f"node-timeout={20 + 6 * pace:.0f}", f"round-timeout={20 + 8 * pace:.0f}"]
     submit = ("fedmvp", "deploy", "submit", *federation.link, "demo", *words)
     submitted = federation.start("superlink", "submit", *submit)
 
