@@ -28,7 +28,7 @@ from simulations.runner.run_folder import read_status
 from simulations.runner.watchdog import watched
 
 pytestmark = pytest.mark.multihost
-NODES, ROUNDS, RUN = 4, 5, "several-hosts"
+NODES, ROUNDS, RUN = 4, 6, "several-hosts"
 CUT, KILLED, STEADY, LATE = range(NODES)  # partition ids
 PORT, RUNTIME_PORT = "52600", "52610"
 CUT_SECONDS = 8.0  # longer than the 5 s after which Flower gives a request up
