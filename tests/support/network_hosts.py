@@ -107,8 +107,9 @@ def _relay(
     switch: str, port: str, host: str, delay_ms: float, loss_percent: float
 ) -> Iterator[None]:
     words = [sys.executable, str(_SLOW_WIRE), port, "wire0", str(delay_ms), str(loss_percent)]
+    command = ["ip", "netns", "exec", switch, *words]
     with subprocess.Popen(
-        ["ip", "netns", "exec", switch, *words], stdout=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as relay:
         try:
             if relay.stdout is None or relay.stdout.readline() != "ready\n":

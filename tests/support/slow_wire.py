@@ -3,7 +3,8 @@
     python slow_wire.py NEAR FAR DELAY_MS LOSS_PERCENT
 
 makes the interfaces NEAR and FAR in its network namespace, says "ready", and carries each Ethernet
-frame from one to the other after the delay, or loses it. They are gone when the process ends.
+frame from one to the other after the delay, or loses it. They are gone when the process ends: with
+whoever started it, at the end of its standard input.
 """
 
 import fcntl
@@ -30,17 +31,19 @@ def open_interface(name: str) -> int:
 
 
 def carry(near: int, far: int, delay: float, loss: float) -> None:
-    """Carry frames both ways for ever; delay in seconds, loss as a share of the frames."""
+    """Carry frames both ways; delay in seconds, loss as a share of the frames."""
     draw = random.Random(1)
     other = {near: far, far: near}
     on_the_way: list[tuple[float, int, int, bytes]] = []  # due, order of arrival, to, frame
     arrived = 0
     poll = select.poll()
-    for descriptor in other:
+    for descriptor in (*other, sys.stdin.fileno()):
         poll.register(descriptor, select.POLLIN)
     while True:
         wait = (on_the_way[0][0] - time.monotonic()) * 1000 if on_the_way else None
         for descriptor, _ in poll.poll(None if wait is None else max(0.0, wait)):
+            if descriptor not in other:
+                return
             with suppress(OSError):  # read by nobody else, but the interface may be down
                 frame = os.read(descriptor, _LARGEST_FRAME)
                 arrived += 1
