@@ -37,19 +37,21 @@ def too_long(
     """Partition ids of the updates whose norm is above `times` the median; times 0: none.
 
     Norms are compared among the updates of the same tensors, for phases differ in their lengths;
-    where these are fewer than three, with the whole round's. Lies that are no longer than honest
-    updates pass: the robust strategies are for them.
+    where these are fewer than three, with all updates of as many numbers or more. An update of more
+    numbers than nearly all others, from a client that is last to train them, is not compared. Lies
+    that are no longer than honest updates pass: the robust strategies are for them.
     """
     if times == 0 or len(updates) < FEWEST_FOR_MEDIAN:
         return {}
     norms = {u.partition_id: update_norm(u, current) for u in updates}
-    by_tensors: dict[frozenset[str], list[float]] = {}
-    for update in updates:
-        by_tensors.setdefault(frozenset(update.tensors), []).append(norms[update.partition_id])
     refused = {}
     for update in updates:
-        peers = by_tensors[frozenset(update.tensors)]
-        compared = peers if len(peers) >= FEWEST_FOR_MEDIAN else list(norms.values())
+        peers = [u for u in updates if u.tensors.keys() == update.tensors.keys()]
+        if len(peers) < FEWEST_FOR_MEDIAN:
+            peers = [u for u in updates if _numbers(u) >= _numbers(update)]
+        if len(peers) < FEWEST_FOR_MEDIAN:
+            continue
+        compared = [norms[peer.partition_id] for peer in peers]
         median, norm = statistics.median(compared), norms[update.partition_id]
         if norm > max(times * median, SMALLEST_NORM):
             refused[update.partition_id] = Refusal(
@@ -58,3 +60,7 @@ def too_long(
                 f"{median:.4g}; allowed: {times:g} times that (max-update-norm)",
             )
     return refused
+
+
+def _numbers(update: Update) -> int:
+    return sum(value.numel() for value in update.tensors.values())

@@ -106,6 +106,7 @@ def test_metrics_are_those_of_the_documentation(small_run: Make) -> None:
             "seconds",
             "clients",
             "failed-clients",
+            "refused-replies",
             "bytes-up",
             "bytes-down",
         }

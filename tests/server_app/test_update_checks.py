@@ -43,8 +43,10 @@ def test_phases_are_compared_apart_unless_too_few_are_in_one() -> None:
     full = [update(i, 10.0) for i in range(4)]
     lora = [update(4 + i, 0.1, lora=True) for i in range(3)]
     assert too_long([*full, *lora, update(9, 0.9, lora=True)], SENT, 5.0).keys() == {9}
-    # Alone in its phase a client is compared with all: it cannot choose to be its own median.
+    # Alone in the LoRA phase a client is compared with all: it cannot be its own median.
     assert too_long([*full, update(9, 900.0, lora=True)], SENT, 5.0).keys() == {9}
+    # The last one in the full phase moves further than the others, and is no liar for it.
+    assert too_long([*lora, update(9, 900.0)], SENT, 5.0) == {}
 
 
 def test_a_cohort_that_stands_still_may_tremble() -> None:

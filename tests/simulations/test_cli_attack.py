@@ -134,9 +134,9 @@ def test_a_run_of_another_schema_is_exit_1(mine):
     assert "holds prompt tensors of schema" in result.stderr
 
 
-def test_no_run_of_that_name_is_exit_1(mine):
+def test_no_run_of_that_name_is_exit_2(mine):
     result = fedmvp("attack", "min")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no run 'min'; did you mean mine?" in result.stderr
 
 
