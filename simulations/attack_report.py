@@ -13,6 +13,7 @@ from rich.table import Table
 
 from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import DataError
+from fedmvp_core.metrics.names import headline
 from simulations.attack_drawing import draw_examples
 from simulations.attack_names import AttackName
 from simulations.attack_plan import AttackPlan
@@ -73,7 +74,8 @@ def report_attacks(console: Console, folder: Path, plan: AttackPlan) -> None:
             if examples:
                 written.append(table.with_name(f"{plan.file_stem([name])}.png"))
                 draw_examples(written[-1], name, examples)
-    console.print(rich_table(rows, f"{folder.name}, round {saved.round}"))
+    metric = headline(saved.setting.train.multi_label)
+    console.print(rich_table(rows, f"{folder.name}, round {saved.round}: {metric}"))
     for path in (table.with_suffix(".md"), table, *written):
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
 
