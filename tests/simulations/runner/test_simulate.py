@@ -134,6 +134,8 @@ def test_ctrl_c_ends_a_run_in_order(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A shell makes what it starts in the background deaf to Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type]
     )
     folder = tmp_path / "demo-short"
     try:
