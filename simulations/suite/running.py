@@ -55,24 +55,38 @@ def run_suite(console: Console, name: str, options: Options) -> int:
     if options.smoke:
         suite = _shortened(suite)
     planned = _plans(suite, options)
-    code = 0
-    for run in planned:
-        if is_done(run.plan.config):
-            console.print(f"{run.plan.config.run_name} is done already", soft_wrap=True)
-            continue
-        outcome = run_plan(run.plan, console)
-        code = code or OF_STATUS[outcome.status]
-        if outcome.error:
-            said = f"{run.plan.config.run_name}: {outcome.error}"
-            console.print(said, soft_wrap=True, markup=False)
-        if outcome.status == "interrupted":
-            return INTERRUPTED
+    code = run_undone(console, [run.plan for run in planned])
+    if code == INTERRUPTED:
+        return code
     table = table_of(suite, [run for run in planned if is_done(run.plan.config)])
     console.print(as_markdown(table), soft_wrap=True, markup=False, highlight=False)
     if suite.source:
         console.print(f"published: {suite.source}", soft_wrap=True, markup=False)
     files = write_table(options.output_dir.absolute() / suite.name, table)
     console.print(f"table: {' and '.join(map(str, files))}", soft_wrap=True)
+    return code
+
+
+def run_undone(console: Console, plans: Sequence[Plan], titles: Sequence[str] = ()) -> int:
+    """Run what is not done yet, one after the other; one that fails does not stop the others.
+
+    titles: a heading for each. Returns: the first exit code that is not 0; that of an interrupt as
+    soon as there is one.
+    """
+    code = 0
+    for number, plan in enumerate(plans):
+        if titles:
+            console.rule(titles[number])
+        if is_done(plan.config):
+            console.print(f"{plan.config.run_name} is done already", soft_wrap=True)
+            continue
+        outcome = run_plan(plan, console)
+        code = code or OF_STATUS[outcome.status]
+        if outcome.error:
+            said = f"{plan.config.run_name}: {outcome.error}"
+            console.print(said, soft_wrap=True, markup=False)
+        if outcome.status == "interrupted":
+            return INTERRUPTED
     return code
 
 

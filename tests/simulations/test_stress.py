@@ -13,8 +13,9 @@ from fedmvp_core.errors import ConfigError
 from simulations.cli import app
 from simulations.runner.run_folder import run_folder
 from simulations.runner.simulate import RunOutcome
-from simulations.stress import DEFENCES, plan_stress, run_stress, running
+from simulations.stress import DEFENCES, plan_stress, run_stress
 from simulations.stress.table import COLUMNS
+from simulations.suite import running
 
 
 def planned(tmp_path, attacks=("sign-flip",), defences=(), supernodes=15, **overrides):
