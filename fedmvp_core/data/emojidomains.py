@@ -37,7 +37,7 @@ def _load(image_size: int) -> Dataset:
         for concept in table["concepts"]
         if concept["pool"] == "evaluation" and concept["class"] in class_names
     ]
-    sheets = {style: _sheet(style) for style in STYLES}
+    sheets = {style: open_sheet(style) for style in STYLES}
 
     def split(name: str) -> ImageSet:
         chosen = [concept for concept in concepts if concept["split"] == name]
@@ -47,7 +47,7 @@ def _load(image_size: int) -> Dataset:
     return Dataset("emojidomains", split("train"), split("validation"), split("test"), attributes)
 
 
-def _sheet(style: str) -> Image.Image:
+def open_sheet(style: str) -> Image.Image:
     return Image.open(io.BytesIO(read_asset(f"emojidomains/{style}.webp"))).convert("RGB")
 
 
@@ -59,7 +59,7 @@ def _image_set(
 ) -> ImageSet:
     """Every concept in every style, concepts first, styles in the order of STYLES."""
     rows = [(concept, style) for concept in concepts for style in sheets]
-    pictures = [_tile(sheets[style], concept["index"], image_size) for concept, style in rows]
+    pictures = [tile_of(sheets[style], concept["index"], image_size) for concept, style in rows]
     return ImageSet(
         images=torch.stack(pictures),
         labels=torch.tensor([class_names.index(concept["class"]) for concept, _ in rows]),
@@ -69,7 +69,7 @@ def _image_set(
     )
 
 
-def _tile(sheet: Image.Image, index: int, image_size: int) -> Tensor:
+def tile_of(sheet: Image.Image, index: int, image_size: int) -> Tensor:
     left, top = index % COLUMNS * TILE, index // COLUMNS * TILE
     tile = sheet.crop((left, top, left + TILE, top + TILE))
     return to_tensor(resize_and_crop(tile, image_size))

@@ -2,6 +2,9 @@
 
     python -m simulations.benchmarks.crash_matrix --repeats 5 --output docs/crash_matrix.md
 
+Each crash is a line of `--crashes` (JSON), and one that stands there is not repeated: the matrix
+can be stopped and continued, and parts of it (`--engines`, `--points`) run beside one another.
+
 A small run of two clients and three rounds is killed in its second round, which is the first of the
 LoRA phase, and continued with `resume = "latest"`. Its final prompt tensors must be, bit for bit,
 those of the run that nobody disturbed, and no finished round may be lost. crash_hooks/ holds the
@@ -9,6 +12,7 @@ process at the moment that is asked for; what is killed is killed with SIGKILL, 
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -17,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +63,7 @@ KINDS: dict[str, dict[str, str]] = {
     },
 }
 CONFIG: dict[str, Scalar] = {
+    "dataset": "emojidomains",
     "method": "fedmvp",
     "pretrained": "",
     "device": "cpu",
@@ -81,10 +86,16 @@ class Cell:
     engine: str
     kind: str
     point: str
+    repeat: int
     ended: str  # how the run that was disturbed ended
     kept: int  # the round of the checkpoint that was gone on from
     equal: bool
     seconds: float
+
+    @property
+    def name(self) -> tuple[str, str, str, int]:
+        """What was done, by which a crash is known."""
+        return self.engine, self.kind, self.point, self.repeat
 
     @property
     def rounds_lost(self) -> int:
@@ -93,31 +104,54 @@ class Cell:
 
 
 def main() -> None:
-    """Run the matrix, print each crash, write the table."""
+    """Run what is not done of the matrix, print each crash, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--crashes", type=Path, default=Path("runs/crashes.jsonl"))
     parser.add_argument("--points", nargs="+", choices=POINTS, default=[*POINTS])
     parser.add_argument("--engines", nargs="+", choices=KINDS, default=[*KINDS])
     options = parser.parse_args()
-    cells: list[Cell] = []
-    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        root = Path(folder)
-        for engine in options.engines:
-            config = small_config(root, f"{engine}-undisturbed")
-            outcome = run_of(engine)(config)
-            if outcome.status != "completed":
-                raise FedMVPError(f"the undisturbed {engine} {outcome.status}: {outcome.error}")
-        for repeat in range(1, options.repeats + 1):
-            for engine in options.engines:
-                for point in options.points:
-                    for kind in KINDS[engine]:
-                        cells.append(crash(root, engine, kind, point, repeat))
-                        print(words(cells[-1]), flush=True)
-                        if options.output:
-                            options.output.write_text(table(cells), encoding="utf-8")
+    options.crashes.parent.mkdir(parents=True, exist_ok=True)
+    for engine in options.engines:
+        run_undone(engine, options.points, options.repeats, options.crashes)
+    cells = cells_of(options.crashes)
+    if options.output:
+        options.output.write_text(table(cells), encoding="utf-8")
     print(table(cells))
     sys.exit(any(cell.rounds_lost or not cell.equal for cell in cells))
+
+
+def run_undone(engine: str, points: Sequence[str], repeats: int, crashes: Path) -> None:
+    """Every crash of one engine that `crashes` does not hold, each written there at once."""
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        root = Path(folder)
+        for repeat in range(1, repeats + 1):
+            for point in points:
+                for kind in KINDS[engine]:
+                    cell = (engine, kind, point, repeat)
+                    if any(cell == done.name for done in cells_of(crashes)):
+                        continue
+                    run_undisturbed(root, engine)
+                    done = crash(root, *cell)
+                    print(words(done), flush=True)
+                    with crashes.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(asdict(done)) + "\n")
+
+
+def cells_of(crashes: Path) -> list[Cell]:
+    """The crashes that a file holds; none if there is no file."""
+    lines = crashes.read_text(encoding="utf-8").splitlines() if crashes.exists() else []
+    return [Cell(**json.loads(line)) for line in lines]
+
+
+def run_undisturbed(root: Path, engine: str) -> None:
+    """Play the run that nobody disturbs, once."""
+    config = small_config(root, f"{engine}-undisturbed")
+    if final(root / config.run_name) is None:
+        outcome = run_of(engine)(config)
+        if outcome.status != "completed":
+            raise FedMVPError(f"the undisturbed {engine} {outcome.status}: {outcome.error}")
 
 
 def small_config(root: Path, name: str) -> RunConfig:
@@ -158,7 +192,8 @@ def crash(root: Path, engine: str, kind: str, point: str, repeat: int) -> Cell:
         run_of(engine)(replace(config, resume="latest"))
     equal = same_bits(final(folder), final(root / f"{engine}-undisturbed"))
     seconds = time.monotonic() - begun
-    return Cell(engine, kind, point, outcome.status, -1 if kept is None else kept, equal, seconds)
+    kept = -1 if kept is None else kept
+    return Cell(engine, kind, point, repeat, outcome.status, kept, equal, seconds)
 
 
 @contextmanager

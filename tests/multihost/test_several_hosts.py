@@ -175,7 +175,13 @@ def test_a_run_outlasts_slow_lines_cut_cables_and_a_node_that_is_gone(
             lambda i=partition_id: federation.said(node(i), "SuperNode ID") == 1,
             f"{node(partition_id)} online",
         )
-    words = [f"rounds={ROUNDS}", f"evaluate-every={ROUNDS}", "method=paft", "attack-steps=1"]
+    words = [
+        "dataset=emojidomains",
+        f"rounds={ROUNDS}",
+        f"evaluate-every={ROUNDS}",
+        "method=paft",
+        "attack-steps=1",
+    ]
     words += ["shots=1", "local-epochs=1", "robust-attack=none", "device=cpu", f"run-name={RUN}"]
     words += [f"output-dir={folder / 'runs'}", f"cache-dir={folder / 'cache'}", "start-clients=3"]
     words += [f"node-timeout={20 + 3 * pace:.0f}", f"round-timeout={20 + 8 * pace:.0f}"]

@@ -21,6 +21,7 @@ ROUNDS = 3
 CONFIG = {
     "robust-attack": "none",
     "pretrained": "",
+    "dataset": "emojidomains",
     "shots": 2,
     "rounds": ROUNDS,
     "evaluate-every": 100,

@@ -84,7 +84,7 @@ def test_domains_are_those_of_the_sheets(dataset: Dataset, table: dict[str, Any]
         concept, style = dataset.test.names[position].removesuffix(")").rsplit(" (", 1)
         assert dataset.test.domains[position] == style
         row, column = divmod(index_of[concept], 32)
-        sheet = emojidomains.to_tensor(emojidomains._sheet(style))
+        sheet = emojidomains.to_tensor(emojidomains.open_sheet(style))
         tile = sheet[:, 64 * row : 64 * (row + 1), 64 * column : 64 * (column + 1)]
         assert torch.equal(dataset.test.images[position], tile)
 

@@ -168,7 +168,14 @@ def end_tree(running: LocalDeployment, name: str) -> None:
 
 
 def test_the_command_runs_shows_and_takes_everything_down(tmp_path: Path) -> None:
-    words = ["rounds=1", "shots=1", "local-epochs=1", "robust-attack=none", "node-timeout=300"]
+    words = [
+        "dataset=emojidomains",
+        "rounds=1",
+        "shots=1",
+        "local-epochs=1",
+        "robust-attack=none",
+        "node-timeout=300",
+    ]
     words += [f"output-dir={tmp_path}", f"cache-dir={tmp_path / 'cache'}", "run-name=command"]
     command = [shutil.which("fedmvp", path=str(Path(sys.executable).parent)) or "fedmvp"]
     command += ["deploy", "local", "--nodes", "2", "--insecure", "--no-report", "demo", *words]

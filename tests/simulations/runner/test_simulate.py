@@ -21,6 +21,7 @@ from simulations.runner.simulate import run_simulation
 SMALL = {
     "robust-attack": "none",
     "pretrained": "",
+    "dataset": "emojidomains",
     "shots": 2,
     "rounds": 1,
     "batch-size": 32,

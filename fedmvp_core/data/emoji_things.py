@@ -1,0 +1,57 @@
+"""EmojiThings: EmojiDomains' evaluation pool with each concept a class ("penguin", "harp").
+
+A class has one picture in each of the six styles: three are for training, one for validation, two for
+the test, which styles those are differs from concept to concept. No concept was seen in pretraining.
+"""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.assets import read_asset
+from fedmvp_core.data.emojidomains import STYLES, open_sheet, tile_of
+from fedmvp_core.data.image_set import Dataset, ImageSet
+
+# How far a style is from the first of a concept's turn -> split. Turns go round by concept.
+TURNS = ("train", "test", "train", "validation", "train", "test")
+
+
+def load(config: RunConfig, image_size: int) -> Dataset:
+    """One class a concept of the evaluation pool, at `image_size` pixels."""
+    return _load(image_size)
+
+
+@lru_cache(maxsize=2)
+def _load(image_size: int) -> Dataset:
+    table: dict[str, Any] = json.loads(read_asset("emojidomains/concepts.json"))
+    concepts = [concept for concept in table["concepts"] if concept["pool"] == "evaluation"]
+    concepts.sort(key=lambda concept: str(concept["name"]))
+    class_names = tuple(concept["name"] for concept in concepts)
+    sheets = {style: open_sheet(style) for style in STYLES}
+
+    def split(name: str) -> ImageSet:
+        rows = [
+            (label, style)
+            for label in range(len(concepts))
+            for turn, style in enumerate(STYLES)
+            if TURNS[(turn + label) % len(TURNS)] == name
+        ]
+        pictures = [
+            tile_of(sheets[style], concepts[label]["index"], image_size) for label, style in rows
+        ]
+        return ImageSet(
+            images=torch.stack(pictures),
+            labels=torch.tensor([label for label, _ in rows]),
+            domains=tuple(style for _, style in rows),
+            names=tuple(f"{class_names[label]} ({style})" for label, style in rows),
+            class_names=class_names,
+        )
+
+    attributes = {
+        concept["name"]: tuple(tag for tag in concept["tags"] if tag != concept["name"])
+        for concept in concepts
+    }
+    return Dataset("emojithings", split("train"), split("validation"), split("test"), attributes)
