@@ -1,7 +1,7 @@
 """EmojiThings: EmojiDomains' evaluation pool with each concept a class ("penguin", "harp").
 
-A class has one picture in each of the six styles: three are for training, one for validation, two for
-the test, which styles those are differs from concept to concept. No concept was seen in pretraining.
+A class has one picture in each of the six styles: three for training, one for validation, two for
+the test, which styles those are goes round by concept. No concept was seen in pretraining.
 """
 
 import json
@@ -17,6 +17,8 @@ from fedmvp_core.data.image_set import Dataset, ImageSet
 
 # How far a style is from the first of a concept's turn -> split. Turns go round by concept.
 TURNS = ("train", "test", "train", "validation", "train", "test")
+
+MOST_TAGS = 5  # attributes of a class; the further down OpenMoji's list, the less a tag shows
 
 
 def load(config: RunConfig, image_size: int) -> Dataset:
@@ -51,7 +53,7 @@ def _load(image_size: int) -> Dataset:
         )
 
     attributes = {
-        concept["name"]: tuple(tag for tag in concept["tags"] if tag != concept["name"])
+        concept["name"]: tuple(tag for tag in concept["tags"] if tag != concept["name"])[:MOST_TAGS]
         for concept in concepts
     }
     return Dataset("emojithings", split("train"), split("validation"), split("test"), attributes)

@@ -84,7 +84,13 @@ def main() -> None:
 def trivial_config(folder: Path, method: str, rounds: int) -> RunConfig:
     """A run of which nothing takes long: two images a client, one attack step, no evaluation."""
     places = {"run-name": "server-memory", "output-dir": str(folder), "cache-dir": str(folder)}
-    shards = {"partition": "pathological", "classes-per-client": 2, "shots": 1, "device": "cpu"}
+    shards = {
+        "dataset": "emojidomains",
+        "partition": "pathological",
+        "classes-per-client": 2,
+        "shots": 1,
+        "device": "cpu",
+    }
     short = {"attack-steps": 1, "robust-attack": "none", "evaluate-every": rounds}
     own = {"method": method, "rounds": rounds, "node-timeout": 900.0}  # of a busy machine
     return parse_config({**default_config(), **places, **shards, **short, **own})

@@ -23,7 +23,14 @@ SUPERNODES = 3
 
 def small_config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
     places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
-    short = {"rounds": 2, "shots": 2, "local-epochs": 2, "batch-size": 4, "pretrained": ""}
+    short = {
+        "dataset": "emojidomains",
+        "rounds": 2,
+        "shots": 2,
+        "local-epochs": 2,
+        "batch-size": 4,
+        "pretrained": "",
+    }
     return parse_config({**default_config(), **places, **short, **changes})
 
 

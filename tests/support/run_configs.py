@@ -13,6 +13,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 # What tests count on, whatever the defaults of the main job come to be.
 PINNED = {
     "method": "fedmvp",
+    "dataset": "emojidomains",
+    "attribute_weight": 0.25,
     "pretrained": "",
     "device": "cpu",
     "robust_attack": "none",

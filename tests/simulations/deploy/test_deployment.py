@@ -34,7 +34,14 @@ REFUSED = "Exit Code: 305"  # Flower's SUPERNODE_CONNECTION_ERROR; the process i
 
 def config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
     places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
-    short = {"rounds": 2, "shots": 2, "local-epochs": 2, "batch-size": 4, "device": "cpu"}
+    short = {
+        "dataset": "emojidomains",
+        "rounds": 2,
+        "shots": 2,
+        "local-epochs": 2,
+        "batch-size": 4,
+        "device": "cpu",
+    }
     waits = {"robust-attack": "none", "evaluate-every": 2, "node-timeout": 300.0}
     return parse_config({**default_config(), **places, **short, **waits, **changes})
 
