@@ -127,7 +127,10 @@ def test_as_many_clients_as_in_the_paper(picture_folder):
         (["--plot", "no/such/a.svg"], "but there is no folder"),
         (["--paper", "--supernodes", "3"], "both give a number; name one"),
         (["--supernodes", "0"], "supernodes is 0; allowed: 1 or more"),
-        (["--supernodes", "19"], "19 clients, but partition 'disjoint-classes' has 18 classes"),
+        (
+            ["dataset=emojidomains", "--supernodes", "19"],
+            "19 clients, but partition 'disjoint-classes' has 18 classes",
+        ),
         (["clients=3", "--supernodes", "4"], "clients is 3 but supernodes is 4; allowed"),
         ([*SCENES, "--paper"], "no rule for the number of clients of emojiscenes"),
         (["setting=zsl"], "setting 'zsl' needs images with several labels"),
