@@ -5,7 +5,7 @@
 Each crash is a line of `--crashes` (JSON), and one that stands there is not repeated: the matrix
 can be stopped and continued, and parts of it (`--engines`, `--points`) run beside one another.
 
-A small run of two clients and three rounds is killed in its second round, which is the first of the
+A small run of two clients and two rounds is killed in its second round, which is the first of the
 LoRA phase, and continued with `resume = "latest"`. Its final prompt tensors must be, bit for bit,
 those of the run that nobody disturbed, and no finished round may be lost. crash_hooks/ holds the
 process at the moment that is asked for; what is killed is killed with SIGKILL, from outside.
@@ -41,7 +41,7 @@ from simulations.runner.processes import processes_of
 from simulations.runner.resources import choose_resources
 from simulations.runner.simulate import RunOutcome, run_simulation
 
-CLIENTS, ROUNDS, KILLED_ROUND = 2, 3, 2
+CLIENTS, ROUNDS, KILLED_ROUND = 2, 2, 2
 POINTS = {
     "before": "before local training",
     "during": "during local training",
