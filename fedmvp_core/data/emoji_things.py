@@ -23,12 +23,11 @@ MOST_TAGS = 5  # attributes of a class; the further down OpenMoji's list, the le
 
 def load(config: RunConfig, image_size: int) -> Dataset:
     """One class a concept of the evaluation pool, at `image_size` pixels."""
-    return pictures(image_size)
+    return _load(image_size)
 
 
 @lru_cache(maxsize=2)
-def pictures(image_size: int) -> Dataset:
-    """What `load` gives, which no run-config key changes."""
+def _load(image_size: int) -> Dataset:
     table: dict[str, Any] = json.loads(read_asset("emojidomains/concepts.json"))
     concepts = [concept for concept in table["concepts"] if concept["pool"] == "evaluation"]
     concepts.sort(key=lambda concept: str(concept["name"]))

@@ -25,12 +25,11 @@ COLUMNS = 32  # tiles in a row of a sheet
 
 def load(config: RunConfig, image_size: int) -> Dataset:
     """The benchmark's train, validation and test images, in every style, at `image_size` pixels."""
-    return pictures(image_size)
+    return _load(image_size)
 
 
 @lru_cache(maxsize=2)
-def pictures(image_size: int) -> Dataset:
-    """What `load` gives, which no run-config key changes."""
+def _load(image_size: int) -> Dataset:
     table: dict[str, Any] = json.loads(read_asset("emojidomains/concepts.json"))
     class_names = tuple(sorted(table["benchmark"]))
     concepts = [

@@ -1,9 +1,8 @@
-"""EmojiScenes: several emoji on one canvas, for the multi-label settings.
+"""EmojiScenes: several emoji of EmojiDomains on one canvas, for the multi-label settings.
 
 A canvas holds one to four emoji of different classes, drawn in one style (the domain), on a plain
 light background; its labels are the set of their classes. Canvases are composed from a seed, out of
-the splits of EmojiDomains (`emojiscenes`: no concept of the test scenes is in a training scene) or
-of EmojiThings (`thingscenes`: no picture is).
+EmojiDomains' pools: no concept of the test scenes is in a training scene.
 
 What is where is decided in units of the canvas before a pixel is drawn, so that the scenes of a
 seed are the same at every image size, and the first n of a split are the same whatever n is.
@@ -20,7 +19,7 @@ import torch
 from PIL import Image
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import emoji_things, emojidomains
+from fedmvp_core.data import emojidomains
 from fedmvp_core.data.assets import read_asset
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.seeding import derived_seed
@@ -65,22 +64,17 @@ def load(config: RunConfig, image_size: int) -> Dataset:
 
     Labels are (n, classes) int64, 1 where a class is on the canvas. Attributes are EmojiDomains'.
     """
-    return _load("emojiscenes", config.seed, image_size)
-
-
-def load_things(config: RunConfig, image_size: int) -> Dataset:
-    """The same of EmojiThings: a label is a thing."""
-    return _load("thingscenes", config.seed, image_size)
+    return _load(config, image_size)
 
 
 @lru_cache(maxsize=2)
-def _load(name: str, seed: int, image_size: int) -> Dataset:
-    source = emoji_things if name == "thingscenes" else emojidomains
-    pictures = source.pictures(emojidomains.TILE)
+def _load(config: RunConfig, image_size: int) -> Dataset:
+    pictures = emojidomains.load(config, emojidomains.TILE)
     train, validation, test = (
-        scenes(getattr(pictures, split), split, n, seed, image_size) for split, n in SCENES.items()
+        scenes(getattr(pictures, split), split, n, config.seed, image_size)
+        for split, n in SCENES.items()
     )
-    return Dataset(name, train, validation, test, pictures.attributes)
+    return Dataset("emojiscenes", train, validation, test, pictures.attributes)
 
 
 def scenes(pictures: ImageSet, split: str, n: int, seed: int, image_size: int) -> ImageSet:
@@ -113,8 +107,7 @@ def _compose(pictures: ImageSet, n: int, draw: np.random.Generator) -> list[Scen
     drawn = []
     for _ in range(n):
         style = styles[int(draw.integers(len(styles)))]
-        drawable = [label for label in range(len(themes)) if (style, label) in pool]
-        labels = _draw_labels(themes, drawable, 1 + int(draw.integers(MOST_EMOJI)), draw)
+        labels = _draw_labels(themes, 1 + int(draw.integers(MOST_EMOJI)), draw)
         groups = [pool[style, label] for label in labels]
         emoji = tuple(group[int(draw.integers(len(group)))] for group in groups)
         red, green, blue = draw.integers(DARKEST_BACKGROUND, 256, 3).tolist()
@@ -140,18 +133,15 @@ def _pool(pictures: ImageSet) -> Mapping[tuple[str, int], Sequence[Emoji]]:
 def _themes(class_names: Sequence[str]) -> list[str]:
     """Unicode's group of each class: animals and nature, food and drink, ..."""
     table = json.loads(read_asset("emojidomains/concepts.json"))
-    group_of = {concept["name"]: concept["group"] for concept in table["concepts"]}
-    group_of |= {concept["class"]: concept["group"] for concept in table["concepts"]}
+    group_of = {concept["class"]: concept["group"] for concept in table["concepts"]}
     return [group_of[name] for name in class_names]
 
 
-def _draw_labels(
-    themes: Sequence[str], drawable: Sequence[int], k: int, draw: np.random.Generator
-) -> list[int]:
-    """k of the classes, none twice: the first one evenly, most of the others of its theme."""
-    labels = [drawable[int(draw.integers(len(drawable)))]]
+def _draw_labels(themes: Sequence[str], k: int, draw: np.random.Generator) -> list[int]:
+    """k classes without repetition, the first one evenly, most of the others of its theme."""
+    labels = [int(draw.integers(len(themes)))]
     while len(labels) < k:
-        others = [label for label in drawable if label not in labels]
+        others = [label for label in range(len(themes)) if label not in labels]
         related = [label for label in others if themes[label] == themes[labels[0]]]
         near = bool(related) and draw.random() < SAME_THEME
         candidates = related if near else others

@@ -12,7 +12,7 @@ from fedmvp_core.data.image_set import Dataset, ImageSet
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return emoji_things.pictures(64)
+    return emoji_things._load(64)
 
 
 def splits(dataset: Dataset) -> tuple[ImageSet, ImageSet, ImageSet]:

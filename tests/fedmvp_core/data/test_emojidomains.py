@@ -19,7 +19,7 @@ STYLES = 6
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return emojidomains.pictures(64)
+    return emojidomains._load(64)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_another_size(default_config: Callable[..., RunConfig], dataset: Dataset
     larger = emojidomains.load(default_config(), 96)
     assert larger.test.images.shape[1:] == (3, 96, 96)
     assert torch.equal(larger.test.labels, dataset.test.labels)
-    emojidomains.pictures.cache_clear()
+    emojidomains._load.cache_clear()
 
 
 # --- damage
