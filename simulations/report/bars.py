@@ -17,6 +17,7 @@ from simulations.report.splits import plain_class
 from simulations.report.summary import client_rows
 
 TALLEST = 10  # inches; a map of many classes is squeezed into so much
+MOST_CLASSES = 40  # bars of classes; of more, those that gained most and those that lost most
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def client_chart(run: RunData) -> Markup | None:
 
 
 def class_chart(run: RunData, split: str, name: str) -> Markup | None:
-    """Accuracy (or average precision) of each class of a split, the greatest gain first."""
+    """Accuracy (or average precision) of a split's classes, the greatest gain first."""
     table = run.classes[run.classes["split"] == split] if len(run.classes) else run.classes
     rows = [
         Row(plain_class(run, str(label)), 100 * plain, 100 * tuned)
@@ -50,8 +51,11 @@ def class_chart(run: RunData, split: str, name: str) -> Markup | None:
         if not pd.isna(tuned)
     ]
     rows.sort(key=lambda row: (-np.nan_to_num(row.tuned - row.zero_shot), -row.tuned, row.name))
-    measure = CLASS_MEASURES[run.headline].replace("_", " ")
-    return compare(rows, name, f"{measure} on the {split} classes, %") if rows else None
+    title = f"{CLASS_MEASURES[run.headline].replace('_', ' ')} on the {split} classes, %"
+    if len(rows) > MOST_CLASSES:
+        title += f": {MOST_CLASSES} of {len(rows)}"
+        rows = rows[: MOST_CLASSES // 2] + rows[-MOST_CLASSES // 2 :]
+    return compare(rows, name, title) if rows else None
 
 
 def compare(rows: list[Row], name: str, title: str) -> Markup:

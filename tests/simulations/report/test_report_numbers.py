@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from simulations.report import drawing, figures, page, summary
+from simulations.report import bars, drawing, figures, page, summary
 from simulations.report.run_data import read_run
 
 
@@ -89,3 +89,17 @@ def test_a_loss_that_diverged_can_be_drawn(make_run, tmp_path):
     with (folder / "metrics.csv").open("a") as file:
         file.write("3,train,loss,nan\n4,train,loss,inf\n")
     assert figures.loss_chart(read_run(folder)) is not None
+
+
+def test_of_many_classes_those_that_moved_most_are_drawn(make_run, tmp_path, monkeypatch):
+    folder = make_run(tmp_path / "run")
+    lines = [f"base,class {n:03d},10,0.5,{0.2 + 0.006 * n}" for n in range(100)]
+    header = "split,class,images,zero_shot_accuracy,accuracy"
+    (folder / "classes.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    drawn = []
+    monkeypatch.setattr(bars, "compare", lambda rows, name, title: drawn.append((rows, title)))
+    bars.class_chart(read_run(folder), "base", "x")
+    ((rows, title),) = drawn
+    assert title == "accuracy on the base classes, %: 40 of 100"
+    gained, lost = [*range(99, 79, -1)], [*range(19, -1, -1)]
+    assert [row.name for row in rows] == [f"class {n:03d}" for n in gained + lost]
