@@ -1,4 +1,4 @@
-"""EmojiThings: EmojiDomains' evaluation pool with each concept a class ("penguin", "harp").
+"""EmojiThings: EmojiDomains' evaluation pool with each concept a class ("penguin", "banjo").
 
 A class has one picture in each of the six styles: three for training, one for validation, two for
 the test, which styles those are goes round by concept. No concept was seen in pretraining.
