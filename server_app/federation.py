@@ -5,27 +5,23 @@ and replies are averaged in the order of partition ids, so that results do not d
 finishes first.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-import torch
-from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from torch import Tensor
 
-from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import WireError
 from fedmvp_core.json_logs import note
-from fedmvp_core.prompting import FULL, Prompting
-from fedmvp_core.seeding import generator
-from fedmvp_core.sources import source_folder, source_hash
+from fedmvp_core.prompting import Prompting
 from server_app.checkpoints import Checkpoint, ServerState
 from server_app.logs import logger
 from server_app.nodes import Node, cohort_size, places, with_returned
+from server_app.outbox import Outbox, draw_cohort
 from server_app.replies import (
     REPORTED,
     WITHOUT_METRICS,
@@ -46,11 +42,7 @@ from server_app.update_checks import Refusal
 
 
 class PromptFederation(Strategy):
-    """A Flower strategy that sends and averages prompt tensors only.
-
-    A client is sent what has changed since the round that it last answered, so that the LoRA phase
-    is small both ways.
-    """
+    """A Flower strategy that sends and averages prompt tensors only."""
 
     def __init__(
         self,
@@ -66,12 +58,8 @@ class PromptFederation(Strategy):
         check_cohort(config, cohort_size(len(nodes), config.fraction_train))
         self.config, self.nodes, self.folder = config, list(nodes), folder
         self.prompting, self.aggregate, self.after_round = prompting, aggregate, after_round
-        self.class_names = json.dumps(list(class_names), ensure_ascii=False)
-        self.tensors = prompting.prompt_tensors()
-        self._schema = dict(self.tensors)
-        self._changed_in = dict.fromkeys(self.tensors, 0)  # round whose average wrote the tensor
-        self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
-        self._sent: dict[int, int] = {}  # partition id -> bytes, in the current round
+        self.class_names, self.tensors = list(class_names), prompting.prompt_tensors()
+        self._outbox = Outbox(self.tensors, class_names)
         self.phases: dict[int, str] = {}  # partition id -> of its next training; others: full
         self._offset = 0  # rounds that were done before the run was resumed
         self._started = 0.0
@@ -110,8 +98,8 @@ class PromptFederation(Strategy):
         server_round += self._offset
         note(round=server_round)
         self._take_back(grid)
-        cohort = self._cohort(server_round, self.config.fraction_train, "cohort")
-        return self._messages(server_round, cohort, MessageType.TRAIN)
+        fraction = self.config.fraction_train
+        return self._messages(server_round, fraction, "cohort", MessageType.TRAIN)
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -125,11 +113,11 @@ class PromptFederation(Strategy):
         averaged, checked = self._averaged(server_round, replies)
         updates, metrics = checked.updates, checked.reported
         self.tensors |= averaged
-        self._changed_in |= dict.fromkeys(averaged, server_round)
-        self._answered |= {update.partition_id: server_round for update in updates}
+        self._outbox.changed(averaged, server_round)
+        self._outbox.answered((update.partition_id for update in updates), server_round)
         self.phases |= {u.partition_id: m.next_phase for u, m in zip(updates, metrics, strict=True)}
         seconds = time.monotonic() - self._started
-        totals = record_round(self.folder, server_round, checked, self._sent, seconds)
+        totals = record_round(self.folder, server_round, checked, self._outbox.sent, seconds)
         self.after_round(server_round, self.tensors)
         return ArrayRecord(self.tensors), MetricRecord(dict(totals))
 
@@ -142,8 +130,8 @@ class PromptFederation(Strategy):
         if self.config.fraction_evaluate == 0:
             return []
         server_round += self._offset
-        cohort = self._cohort(server_round, self.config.fraction_evaluate, "evaluating cohort")
-        return self._messages(server_round, cohort, MessageType.EVALUATE)
+        fraction = self.config.fraction_evaluate
+        return self._messages(server_round, fraction, "evaluating cohort", MessageType.EVALUATE)
 
     def aggregate_evaluate(
         self, server_round: int, replies: Iterable[Message]
@@ -182,13 +170,13 @@ class PromptFederation(Strategy):
         """
         before, clients = {node.node_id for node in self.nodes}, len(self.nodes)
         room = places(self.nodes, self.config)
-        self.nodes = with_returned(grid, self.nodes, json.loads(self.class_names), room)
+        self.nodes = with_returned(grid, self.nodes, self.class_names, room)
         if len(self.nodes) > clients:
             self.folder.write_shards(self.nodes)
             self.folder.event("joined", clients=len(self.nodes))
         for node in self.nodes:
             if node.node_id not in before:
-                self._answered.pop(node.partition_id, None)
+                self._outbox.forget(node.partition_id)
 
     def _averaged(
         self, round: int, replies: Iterable[Message]
@@ -201,8 +189,8 @@ class PromptFederation(Strategy):
         retries = self.config.round_retries if self.config.on_too_few == "repeat" else 0
         for attempt in range(retries + 1):
             if attempt:
-                cohort = self._cohort(round, self.config.fraction_train, f"cohort again {attempt}")
-                messages = self._messages(round, cohort, MessageType.TRAIN)
+                fraction, purpose = self.config.fraction_train, f"cohort again {attempt}"
+                messages = self._messages(round, fraction, purpose, MessageType.TRAIN)
                 replies = self._grid.send_and_receive(messages, timeout=self.config.round_timeout)
             checked = read_updates(replies, self._asked(round))
             refused += checked.refused
@@ -219,17 +207,18 @@ class PromptFederation(Strategy):
         raise AssertionError("the last attempt returns or raises")
 
     def _require_enough(self, round: int, checked: Checked) -> None:
-        usable = len(checked.updates)
+        usable, asked = len(checked.updates), len(self._outbox.sent)
         if usable < self.config.min_clients:
             reasons = "; ".join(refusal.reason for refusal in checked.refused)
             raise TooFewUpdatesError(
-                f"round {round}: {usable} of {len(self._sent)} replies are usable, min-clients is "
+                f"round {round}: {usable} of {asked} replies are usable, min-clients is "
                 f"{self.config.min_clients}; {reasons or 'none came in time'}"
             )
 
     def _asked(self, round: int) -> Asked:
         """What the replies of this round must look like."""
-        nodes = {n.partition_id: n.node_id for n in self.nodes if n.partition_id in self._sent}
+        sent = self._outbox.sent
+        nodes = {n.partition_id: n.node_id for n in self.nodes if n.partition_id in sent}
         reported = REPORTED if self.config.share_metrics else WITHOUT_METRICS
         most = {n.partition_id: self.config.max_examples or n.num_examples for n in self.nodes}
         return Asked(
@@ -245,36 +234,6 @@ class PromptFederation(Strategy):
             longest=0.0 if self.config.privacy == "central" else self.config.max_update_norm,
         )
 
-    def _cohort(self, round: int, fraction: float, purpose: str) -> list[Node]:
-        """A share of the clients, at least one, drawn by seed and round."""
-        size = cohort_size(len(self.nodes), fraction)
-        order = torch.randperm(
-            len(self.nodes), generator=generator(self.config.seed, purpose, round)
-        )
-        return [self.nodes[i] for i in sorted(order[:size].tolist())]
-
-    def _messages(self, round: int, cohort: Sequence[Node], kind: str) -> list[Message]:
-        schema = wire.schema_hash(self._schema)
-        self._sent = {} if kind == MessageType.TRAIN else self._sent
-        messages = []
-        for node in cohort:
-            held = self._answered.get(node.partition_id, 0)
-            tensors = {n: t for n, t in self.tensors.items() if self._changed_in[n] >= held}
-            if kind == MessageType.TRAIN:
-                self._sent[node.partition_id] = wire.num_bytes(tensors)
-                # Counts as held again only when its reply is in.
-                self._answered.pop(node.partition_id, None)
-            config = ConfigRecord(
-                {
-                    wire.ROUND: round,
-                    wire.SCHEMA: schema,
-                    wire.CACHED_ROUND: held,
-                    wire.PHASE: self.phases.get(node.partition_id, FULL),
-                    wire.CLASS_NAMES: self.class_names,
-                    wire.SOURCES: source_hash(),
-                    wire.SOURCE_FOLDER: str(source_folder()),
-                }
-            )
-            content = RecordDict({wire.PROMPTS: ArrayRecord(tensors), wire.CONFIG: config})
-            messages.append(Message(content, dst_node_id=node.node_id, message_type=kind))
-        return messages
+    def _messages(self, round: int, fraction: float, purpose: str, kind: str) -> list[Message]:
+        cohort = draw_cohort(self.nodes, fraction, self.config.seed, purpose, round)
+        return self._outbox.messages(round, cohort, kind, self.tensors, self.phases)
