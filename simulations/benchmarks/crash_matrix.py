@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from torch import Tensor
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import FedMVPError
 from server_app.checkpoints import latest_round
+from simulations.benchmarks.crash_table import KILLED_ROUND, POINTS, Cell, cells_of, table, words
 from simulations.commands.run import plan_run
 from simulations.deploy import entrypoints, processes
 from simulations.deploy.local import run_deployment
@@ -41,14 +42,7 @@ from simulations.runner.processes import processes_of
 from simulations.runner.resources import choose_resources
 from simulations.runner.simulate import RunOutcome, run_simulation
 
-CLIENTS, ROUNDS, KILLED_ROUND = 2, 2, 2
-POINTS = {
-    "before": "before local training",
-    "during": "during local training",
-    "after": "after local training",
-    "aggregation": "during aggregation",
-    "checkpoint": "during the checkpoint's write",
-}
+CLIENTS, ROUNDS = 2, 2
 # Engine -> kind of process -> what its command line holds.
 KINDS: dict[str, dict[str, str]] = {
     "simulation": {
@@ -77,30 +71,6 @@ CONFIG: dict[str, Scalar] = {
     "min-clients": CLIENTS,
     "node-timeout": 600,
 }
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One crash: what was killed where, and what came of it."""
-
-    engine: str
-    kind: str
-    point: str
-    repeat: int
-    ended: str  # how the run that was disturbed ended
-    kept: int  # the round of the checkpoint that was gone on from
-    equal: bool
-    seconds: float
-
-    @property
-    def name(self) -> tuple[str, str, str, int]:
-        """What was done, by which a crash is known."""
-        return self.engine, self.kind, self.point, self.repeat
-
-    @property
-    def rounds_lost(self) -> int:
-        """Finished rounds that had to be done again."""
-        return max(0, KILLED_ROUND - 1 - self.kept)
 
 
 def main() -> None:
@@ -137,12 +107,6 @@ def run_undone(engine: str, points: Sequence[str], repeats: int, crashes: Path) 
                     print(words(done), flush=True)
                     with crashes.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(done)) + "\n")
-
-
-def cells_of(crashes: Path) -> list[Cell]:
-    """The crashes that a file holds; none if there is no file."""
-    lines = crashes.read_text(encoding="utf-8").splitlines() if crashes.exists() else []
-    return [Cell(**json.loads(line)) for line in lines]
 
 
 def run_undisturbed(root: Path, engine: str) -> None:
@@ -248,35 +212,6 @@ def same_bits(found: dict[str, Tensor] | None, wanted: dict[str, Tensor] | None)
     return all(
         found[name].numpy().tobytes() == value.numpy().tobytes() for name, value in wanted.items()
     )
-
-
-def words(cell: Cell) -> str:
-    """One line for one crash."""
-    return (
-        f"{cell.engine}: {cell.kind} killed {POINTS[cell.point]}: run {cell.ended}, went on after "
-        f"round {cell.kept}, {'equal' if cell.equal else 'NOT EQUAL'} ({cell.seconds:.0f} s)"
-    )
-
-
-def table(cells: Sequence[Cell]) -> str:
-    """Markdown: one row for each engine, kind and phase."""
-    columns = ("engine", "killed", "when", "crashes", "the run then", "finished rounds lost")
-    lines = [f"| {' | '.join((*columns, 'equal to undisturbed'))} |", "| --- " * 7 + "|"]
-    rows: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in cells:
-        rows.setdefault((cell.engine, cell.kind, cell.point), []).append(cell)
-    for (engine, kind, point), row in sorted(
-        rows.items(), key=lambda item: (item[0][0] != "simulation", item[0][1])
-    ):
-        ends = ", ".join(dict.fromkeys(cell.ended for cell in row))
-        lost = sum(cell.rounds_lost for cell in row)
-        alike = f"{sum(cell.equal for cell in row)} of {len(row)}"
-        values = (engine, kind, POINTS[point], str(len(row)), ends, str(lost), alike)
-        lines.append(f"| {' | '.join(values)} |")
-    lost = sum(cell.rounds_lost for cell in cells)
-    equal = sum(cell.equal for cell in cells)
-    lines += ["", f"{len(cells)} crashes, {lost} finished rounds lost, {equal} equal in every bit."]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
