@@ -77,12 +77,20 @@ def check(
 
 @app.command()
 def prepare(name: Name, root: Root) -> None:
-    """Download a data set, if torchvision can, and put it where its reader looks."""
+    """Download a data set, if torchvision can, and put it where its reader looks.
+
+    hf:NAME is one of the Hugging Face hub, which is put into a folder for dataset=imagefolder.
+    """
     from fedmvp_core.data.known import MULTI_LABEL
+    from fedmvp_core.data.readers import hugging_face
     from fedmvp_core.data.readers.download import prepare as download
     from simulations.dataset_check import examine, expected_layout
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
+    if name.startswith(hugging_face.PREFIX):
+        folder = hugging_face.prepare(name, root.expanduser())
+        console.print(f"fedmvp run dataset=imagefolder data-dir={folder}")
+        return
     if name in MULTI_LABEL:
         console.print(f"expected:\n{expected_layout(name)}")
         folder = root / MULTI_LABEL[name].folder

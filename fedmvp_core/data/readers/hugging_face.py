@@ -1,0 +1,99 @@
+"""Data sets of the Hugging Face hub, written once as the folders that `imagefolder` reads.
+
+`fedmvp datasets prepare hf:uoft-cs/cifar10 --root data` leaves data/uoft-cs--cifar10/. They come
+through flwr-datasets, an extra (`pip install 'fedmvp[hub]'`); training needs nothing of it.
+"""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from PIL import Image
+
+from fedmvp_core.errors import DataError
+
+PREFIX = "hf:"
+SPLITS = ("train", "validation", "test")
+
+Row: TypeAlias = tuple[Image.Image, str]  # a picture and the name of its class
+
+
+def prepare(name: str, root: Path) -> Path:
+    """Fetch a data set of pictures with one label each; return the folder for `data-dir`.
+
+    name: "hf:" and the hub's name, or the path of a folder that Hugging Face's datasets can load.
+    Without a test split all pictures go into one, which `imagefolder` then splits by seed. A folder
+    that is there already is left as it is; one is there only when it is whole.
+
+    Raises:
+        DataError: flwr-datasets is not installed, the data set cannot be loaded, or it has no
+            column of pictures or of labels.
+    """
+    source = name.removeprefix(PREFIX)
+    folder = root / source.strip("/").replace("/", "--")
+    if not folder.exists():
+        write_folder(_rows_by_split(source), folder)
+    return folder
+
+
+def write_folder(splits: Mapping[str, Iterable[Row]], folder: Path) -> None:
+    """folder/<split>/<class>/<number>.png, or without the splits if there is no test split.
+
+    Raises:
+        DataError: the folder cannot be written; nothing is left behind.
+    """
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        for split, rows in splits.items():
+            for number, (picture, class_name) in enumerate(rows):
+                where = partial / split if "test" in splits else partial
+                inside = class_name.replace("/", "-").strip(".") or "-"  # never above the folder
+                place = where / inside / f"{split}-{number:06d}.png"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                picture.convert("RGB").save(place)
+        partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise DataError(f"'{folder}' cannot be written: {error}") from error
+
+
+def _rows_by_split(source: str) -> dict[str, Iterable[Row]]:
+    try:
+        from flwr_datasets import FederatedDataset
+    except ImportError as error:
+        raise DataError(
+            f"{PREFIX}{source} needs flwr-datasets: pip install 'fedmvp[hub]' ({error})"
+        ) from error
+    federated = FederatedDataset(dataset=source, partitioners={"train": 1})
+    found: dict[str, Iterable[Row]] = {}
+    for split in SPLITS:
+        try:
+            table = federated.load_split(split)
+        except (KeyError, ValueError) as error:
+            if split == "train":
+                raise DataError(f"{PREFIX}{source} has no training split: {error}") from error
+            continue
+        except Exception as error:  # whatever network, hub and formats can raise
+            raise DataError(f"{PREFIX}{source} cannot be loaded: {error}") from error
+        found[split] = _rows(table, *_columns(table.features, source))
+    return found
+
+
+def _columns(features: Mapping[str, Any], source: str) -> tuple[str, str]:
+    """The column of pictures, and of the labels; of several the one with the most classes."""
+    kinds = {column: type(feature).__name__ for column, feature in features.items()}
+    pictures = [column for column, kind in kinds.items() if kind == "Image"]
+    labels = [column for column, kind in kinds.items() if kind == "ClassLabel"]
+    if not pictures or not labels:
+        raise DataError(
+            f"{PREFIX}{source} has the columns {kinds}; needed: an Image and a ClassLabel"
+        )
+    return pictures[0], max(labels, key=lambda column: len(features[column].names))
+
+
+def _rows(table: Any, picture: str, label: str) -> Iterable[Row]:
+    names = table.features[label].names
+    for row in table:
+        yield row[picture], names[row[label]]
