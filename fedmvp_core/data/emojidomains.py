@@ -48,6 +48,7 @@ def _load(image_size: int) -> Dataset:
 
 
 def open_sheet(style: str) -> Image.Image:
+    """All 847 concepts in one style, RGB; raises DataError if the file is damaged."""
     return Image.open(io.BytesIO(read_asset(f"emojidomains/{style}.webp"))).convert("RGB")
 
 
@@ -70,6 +71,7 @@ def _image_set(
 
 
 def tile_of(sheet: Image.Image, index: int, image_size: int) -> Tensor:
+    """The concept of this index: (3, image_size, image_size) uint8."""
     left, top = index % COLUMNS * TILE, index // COLUMNS * TILE
     tile = sheet.crop((left, top, left + TILE, top + TILE))
     return to_tensor(resize_and_crop(tile, image_size))
