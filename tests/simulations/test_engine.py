@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_configs import SHORT
 from safetensors.torch import load_file
 
 from fedmvp_core.config import RunConfig, parse_config
@@ -23,15 +24,7 @@ SUPERNODES = 3
 
 def small_config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
     places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
-    short = {
-        "dataset": "emojidomains",
-        "rounds": 2,
-        "shots": 2,
-        "local-epochs": 2,
-        "batch-size": 4,
-        "pretrained": "",
-    }
-    return parse_config({**default_config(), **places, **short, **changes})
+    return parse_config({**default_config(), **places, **SHORT, "pretrained": "", **changes})
 
 
 def final_tensors(config: RunConfig, actors: int) -> dict[str, Any]:

@@ -25,6 +25,15 @@ PINNED = {
     "capt_weight": 1.0,
 }
 
+# A run of a minute on a real engine: two rounds of two pictures a class.
+SHORT = {
+    "dataset": "emojidomains",
+    "rounds": 2,
+    "shots": 2,
+    "local-epochs": 2,
+    "batch-size": 4,
+}
+
 
 @cache
 def _defaults() -> dict[str, Any]:

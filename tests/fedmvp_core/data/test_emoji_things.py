@@ -41,7 +41,7 @@ def test_no_picture_is_in_two_splits(dataset: Dataset) -> None:
     names = [name for images in splits(dataset) for name in images.names]
     assert len(names) == len(set(names)) == 340 * 6
     pixels = {image.numpy().tobytes() for images in splits(dataset) for image in images.images}
-    # Some artists draw two concepts alike, in one style each; no split may hold another's copy.
+    # Some artists draw two concepts alike, so that a few pictures are each other's copy.
     assert len(pixels) >= 0.99 * 340 * 6
 
 

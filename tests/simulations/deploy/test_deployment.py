@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_configs import SHORT
 from safetensors.torch import load_file
 from torchvision.io import write_png
 
@@ -34,16 +35,8 @@ REFUSED = "Exit Code: 305"  # Flower's SUPERNODE_CONNECTION_ERROR; the process i
 
 def config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
     places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
-    short = {
-        "dataset": "emojidomains",
-        "rounds": 2,
-        "shots": 2,
-        "local-epochs": 2,
-        "batch-size": 4,
-        "device": "cpu",
-    }
-    waits = {"robust-attack": "none", "evaluate-every": 2, "node-timeout": 300.0}
-    return parse_config({**default_config(), **places, **short, **waits, **changes})
+    waits = {"device": "cpu", "robust-attack": "none", "evaluate-every": 2, "node-timeout": 300.0}
+    return parse_config({**default_config(), **places, **SHORT, **waits, **changes})
 
 
 def final_tensors(tmp_path: Path, name: str) -> dict[str, Any]:
