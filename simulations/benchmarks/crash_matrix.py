@@ -14,6 +14,7 @@ process at the moment that is asked for; what is killed is killed with SIGKILL, 
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -103,7 +104,7 @@ def run_undone(engine: str, points: Sequence[str], repeats: int, crashes: Path) 
                     if any(cell == done.name for done in cells_of(crashes)):
                         continue
                     run_undisturbed(root, engine)
-                    done = crash(root, *cell)
+                    done = crash(root, crashes.parent / "unequal", *cell)
                     print(words(done), flush=True)
                     with crashes.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(done)) + "\n")
@@ -137,8 +138,8 @@ def run_of(engine: str) -> Callable[[RunConfig], RunOutcome]:
     return simulated if engine == "simulation" else deployed
 
 
-def crash(root: Path, engine: str, kind: str, point: str, repeat: int) -> Cell:
-    """Disturb a run, resume it, compare."""
+def crash(root: Path, evidence: Path, engine: str, kind: str, point: str, repeat: int) -> Cell:
+    """Disturb a run, resume it, compare; what is not equal is kept in `evidence`."""
     begun = time.monotonic()
     config = small_config(root, f"{engine}-{point}-{kind.replace(' ', '-')}-{repeat}")
     control = Path(tempfile.mkdtemp(dir=root))
@@ -152,9 +153,15 @@ def crash(root: Path, engine: str, kind: str, point: str, repeat: int) -> Cell:
         raise FedMVPError(f"{kind} was not killed at '{point}': {outcome.error}")
     folder = root / config.run_name
     kept = latest_round(folder / "checkpoints")
+    resumed = outcome
     if outcome.status != "completed":
-        run_of(engine)(replace(config, resume="latest"))
-    equal = same_bits(final(folder), final(root / f"{engine}-undisturbed"))
+        resumed = run_of(engine)(replace(config, resume="latest"))
+    undisturbed = root / f"{engine}-undisturbed"
+    equal = same_bits(final(folder), final(undisturbed))
+    if not equal:
+        print(f"the resumed run {resumed.status}: {resumed.error}", flush=True)
+        for source in (folder, undisturbed):
+            shutil.copytree(source, evidence / source.name, dirs_exist_ok=True)
     seconds = time.monotonic() - begun
     kept = -1 if kept is None else kept
     return Cell(engine, kind, point, repeat, outcome.status, kept, equal, seconds)
