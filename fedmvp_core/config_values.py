@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from fedmvp_core.adversarial.epsilon import parse_epsilon
 from fedmvp_core.errors import ConfigError, FedMVPError
-from fedmvp_core.registry import names_in
+from fedmvp_core.registry import listed_as, names_in
 
 Scalar = bool | int | float | str
 
@@ -61,7 +61,8 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
 def _check_names(key: str, text: str, choices: tuple[str, ...]) -> str:
     """Different names with commas between them, without the spaces."""
     names = [name.strip() for name in text.split(",")]
-    if len(set(names)) < len(names) or not set(names) <= set(choices):
+    listed = {listed_as(name, choices) for name in names}
+    if len(set(names)) < len(names) or not listed <= set(choices):
         several = "; different ones of them with commas between" if len(names) > 1 else ""
         raise ConfigError(f"{key} is '{text}'; allowed: {', '.join(choices) or 'none'}{several}")
     return ",".join(names)

@@ -13,7 +13,7 @@ from fedmvp_core.data.settings import load_setting
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import FedMVPError, StorageError
-from fedmvp_core.methods import find_method
+from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.registry import STRATEGIES, find
 from server_app.central_evaluation import CentralEvaluation
 from server_app.central_privacy import with_central_privacy, within_budget
@@ -98,6 +98,7 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     folder.write_shards(nodes)
     cache = FeatureCache(cache_directory(config.cache_dir) / "features")
     shards = tested_shards(setting, nodes, config)
+    check_attackable(method, shards, config)
     central = CentralEvaluation(backbone, setting, shards, cache)
     attacked = config.robust_attack != "none"
     robust = RobustEvaluation(backbone, config, central) if attacked else None

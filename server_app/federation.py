@@ -209,7 +209,7 @@ class PromptFederation(Strategy):
     def _require_enough(self, round: int, checked: Checked) -> None:
         usable, asked = len(checked.updates), len(self._outbox.sent)
         if usable < self.config.min_clients:
-            reasons = "; ".join(refusal.reason for refusal in checked.refused)
+            reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in checked.refused))
             raise TooFewUpdatesError(
                 f"round {round}: {usable} of {asked} replies are usable, min-clients is "
                 f"{self.config.min_clients}; {reasons or 'none came in time'}"

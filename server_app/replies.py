@@ -20,6 +20,7 @@ from server_app.reply_checks import (
     Asked,
     RefusedError,
     Reported,
+    cause_of,
     check_examples,
     check_round,
     check_sender,
@@ -112,7 +113,7 @@ def read_evaluation(reply: Message) -> tuple[str, float, int]:
         WireError: it is an error, or its metrics are not what was asked for.
     """
     if reply.has_error():
-        raise WireError(f"a client failed: {reply.error.reason}")
+        raise WireError(f"a client failed: {cause_of(reply.error)}")
     metrics = reply.content.get(wire.METRICS)
     if not isinstance(metrics, MetricRecord):
         raise WireError("a reply lacks metrics")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord
 from torch import Tensor
 
 from fedmvp_core import wire
@@ -68,6 +68,16 @@ class RefusedError(WireError):
         self.refusal = Refusal(kind, _one_line(reason))
 
 
+def cause_of(error: Error) -> str:
+    """What a client died of, in its own words, which Flower puts after Ray's traceback."""
+    return (
+        (error.reason or "no reason")
+        .rpartition("occurred. Message: ")[2]
+        .removesuffix("'>")
+        .strip()
+    )
+
+
 def _one_line(reason: str) -> str:
     """As it may stand in a log, whatever words a client put into it."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in reason[:LONGEST_REASON])
@@ -88,7 +98,7 @@ def refusing(kind: str) -> Iterator[None]:
 def records_of(reply: Message) -> tuple[ArrayRecord, MetricRecord, ConfigRecord]:
     """The tensors, metrics and facts of a reply; raises RefusedError if it has others, or none."""
     if reply.has_error():
-        raise RefusedError(FAILED, f"a client failed: {reply.error.reason}")
+        raise RefusedError(FAILED, f"a client failed: {cause_of(reply.error)}")
     content = reply.content
     prompts, metrics = content.get(wire.PROMPTS), content.get(wire.METRICS)
     facts = content.get(wire.CONFIG)

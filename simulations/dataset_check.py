@@ -10,12 +10,12 @@ from pathlib import Path
 
 from fedmvp_core.config import did_you_mean
 from fedmvp_core.data.imagefolder import list_folder
-from fedmvp_core.data.known import ENTRIES, OWN_PICTURES
+from fedmvp_core.data.known import ENTRIES, HUB, OWN_PICTURES
 from fedmvp_core.data.listed import read_listing
 from fedmvp_core.data.listing import Listing
 from fedmvp_core.data.multilabel import csv_folder
 from fedmvp_core.data.pixels_check import unreadable
-from fedmvp_core.data.readers import ReaderEntry
+from fedmvp_core.data.readers import ReaderEntry, hugging_face
 from fedmvp_core.errors import ConfigError, DataError
 
 
@@ -86,6 +86,9 @@ def _read(name: str, root: Path) -> tuple[Path, Listing]:
         if not root.is_dir():
             raise DataError(f"'{root}' is not a folder")
         return root, csv_folder(root) if name == "csv-folder" else list_folder(root, seed=1)
+    if name.startswith(HUB):
+        folder = hugging_face.prepared_folder(name, root)
+        return folder, list_folder(folder, seed=1)
     raise ConfigError(
         f"no data set with a folder is called '{name}'"
         f"{did_you_mean(name, [*ENTRIES, *OWN_PICTURES])}"

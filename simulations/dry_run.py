@@ -19,7 +19,7 @@ from fedmvp_core.data.settings import Evaluation, Setting, load_setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.errors import ConfigError, DataError
-from fedmvp_core.methods import find_method
+from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.registry import STRATEGIES, find
 from fedmvp_core.wire import num_bytes
@@ -63,6 +63,7 @@ def look(config: RunConfig, clients: int) -> Findings:
     method = find_method(config)
     setting = load_setting(config, backbone.image_size)
     shards = make_shards(setting, clients, config)
+    check_attackable(method, shards, config)
     local = local_evaluations(setting, shards)
     for shard in shards:
         _check_readable(shard.images, f"client {shard.partition_id}")

@@ -13,6 +13,7 @@ from fedmvp_core.data.readers.templates import DEFAULT_STEM, attribute_stems_of,
 MULTI_LABEL: Mapping[str, ReaderEntry] = multilabel.READERS
 ENTRIES: Mapping[str, ReaderEntry] = MappingProxyType({**readers.READERS, **multilabel.READERS})
 OWN_PICTURES = ("imagefolder", "csv-folder")  # whatever a user puts into data-dir
+HUB = "hf:"  # before the name of a data set of the Hugging Face hub
 AUTO = "auto"
 
 # Of EmojiDomains and its kin: the embedded tiny CLIP has read these sentences. Of folders too.
@@ -22,7 +23,7 @@ EMBEDDED_ATTRIBUTE_TEMPLATE = "a picture of a {class}, such as {attribute}."
 
 def needs_folder(dataset: str) -> bool:
     """Whether `data-dir` must say where its pictures are."""
-    return dataset in ENTRIES or dataset in OWN_PICTURES
+    return dataset in ENTRIES or dataset in OWN_PICTURES or dataset.startswith(HUB)
 
 
 def class_template(config: RunConfig) -> str:
@@ -64,4 +65,4 @@ def attribute_template(config: RunConfig) -> str:
 
 
 def _unpublished(dataset: str) -> bool:
-    return dataset == "imagefolder" or dataset.startswith("emoji")
+    return dataset == "imagefolder" or dataset.startswith(("emoji", HUB))

@@ -1,12 +1,14 @@
 """What a method is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from fedmvp_core.adversarial.training_attack import TrainingAttack
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.shards import Shard
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.objectives import Objective
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import METHODS, find
@@ -58,3 +60,22 @@ def find_method(config: RunConfig) -> Method:
     """
     method: Method = find(METHODS, config.method)
     return method
+
+
+def check_attackable(method: Method, shards: Sequence[Shard], config: RunConfig) -> None:
+    """See before the first round that attacks in training have a class to lead to.
+
+    Raises:
+        ConfigError: they aim at a client's own classes, and a client holds only one.
+    """
+    if method.attack is None or config.attack_classes != "local":
+        return
+    for shard in shards:
+        names = shard.task.class_names
+        if len(names) == 1 and not shard.images.multi_label:
+            raise ConfigError(
+                f"client {shard.partition_id} holds one class, '{names[0]}', but method "
+                f"'{method.name}' trains on attacks, which need another one to lead to; allowed: "
+                "fewer clients, a partition that mixes classes (iid, dirichlet), or "
+                "attack-classes=global"
+            )

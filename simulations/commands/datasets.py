@@ -26,7 +26,7 @@ MOST_ROWS = 60  # classes that are listed one by one without --classes
 def list_() -> None:
     """List the data sets: labels, classes, the folder below data-dir, and shipped attributes."""
     from fedmvp_core.attributes.shipped import find_shipped
-    from fedmvp_core.data.known import ENTRIES, MULTI_LABEL, needs_folder
+    from fedmvp_core.data.known import ENTRIES, HUB, MULTI_LABEL, needs_folder
     from fedmvp_core.registry import DATASETS, names_in
 
     table = Table()
@@ -38,6 +38,8 @@ def list_() -> None:
             several = name in ("csv-folder", "emojiscenes")
             labels = "several" if several else "one"
             own = ("data-dir itself", "yours") if needs_folder(name) else ("none", "its own")
+            if name == HUB:
+                name, own = f"{HUB}NAME", ("as `prepare` leaves it", "yours")
             table.add_row(name, labels, "-", own[0], "", own[1])
             continue
         labels = "several" if name in MULTI_LABEL else "one"
@@ -79,23 +81,20 @@ def check(
 def prepare(name: Name, root: Root) -> None:
     """Download a data set, if torchvision can, and put it where its reader looks.
 
-    hf:NAME is one of the Hugging Face hub, which is put into a folder for dataset=imagefolder.
+    hf:NAME is one of the Hugging Face hub.
     """
-    from fedmvp_core.data.known import MULTI_LABEL
+    from fedmvp_core.data.known import HUB, MULTI_LABEL
     from fedmvp_core.data.readers import hugging_face
     from fedmvp_core.data.readers.download import prepare as download
     from simulations.dataset_check import examine, expected_layout
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    if name.startswith(hugging_face.PREFIX):
-        folder = hugging_face.prepare(name, root.expanduser())
-        console.print(f"fedmvp run dataset=imagefolder data-dir={folder}")
-        return
     if name in MULTI_LABEL:
         console.print(f"expected:\n{expected_layout(name)}")
         folder = root / MULTI_LABEL[name].folder
         raise DataError(f"{name} cannot be downloaded from here; unpack it into '{folder}'")
-    download(name, root.expanduser())
+    fetch = hugging_face.prepare if name.startswith(HUB) else download
+    fetch(name, root.expanduser())
     show(console, examine(name, root.expanduser(), decode=False), every_class=False)
 
 

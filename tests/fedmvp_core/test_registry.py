@@ -49,6 +49,12 @@ def test_an_unknown_name_lists_what_is_installed() -> None:
         registry.find("fedmvp.x", "y")
 
 
+def test_a_family_stands_for_its_members() -> None:
+    assert registry.listed_as("hf:a/b", ("hf:", "iid")) == "hf:"
+    assert registry.listed_as("iid:a", ("hf:", "iid")) == "iid:a"
+    assert registry.listed_as("iid", ("hf:", "iid")) == "iid"
+
+
 @pytest.mark.usefixtures("third_party")
 def test_another_packages_method_is_found_as_ours_are() -> None:
     assert "their-method" in registry.names_in(registry.METHODS)

@@ -2,11 +2,13 @@
 
 import pytest
 from federation_harness import error_reply, set_identity
-from flwr.app import Message, MessageType, MetricRecord, RecordDict
+from flwr.app import Error, Message, MessageType, MetricRecord, RecordDict
+from flwr.clientapp.client_app import ClientAppException
 
 from fedmvp_core import wire
 from fedmvp_core.errors import WireError
 from server_app.replies import read_evaluation
+from server_app.reply_checks import cause_of
 
 
 def asked() -> Message:
@@ -42,3 +44,10 @@ def test_errors_and_empty_replies_are_refused() -> None:
         read_evaluation(error_reply(asked(), "out of memory"))
     with pytest.raises(WireError, match="lacks metrics"):
         read_evaluation(Message(RecordDict(), reply_to=asked()))
+
+
+def test_what_a_client_died_of_is_told_without_the_traceback_around_it() -> None:
+    raised = f"run() (pid=1)\n  File 'ray_actor.py', line 65\n{ClientAppException('no such file')}"
+    assert cause_of(Error(0, f"<class 'RayTaskError'>:<'{raised}'>")) == "no such file"
+    assert cause_of(Error(0, "node gone")) == "node gone"
+    assert cause_of(Error(0)) == "no reason"

@@ -1,26 +1,51 @@
 """Data sets of the Hugging Face hub, written once as the folders that `imagefolder` reads.
 
-`fedmvp datasets prepare hf:uoft-cs/cifar10 --root data` leaves data/uoft-cs--cifar10/. They come
-through flwr-datasets, an extra (`pip install 'fedmvp[hub]'`); training needs nothing of it.
+`fedmvp datasets prepare hf:uoft-cs/cifar10 --root data` leaves data/uoft-cs--cifar10/, which
+`dataset=hf:uoft-cs/cifar10 data-dir=data` reads. They come through flwr-datasets, an extra
+(`pip install 'fedmvp[hub]'`); training needs nothing of it.
 """
 
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from PIL import Image
 
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data import imagefolder
+from fedmvp_core.data.image_set import Dataset
+from fedmvp_core.data.known import HUB
 from fedmvp_core.errors import DataError
 
-PREFIX = "hf:"
 SPLITS = ("train", "validation", "test")
 
 Row: TypeAlias = tuple[Image.Image, str]  # a picture and the name of its class
 
 
+def load(config: RunConfig, image_size: int) -> Dataset:
+    """What `prepare` has put below data-dir, as `imagefolder` reads it.
+
+    Raises:
+        DataError: it is not there, or `imagefolder` cannot read it.
+    """
+    folder = prepared_folder(config.dataset, Path(config.data_dir).expanduser())
+    return imagefolder.load(replace(config, data_dir=str(folder)), image_size)
+
+
+def prepared_folder(name: str, root: Path) -> Path:
+    """Where `prepare` has put a data set; raises DataError if it is not there."""
+    folder = _folder(name, root)
+    if not folder.is_dir():
+        raise DataError(
+            f"'{folder}' is not there; fetch it: fedmvp datasets prepare {name} --root {root}"
+        )
+    return folder
+
+
 def prepare(name: str, root: Path) -> Path:
-    """Fetch a data set of pictures with one label each; return the folder for `data-dir`.
+    """Fetch a data set of pictures with one label each; return its folder below `root`.
 
     name: "hf:" and the hub's name, or the path of a folder that Hugging Face's datasets can load.
     Without a test split all pictures go into one, which `imagefolder` then splits by seed. A folder
@@ -30,11 +55,17 @@ def prepare(name: str, root: Path) -> Path:
         DataError: flwr-datasets is not installed, the data set cannot be loaded, or it has no
             column of pictures or of labels.
     """
-    source = name.removeprefix(PREFIX)
-    folder = root / source.strip("/").replace("/", "--")
+    folder = _folder(name, root)
     if not folder.exists():
-        write_folder(_rows_by_split(source), folder)
+        write_folder(_rows_by_split(name.removeprefix(HUB)), folder)
     return folder
+
+
+def _folder(name: str, root: Path) -> Path:
+    source = name.removeprefix(HUB).strip("/")
+    if not source:
+        raise DataError(f"dataset is '{name}'; needed: {HUB} and a name (uoft-cs/cifar10)")
+    return root / source.replace("/", "--")
 
 
 def write_folder(splits: Mapping[str, Iterable[Row]], folder: Path) -> None:
@@ -64,7 +95,7 @@ def _rows_by_split(source: str) -> dict[str, Iterable[Row]]:
         from flwr_datasets import FederatedDataset
     except ImportError as error:
         raise DataError(
-            f"{PREFIX}{source} needs flwr-datasets: pip install 'fedmvp[hub]' ({error})"
+            f"{HUB}{source} needs flwr-datasets: pip install 'fedmvp[hub]' ({error})"
         ) from error
     federated = FederatedDataset(dataset=source, partitioners={"train": 1})
     found: dict[str, Iterable[Row]] = {}
@@ -73,10 +104,10 @@ def _rows_by_split(source: str) -> dict[str, Iterable[Row]]:
             table = federated.load_split(split)
         except (KeyError, ValueError) as error:
             if split == "train":
-                raise DataError(f"{PREFIX}{source} has no training split: {error}") from error
+                raise DataError(f"{HUB}{source} has no training split: {error}") from error
             continue
         except Exception as error:  # whatever network, hub and formats can raise
-            raise DataError(f"{PREFIX}{source} cannot be loaded: {error}") from error
+            raise DataError(f"{HUB}{source} cannot be loaded: {error}") from error
         found[split] = _rows(table, *_columns(table.features, source))
     return found
 
@@ -87,9 +118,7 @@ def _columns(features: Mapping[str, Any], source: str) -> tuple[str, str]:
     pictures = [column for column, kind in kinds.items() if kind == "Image"]
     labels = [column for column, kind in kinds.items() if kind == "ClassLabel"]
     if not pictures or not labels:
-        raise DataError(
-            f"{PREFIX}{source} has the columns {kinds}; needed: an Image and a ClassLabel"
-        )
+        raise DataError(f"{HUB}{source} has the columns {kinds}; needed: an Image and a ClassLabel")
     return pictures[0], max(labels, key=lambda column: len(features[column].names))
 
 

@@ -64,5 +64,6 @@ def test_every_reader_is_installed_as_a_data_set() -> None:
         *ENTRIES,
         "imagefolder",
         "csv-folder",
+        "hf:",
     }
     assert all(callable(find(DATASETS, name)) for name in installed)

@@ -1,15 +1,20 @@
-"""Data sets of the Hugging Face hub become folders that `imagefolder` reads."""
+"""Data sets of the Hugging Face hub become folders that `imagefolder` reads, and `hf:NAME` too."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from run_configs import run_config
 from small_pictures import write_folder as write_pictures
 
 from fedmvp_core.data.imagefolder import list_folder
+from fedmvp_core.data.known import class_template
 from fedmvp_core.data.readers import hugging_face
-from fedmvp_core.errors import DataError
+from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.registry import DATASETS, find
 
 
 def rows(*class_names: str) -> list[hugging_face.Row]:
@@ -65,3 +70,31 @@ def test_through_flwr_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     listing = list_folder(folder, seed=1)
     assert listing.class_names == ("ant", "bee")
     assert [len(listing.splits[split]) for split in ("train", "test")] == [6, 4]
+
+
+def test_what_was_prepared_is_a_data_set_by_name(tmp_path: Path) -> None:
+    splits = {"train": rows("cat", "dog", "dog"), "test": rows("dog", "cat")}
+    hugging_face.write_folder(splits, tmp_path / "someone--pets")
+    config = run_config(dataset="hf:someone/pets", data_dir=str(tmp_path))
+    dataset = find(DATASETS, config.dataset)(config, 8)
+    assert dataset.class_names == ("cat", "dog")
+    assert dataset.train.labels.tolist() == [0, 1, 1]
+    assert class_template(config) == class_template(replace(config, dataset="imagefolder"))
+
+
+def test_what_was_not_prepared_names_the_command(tmp_path: Path) -> None:
+    config = run_config(dataset="hf:someone/pets", data_dir=str(tmp_path))
+    command = f"fedmvp datasets prepare hf:someone/pets --root {tmp_path}"
+    with pytest.raises(DataError, match=re.escape(command)):
+        find(DATASETS, config.dataset)(config, 8)
+
+
+@pytest.mark.parametrize("name", ["hf:", "hf:/"])
+def test_a_prefix_alone_is_no_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=f"dataset is '{name}'; needed: hf: and a name"):
+        hugging_face.prepare(name, tmp_path)
+
+
+def test_a_hub_name_needs_a_data_dir() -> None:
+    with pytest.raises(ConfigError, match="data-dir is empty; dataset 'hf:someone/pets' needs"):
+        run_config(dataset="hf:someone/pets")
