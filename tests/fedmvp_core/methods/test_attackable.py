@@ -1,4 +1,4 @@
-"""A client of one class cannot be attacked within its own classes, which is said before it trains."""
+"""A client of one class cannot be attacked within its own classes: said before it trains."""
 
 import pytest
 from run_configs import run_config
