@@ -70,12 +70,8 @@ class RefusedError(WireError):
 
 def cause_of(error: Error) -> str:
     """What a client died of, in its own words, which Flower puts after Ray's traceback."""
-    return (
-        (error.reason or "no reason")
-        .rpartition("occurred. Message: ")[2]
-        .removesuffix("'>")
-        .strip()
-    )
+    words = error.reason or "no reason"
+    return words.rpartition("occurred. Message: ")[2].removesuffix("'>").strip()
 
 
 def _one_line(reason: str) -> str:
