@@ -59,8 +59,17 @@ def check(
     classes: Annotated[
         bool, typer.Option("--classes", help=f"List every class, if there are over {MOST_ROWS}.")
     ] = False,
+    backbone: Annotated[
+        str, typer.Option("--backbone", help="Measure zero-shot with it: ViT-B-16, tiny, ...")
+    ] = "",
+    pretrained: Annotated[
+        str, typer.Option("--pretrained", help="Its weights: a tag, a file, embedded.")
+    ] = "",
 ) -> None:
-    """Compare a copy of a data set with the published one, and read every picture of it."""
+    """Compare a copy of a data set with the published one, and read every picture of it.
+
+    With a backbone, what it makes of the copy untuned is compared too.
+    """
     from simulations.dataset_check import examine, expected_layout
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -72,6 +81,8 @@ def check(
             console.print(f"expected:\n{layout}")
         raise
     show(console, findings, classes)
+    if backbone:
+        console.print(zero_shot_table(name, root.expanduser(), backbone, pretrained))
     if findings.faults:
         raise DataError(f"{name} in '{findings.folder}' has {len(findings.faults)} faults")
     console.print("nothing is wrong" + (" (no picture was opened)" if quick else ""))
@@ -117,6 +128,19 @@ def show(console: Console, findings: "Findings", every_class: bool) -> None:
         console.print(f"note: {note}")
     for fault in findings.faults:
         console.print(f"wrong: {fault}", style="red")
+
+
+def zero_shot_table(name: str, root: Path, backbone: str, pretrained: str) -> Table:
+    """A row for each split: what the frozen backbone reaches, and what is published for it."""
+    from simulations.zero_shot_check import measure_zero_shot
+
+    table = Table("split", "images", "zero-shot", "published", "difference")
+    for row in measure_zero_shot(name, root, backbone, pretrained):
+        published = ("-", "-")
+        if row.published is not None:
+            published = f"{row.published:.1f} %", f"{row.measured - row.published:+.1f}"
+        table.add_row(row.split, str(row.images), f"{row.measured:.1f} %", *published)
+    return table
 
 
 def splits_table(findings: "Findings") -> Table:
