@@ -11,6 +11,7 @@ from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.attacks import evaluation_attack
 from fedmvp_core.adversarial.inputs import LogitsFunction
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.devices import move_images
 from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.prompting.none import NoPrompts
@@ -35,7 +36,7 @@ def predict_probabilities(
     features_of = _features_function(backbone, prompting, task)
     rows = []
     for chunk in images.split(EVALUATION_BATCH):
-        features = features_of(chunk.to(backbone.device))
+        features = features_of(move_images(chunk, backbone.device))
         rows.append(probabilities(features, task, backbone.logit_scale).cpu())
     return torch.cat(rows)
 
@@ -107,7 +108,7 @@ def evaluate_under_attack(
         for chunk, right in zip(
             images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True
         ):
-            clean = chunk.to(backbone.device, torch.float32)
+            clean = move_images(chunk, backbone.device).to(torch.float32)
             clean = clean / 255 if chunk.dtype == torch.uint8 else clean
             right = right.to(backbone.device)
             parts.append(

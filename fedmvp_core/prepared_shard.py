@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
 from fedmvp_core.data.shards import Shard
+from fedmvp_core.devices import move_images
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
 
 
@@ -47,7 +48,7 @@ def prepare_shard(
 
     attack_task: holds at least the client's own classes; None: these alone.
     """
-    images = shard.images.images.to(backbone.device)
+    images = move_images(shard.images.images, backbone.device)
     frozen_views = torch.stack(
         [cached_image_features(backbone, view, cache) for view in (images, images.flip(-1))]
     )

@@ -145,7 +145,7 @@ def _validation(setting: Setting) -> Evaluation | None:
 
 def _frozen(backbone: Backbone, images: ImageSet, cache: FeatureCache) -> Tensor:
     """Unit frozen features of a set, (n, d)."""
-    return cached_image_features(backbone, images.images.to(backbone.device), cache)
+    return cached_image_features(backbone, images.images, cache)
 
 
 def _rows_of(images: ImageSet, class_names: Sequence[str]) -> Tensor:

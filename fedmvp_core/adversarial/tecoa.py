@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.devices import move_images
 
 
 def finetune_image_encoder(
@@ -84,5 +85,5 @@ def finetune_image_encoder(
 def _on_device(images: Tensor, labels: Tensor, backbone: Backbone) -> tuple[Tensor, Tensor]:
     """A batch beside the backbone, as float images in [0, 1]."""
     scale = 255 if images.dtype == torch.uint8 else 1
-    pixels = images.to(backbone.device, torch.float32) / scale
+    pixels = move_images(images, backbone.device).to(torch.float32) / scale
     return pixels, labels.to(backbone.device)

@@ -14,6 +14,7 @@ from fedmvp_core.backbone import forward, inputs
 from fedmvp_core.backbone.configs import ModelConfig
 from fedmvp_core.backbone.forward import Prompts
 from fedmvp_core.backbone.hashing import hash_tensors
+from fedmvp_core.devices import move_images
 
 PLACEHOLDER = "X"  # one token in CLIP's vocabulary and in the tiny one
 
@@ -98,7 +99,7 @@ class Backbone(nn.Module):
             ValueError: another shape or dtype, or (looked at on the CPU only) floats up to 255.
         """
         inputs.check_images(images, self.image_size, self.name)
-        pixels = images.to(self.device, torch.float32)
+        pixels = move_images(images, self.device).to(torch.float32)
         if images.dtype == torch.uint8:
             pixels = pixels / 255
         with self._autocast():
