@@ -13,18 +13,14 @@ process at the moment that is asked for; what is killed is killed with SIGKILL, 
 
 import argparse
 import json
-import os
 import shutil
-import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor
@@ -32,14 +28,11 @@ from torch import Tensor
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import FedMVPError
 from server_app.checkpoints import latest_round
-from simulations.benchmarks.crash_table import KILLED_ROUND, POINTS, Cell, cells_of, table, words
+from simulations.benchmarks.crash_killing import hooked, kill_when_reached
+from simulations.benchmarks.crash_table import POINTS, Cell, cells_of, table, words
 from simulations.commands.run import plan_run
-from simulations.deploy import entrypoints, processes
 from simulations.deploy.local import run_deployment
-from simulations.runner import superlink
-from simulations.runner.environment import clean_environment
 from simulations.runner.named_runs import load_named_run
-from simulations.runner.processes import processes_of
 from simulations.runner.resources import choose_resources
 from simulations.runner.simulate import RunOutcome, run_simulation
 
@@ -165,45 +158,6 @@ def crash(root: Path, evidence: Path, engine: str, kind: str, point: str, repeat
     seconds = time.monotonic() - begun
     kept = -1 if kept is None else kept
     return Cell(engine, kind, point, repeat, outcome.status, kept, equal, seconds)
-
-
-@contextmanager
-def hooked(control: Path, point: str) -> Iterator[None]:
-    """Let the processes that are started inside the block import crash_hooks."""
-    hooks = {
-        "PYTHONPATH": str(Path(__file__).parent / "crash_hooks"),
-        "CRASH_FOLDER": str(control),
-        "CRASH_POINT": point,
-        "CRASH_ROUND": str(KILLED_ROUND),
-    }
-    starters: tuple[Any, ...] = (superlink, processes, entrypoints)
-    for module in starters:
-        module.clean_environment = lambda folder: clean_environment(folder) | hooks
-    try:
-        yield
-    finally:
-        for module in starters:
-            module.clean_environment = clean_environment
-
-
-def kill_when_reached(control: Path, mark: str) -> None:
-    """Wait for the moment, kill one process whose command line holds `mark`, let the rest go on.
-
-    The process that came to the moment itself, if it is of that kind.
-    """
-    while not (control / "reached").exists():
-        if (control / "over").exists():
-            return
-        time.sleep(0.02)
-    first, _, home = (control / "reached").read_text().partition(" ")
-    below = Path(tempfile.gettempdir()).resolve()
-    alive = processes_of(next(path for path in Path(home).parents if path.parent == below))
-    victims = [pid for pid, command in alive.items() if mark in command]
-    victims.sort(key=lambda pid: pid != int(first))
-    if victims:
-        os.kill(victims[0], signal.SIGKILL)
-        (control / "killed").write_text(f"{victims[0]} {alive[victims[0]]}")
-    (control / "go").touch()
 
 
 def final(folder: Path) -> dict[str, Tensor] | None:
