@@ -16,7 +16,7 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.tasks import encode_task
 
 Make = Callable[..., RunConfig]
-DATASETS = ("emoji-activities", "emoji-food-drink")
+DATASETS = ("emoji-activities", "emoji-objects")
 
 
 @pytest.mark.parametrize(
