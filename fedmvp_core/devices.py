@@ -1,7 +1,6 @@
 """Where to compute."""
 
 import torch
-from torch import Tensor
 
 from fedmvp_core.errors import ConfigError
 
@@ -19,12 +18,3 @@ def choose_device(configured: str) -> torch.device:
             "(fedmvp run --clients-per-gpu), or set device to 'cpu'"
         )
     return torch.device("cpu" if configured == "cpu" or not available else "cuda")
-
-
-def move_images(images: Tensor, device: torch.device) -> Tensor:
-    """The images on `device`, in their own type: bytes are sent as bytes, not as floats.
-
-    To a GPU they go from page-locked memory, from which the copy runs beside what the GPU does.
-    """
-    to_gpu = device.type == "cuda" and images.device.type == "cpu"
-    return (images.pin_memory() if to_gpu else images).to(device, non_blocking=to_gpu)

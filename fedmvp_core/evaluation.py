@@ -11,7 +11,7 @@ from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.attacks import evaluation_attack
 from fedmvp_core.adversarial.inputs import LogitsFunction
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.devices import move_images
+from fedmvp_core.backbone.transfer import move_images
 from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.prompting.none import NoPrompts

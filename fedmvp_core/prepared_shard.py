@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
+from fedmvp_core.backbone.transfer import move_images
 from fedmvp_core.data.shards import Shard
-from fedmvp_core.devices import move_images
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
 
 

@@ -60,10 +60,9 @@ def test_the_backbone_stands_alone() -> None:
     for path in sources("fedmvp_core/backbone"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fedmvp_core."):
-                assert node.module in (
-                    "fedmvp_core.errors",
-                    "fedmvp_core.devices",
-                ) or node.module.startswith("fedmvp_core.backbone"), f"{path} imports {node.module}"
+                assert node.module in ("fedmvp_core.errors",) or node.module.startswith(
+                    "fedmvp_core.backbone"
+                ), f"{path} imports {node.module}"
 
 
 def test_a_run_never_syncs_dependencies(pyproject: dict[str, Any]) -> None:

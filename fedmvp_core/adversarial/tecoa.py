@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.devices import move_images
+from fedmvp_core.backbone.transfer import move_images
 
 
 def finetune_image_encoder(

@@ -14,7 +14,7 @@ from fedmvp_core.backbone import forward, inputs
 from fedmvp_core.backbone.configs import ModelConfig
 from fedmvp_core.backbone.forward import Prompts
 from fedmvp_core.backbone.hashing import hash_tensors
-from fedmvp_core.devices import move_images
+from fedmvp_core.backbone.transfer import move_images
 
 PLACEHOLDER = "X"  # one token in CLIP's vocabulary and in the tiny one
 
