@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,15 @@ def test_a_rise_is_told():
     assert not summary["flat"]
     assert summary["heap-kb-a-round"][0] == pytest.approx(2 * MOST_KILOBYTES, abs=0.1)
     assert "GROWS" in sentence({**summary, "method": "paft", "clients": 24})
+
+
+def test_what_the_last_rounds_evaluation_takes_is_no_growth():
+    quiet = samples(rises=0.0)
+    evaluated = replace(quiet[-1], heap_kb=quiet[-1].heap_kb + 40_000)
+    summary = summarise([*quiet[:-1], evaluated])
+    assert summary["flat"]
+    assert summary["heap-kb-a-round"] == [0.0, 0.0]
+    assert summary["rounds"] == 40
 
 
 def test_a_file_that_stays_open_is_told():
