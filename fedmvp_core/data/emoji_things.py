@@ -4,15 +4,14 @@ A class has one picture in each of the six styles: three for training, one for v
 the test, which styles those are goes round by concept. No concept was seen in pretraining.
 """
 
-import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import torch
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.assets import read_asset
-from fedmvp_core.data.emojidomains import STYLES, open_sheet, tile_of
+from fedmvp_core.data.emojidomains import STYLES, concept_table, open_sheet, tile_of
 from fedmvp_core.data.image_set import Dataset, ImageSet
 
 # How far a style is from the first of a concept's turn -> split. Turns go round by concept.
@@ -28,9 +27,19 @@ def load(config: RunConfig, image_size: int) -> Dataset:
 
 @lru_cache(maxsize=2)
 def _load(image_size: int) -> Dataset:
-    table: dict[str, Any] = json.loads(read_asset("emojidomains/concepts.json"))
-    concepts = [concept for concept in table["concepts"] if concept["pool"] == "evaluation"]
-    concepts.sort(key=lambda concept: str(concept["name"]))
+    return things(evaluation_concepts(), image_size)
+
+
+def evaluation_concepts() -> list[dict[str, Any]]:
+    """The concepts that were kept out of pretraining, by name; of each its index, class, tags."""
+    concepts = [
+        concept for concept in concept_table()["concepts"] if concept["pool"] == "evaluation"
+    ]
+    return sorted(concepts, key=lambda concept: str(concept["name"]))
+
+
+def things(concepts: Sequence[dict[str, Any]], image_size: int) -> Dataset:
+    """Each of these concepts a class, in their order; its attributes are its tags."""
     class_names = tuple(concept["name"] for concept in concepts)
     sheets = {style: open_sheet(style) for style in STYLES}
 

@@ -30,7 +30,7 @@ def load(config: RunConfig, image_size: int) -> Dataset:
 
 @lru_cache(maxsize=2)
 def _load(image_size: int) -> Dataset:
-    table: dict[str, Any] = json.loads(read_asset("emojidomains/concepts.json"))
+    table = concept_table()
     class_names = tuple(sorted(table["benchmark"]))
     concepts = [
         concept
@@ -45,6 +45,12 @@ def _load(image_size: int) -> Dataset:
 
     attributes = {name: tuple(table["attributes"][name]) for name in class_names}
     return Dataset("emojidomains", split("train"), split("validation"), split("test"), attributes)
+
+
+def concept_table() -> dict[str, Any]:
+    """Every concept with its pool, class and split; the benchmark's classes; their attributes."""
+    table: dict[str, Any] = json.loads(read_asset("emojidomains/concepts.json"))
+    return table
 
 
 def open_sheet(style: str) -> Image.Image:

@@ -1,30 +1,32 @@
 """EmojiScenes: several emoji of EmojiDomains on one canvas, for the multi-label settings.
 
-A canvas holds one to four emoji of different classes, drawn in one style (the domain), on a plain
-light background; its labels are the set of their classes. Canvases are composed from a seed, out of
-EmojiDomains' pools: no concept of the test scenes is in a training scene.
+A canvas holds one to four different things, drawn in one style (the domain), on a plain light
+background; its labels are the set of them. There are 72, two of each of EmojiDomains' classes: as
+in VOC and COCO, a label names a thing ("camel"), not a kind ("mammal"). Canvases are composed from
+a seed, out of pictures that are shared out as EmojiThings' are: no picture of the test scenes is in
+a training scene, and no thing was seen in pretraining.
 
 What is where is decided in units of the canvas before a pixel is drawn, so that the scenes of a
 seed are the same at every image size, and the first n of a split are the same whatever n is.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from PIL import Image
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import emojidomains
-from fedmvp_core.data.assets import read_asset
+from fedmvp_core.data.emoji_things import evaluation_concepts, things
+from fedmvp_core.data.emojidomains import TILE, concept_table
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.seeding import derived_seed
 
 SCENES = {"train": 1200, "validation": 300, "test": 600}
+THINGS_OF_A_CLASS = 2
 MOST_EMOJI = 4
 # A canvas is about something: a further emoji is of the first one's theme with this probability.
 SAME_THEME = 0.7
@@ -62,14 +64,14 @@ class Scene:
 def load(config: RunConfig, image_size: int) -> Dataset:
     """1,200 training, 300 validation and 600 test scenes of the run's seed.
 
-    Labels are (n, classes) int64, 1 where a class is on the canvas. Attributes are EmojiDomains'.
+    Labels are (n, things) int64, 1 where a thing is on the canvas. Attributes are its tags.
     """
     return _load(config, image_size)
 
 
 @lru_cache(maxsize=2)
 def _load(config: RunConfig, image_size: int) -> Dataset:
-    pictures = emojidomains.load(config, emojidomains.TILE)
+    pictures = single_things()
     train, validation, test = (
         scenes(getattr(pictures, split), split, n, config.seed, image_size)
         for split, n in SCENES.items()
@@ -77,10 +79,24 @@ def _load(config: RunConfig, image_size: int) -> Dataset:
     return Dataset("emojiscenes", train, validation, test, pictures.attributes)
 
 
-def scenes(pictures: ImageSet, split: str, n: int, seed: int, image_size: int) -> ImageSet:
-    """n scenes composed of `pictures`, a split of EmojiDomains at its own size.
+def single_things() -> Dataset:
+    """The pictures that canvases are made of, one thing on each, at their own size."""
+    return things(_chosen(), TILE)
 
-    Returns: images (n, 3, image_size, image_size) uint8; labels (n, classes) int64, 1 or 0; a
+
+def _chosen() -> list[dict[str, Any]]:
+    """The first two things of each class of EmojiDomains, all of them by name."""
+    classes: dict[str, list[dict[str, Any]]] = {name: [] for name in concept_table()["benchmark"]}
+    for concept in evaluation_concepts():
+        classes.get(concept["class"], []).append(concept)
+    first = [concept for things in classes.values() for concept in things[:THINGS_OF_A_CLASS]]
+    return sorted(first, key=lambda concept: str(concept["name"]))
+
+
+def scenes(pictures: ImageSet, split: str, n: int, seed: int, image_size: int) -> ImageSet:
+    """n scenes composed of `pictures`, a split of `single_things`.
+
+    Returns: images (n, 3, image_size, image_size) uint8; labels (n, things) int64, 1 or 0; a
     scene's domain is its style, its name what is on it.
     """
     drawn = _compose(pictures, n, np.random.default_rng(derived_seed(seed, f"scenes {split}")))
@@ -100,48 +116,48 @@ def scenes(pictures: ImageSet, split: str, n: int, seed: int, image_size: int) -
 
 
 def _compose(pictures: ImageSet, n: int, draw: np.random.Generator) -> list[Scene]:
-    """Classes are drawn evenly, a concept within its class, one style a canvas."""
+    """One style a canvas; the things that have a picture in it are drawn evenly."""
     pool = _pool(pictures)
     themes = _themes(pictures.class_names)
     styles = sorted(set(pictures.domains))
     drawn = []
     for _ in range(n):
         style = styles[int(draw.integers(len(styles)))]
-        labels = _draw_labels(themes, 1 + int(draw.integers(MOST_EMOJI)), draw)
-        groups = [pool[style, label] for label in labels]
-        emoji = tuple(group[int(draw.integers(len(group)))] for group in groups)
+        there = [label for label in range(len(themes)) if (style, label) in pool]
+        labels = _draw_labels(there, themes, 1 + int(draw.integers(MOST_EMOJI)), draw)
+        emoji = tuple(pool[style, label] for label in labels)
         red, green, blue = draw.integers(DARKEST_BACKGROUND, 256, 3).tolist()
         drawn.append(Scene(emoji, _place(emoji, draw), (red, green, blue), style))
     return drawn
 
 
-def _pool(pictures: ImageSet) -> Mapping[tuple[str, int], Sequence[Emoji]]:
-    """(style, label) -> its emoji, cut out of their white margins."""
-    pool: dict[tuple[str, int], list[Emoji]] = {}
+def _pool(pictures: ImageSet) -> Mapping[tuple[str, int], Emoji]:
+    """(style, label) -> its emoji, cut out of its white margin."""
+    pool: dict[tuple[str, int], Emoji] = {}
     rows = zip(pictures.images, pictures.labels.tolist(), pictures.domains, strict=True)
-    for (image, label, style), name in zip(rows, pictures.names, strict=True):
+    for image, label, style in rows:
         pixels = image.permute(1, 2, 0).numpy()
         ink = pixels.min(axis=2) < 250
         upper, lower = np.flatnonzero(ink.any(axis=1))[[0, -1]]
         left, right = np.flatnonzero(ink.any(axis=0))[[0, -1]]
         cut = pixels[upper : lower + 1, left : right + 1]
-        emoji = Emoji(cut, label, name.removesuffix(f" ({style})"))
-        pool.setdefault((style, label), []).append(emoji)
+        pool[style, label] = Emoji(cut, label, pictures.class_names[label])
     return pool
 
 
 def _themes(class_names: Sequence[str]) -> list[str]:
-    """Unicode's group of each class: animals and nature, food and drink, ..."""
-    table = json.loads(read_asset("emojidomains/concepts.json"))
-    group_of = {concept["class"]: concept["group"] for concept in table["concepts"]}
+    """Unicode's group of each thing: animals and nature, food and drink, ..."""
+    group_of = {concept["name"]: concept["group"] for concept in evaluation_concepts()}
     return [group_of[name] for name in class_names]
 
 
-def _draw_labels(themes: Sequence[str], k: int, draw: np.random.Generator) -> list[int]:
-    """k classes without repetition, the first one evenly, most of the others of its theme."""
-    labels = [int(draw.integers(len(themes)))]
+def _draw_labels(
+    there: Sequence[int], themes: Sequence[str], k: int, draw: np.random.Generator
+) -> list[int]:
+    """k of the labels that are there, the first one evenly, most of the others of its theme."""
+    labels = [there[int(draw.integers(len(there)))]]
     while len(labels) < k:
-        others = [label for label in range(len(themes)) if label not in labels]
+        others = [label for label in there if label not in labels]
         related = [label for label in others if themes[label] == themes[labels[0]]]
         near = bool(related) and draw.random() < SAME_THEME
         candidates = related if near else others

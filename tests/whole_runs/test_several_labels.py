@@ -69,7 +69,7 @@ def test_it_trains_and_everything_is_measured_under_its_own_name(scenes_run: Mak
     assert loss[1] < loss[0]
     header, *rows = (run_folder(config) / "classes.csv").read_text().splitlines()
     assert header == "split,class,images,zero_shot_average_precision,average_precision"
-    assert len(rows) == 36 - last["classes-without-positives"]
+    assert len(rows) == 72 - last["classes-without-positives"]
 
 
 @pytest.mark.parametrize("method", ["fedmvp-capt", "apt"])

@@ -1,5 +1,6 @@
 """Composed scenes: what is on them, from which pools, and that a seed fixes them."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -20,8 +21,8 @@ def config() -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def pictures(config: RunConfig) -> Dataset:
-    return emojidomains.load(config, emojidomains.TILE)
+def pictures() -> Dataset:
+    return emojiscenes.single_things()
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,10 @@ def few(pictures: Dataset, n: int = 30, seed: int = 3, size: int = 64) -> ImageS
     return emojiscenes.scenes(pictures.train, "train", n, seed, size)
 
 
-def concepts_of(scenes: ImageSet) -> set[str]:
-    return {concept for name in scenes.names for concept in names_on(name)}
+def pictures_of(scenes: ImageSet) -> set[tuple[str, str]]:
+    """(thing, style) of all that is on a canvas."""
+    rows = zip(scenes.names, scenes.domains, strict=True)
+    return {(thing, style) for name, style in rows for thing in names_on(name)}
 
 
 def names_on(name: str) -> list[str]:
@@ -49,23 +52,31 @@ def test_counts(dataset: Dataset, pictures: Dataset) -> None:
         scenes = getattr(dataset, split)
         assert scenes.images.shape == (n, 3, 64, 64)
         assert scenes.images.dtype == torch.uint8
-        assert scenes.labels.shape == (n, 36)
+        assert scenes.labels.shape == (n, 72)
         assert scenes.labels.dtype == torch.int64
         assert len(scenes.names) == len(scenes.domains) == n
 
 
-def test_one_to_four_labels_and_every_class_often(dataset: Dataset) -> None:
+def test_two_things_of_each_class(pictures: Dataset) -> None:
+    concepts = emojidomains.concept_table()["concepts"]
+    class_of = {c["name"]: c["class"] for c in concepts if c["pool"] == "evaluation"}
+    found = Counter(class_of[name] for name in pictures.class_names)
+    assert found == dict.fromkeys(emojidomains.concept_table()["benchmark"], 2)
+    assert list(pictures.class_names) == sorted(pictures.class_names)
+
+
+def test_one_to_four_labels_and_every_thing_often(dataset: Dataset) -> None:
     for split in SPLITS:
         labels = getattr(dataset, split).labels
         assert set(labels.unique().tolist()) == {0, 1}
         assert set(labels.sum(dim=1).tolist()) == {1, 2, 3, 4}
         share = labels.double().mean(dim=0)
-        # 2.5 of 36 classes on average
-        assert float(share.min()) > 0.02
-        assert float(share.max()) < 0.15
+        # 2.5 of 72 things on average
+        assert float(share.min()) > 0.005
+        assert float(share.max()) < 0.07
 
 
-def test_labels_are_the_classes_of_what_is_named(dataset: Dataset, pictures: Dataset) -> None:
+def test_labels_are_what_is_named(dataset: Dataset, pictures: Dataset) -> None:
     for split in SPLITS:
         scenes, single = getattr(dataset, split), getattr(pictures, split)
         label_of = dict(zip(single.names, single.labels.tolist(), strict=True))
@@ -74,8 +85,8 @@ def test_labels_are_the_classes_of_what_is_named(dataset: Dataset, pictures: Dat
             assert expected == set(labels.nonzero().flatten().tolist())
 
 
-def test_splits_share_no_concept(dataset: Dataset) -> None:
-    train, validation, test = (concepts_of(getattr(dataset, split)) for split in SPLITS)
+def test_splits_share_no_picture(dataset: Dataset) -> None:
+    train, validation, test = (pictures_of(getattr(dataset, split)) for split in SPLITS)
     assert not train & validation
     assert not train & test
     assert not validation & test
@@ -91,7 +102,7 @@ def test_a_scene_has_a_theme(dataset: Dataset) -> None:
         for i in present[1:]:
             same += themes[i] == themes[present[0]]
             pairs += 1
-    by_chance = sum((themes.count(theme) / 36) ** 2 for theme in set(themes))
+    by_chance = sum((themes.count(theme) / 72) ** 2 for theme in set(themes))
     assert same / pairs > 2 * by_chance
 
 
