@@ -81,12 +81,9 @@ def _start(server: Server, tensors: dict[str, Tensor]) -> Checkpoint:
 
 
 def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
-    backbone = load_backbone(
-        config.backbone,
-        config.pretrained or None,
-        str(choose_device(config.device)),
-        config.precision,
-    )
+    # `precision` is the clients': what is reported is measured in float32, attacks above all.
+    device = str(choose_device(config.device))
+    backbone = load_backbone(config.backbone, config.pretrained or None, device)
     folder.write_environment(str(backbone.device))
     method = find_method(config)
     if method.objective is not None:

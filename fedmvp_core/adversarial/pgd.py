@@ -41,7 +41,7 @@ def pgd(
         labels: (batch,) int64, or (batch, classes) of 1, 0 and -1 (unknown) for a multi-label
             problem.
         epsilon: the largest change of a pixel. step_size: the change in one step.
-        random_start: from a uniform draw in the ball (CPU generator) instead of from the images.
+        random_start: from a uniform draw in the ball instead of from the images.
         loss: "ce", "kl" (KL(p_clean || p), as TRADES does) or "margin"; see `losses`.
         targets: for "kl" only: clean *logits* (batch, classes); None: logits_fn(images).
         generator: a CPU generator; None: a copy of the global one, which stays as it was.

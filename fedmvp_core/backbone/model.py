@@ -102,7 +102,7 @@ class Backbone(nn.Module):
         pixels = move_images(images, self.device).to(torch.float32)
         if images.dtype == torch.uint8:
             pixels = pixels / 255
-        with self._autocast():
+        with self.autocast():
             normalised = (pixels - self._mean) / self._std
             return forward.embed_patches(self.clip.visual, normalised).float()
 
@@ -130,7 +130,7 @@ class Backbone(nn.Module):
             prompts, "image", self.image_layers, n, self.image_width
         )
         self.encoded["prompted_images" if placed else "images"] += n
-        with self._autocast():
+        with self.autocast():
             held = tokens.to(torch.bfloat16 if self._lowered else torch.float32)
             return forward.encode_patches(self.clip.visual, held, placed).float()
 
@@ -181,7 +181,7 @@ class Backbone(nn.Module):
         length = int(end.max()) + 1
         self.encoded["sentences"] += n
         tokens, end = tokens.to(self.device), end.to(self.device)
-        with self._autocast():
+        with self.autocast():
             features = forward.encode_words(self.clip, tokens, end, length, placed).float()
         return F.normalize(features, dim=-1) if normalize else features
 
@@ -190,5 +190,6 @@ class Backbone(nn.Module):
         """Whether bfloat16 was asked for and can be had; loading refuses it off CUDA."""
         return self.precision == "bf16" and self.device.type == "cuda"
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """The precision of the towers, for what a prompting module computes beside them."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._lowered)

@@ -25,10 +25,13 @@ class CoupledPromptFormer(Prompting):
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d)."""
         tokens = backbone.embed_patches(images)  # (batch, 1 + patches, width)
-        made = self.promptformer.prompts(tokens[:, 1:], task.attribute_features)
+        with backbone.autocast():
+            made = self.promptformer.prompts(tokens[:, 1:], task.attribute_features)
         prompts = self.coupled.image_prompts()
         shallow = prompts[0].expand(len(tokens), -1, -1)
-        prompts[0] = torch.cat([shallow, made], dim=1)  # (batch, deep_length + m, width)
+        prompts[0] = torch.cat(
+            [shallow, made.to(shallow.dtype)], dim=1
+        )  # (batch, deep_length + m, width)
         return F.normalize(backbone.encode_tokens(tokens, prompts), dim=-1)
 
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:

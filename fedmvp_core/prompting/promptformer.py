@@ -88,7 +88,8 @@ class PromptFormer(Prompting):
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """Append the image's prompts after its patches, before the first block ([CLS; E; P])."""
         tokens = backbone.embed_patches(images)  # (batch, 1 + patches, width)
-        prompts = self.prompts(tokens[:, 1:], task.attribute_features)
+        with backbone.autocast():
+            prompts = self.prompts(tokens[:, 1:], task.attribute_features)
         features = backbone.encode_tokens(tokens, {0: prompts})
         return F.normalize(features, dim=-1)
 

@@ -52,7 +52,9 @@ class Prompting(nn.Module, ABC):
 
     def prompt_tensors(self) -> dict[str, Tensor]:
         """Name -> detached copy on the CPU, in a fixed order."""
-        return {name: value.detach().cpu().clone() for name, value in self.named_parameters()}
+        return {
+            name: value.detach().to("cpu", copy=True) for name, value in self.named_parameters()
+        }
 
     def load_prompt_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Overwrite some or all prompt tensors.

@@ -1,108 +1,170 @@
-"""What a local training step costs, against two yardsticks.
+"""What a step of local training costs, against the bare forward and backward of the encoder.
 
-    python -m simulations.benchmarks.local_step [--backbone ViT-B-16] [--batch 32] [--repeats 7]
+    python -m simulations.benchmarks.local_step [--backbone ViT-B-16] [--batch 128]
+        [--device cuda] [--precision bf16] [--attack-steps 3] [--repeats 7]
 
-step     one FedMVP step as a client does it, frozen text and consistency targets from the cache
-floor    the same forward and backward of the prompted image encoder with ready-made prompts: no
-         method can be cheaper
-anew     the step with every sentence and the frozen view encoded again, as the method's published
-         code does in each forward
+floor        forward and backward of the prompted image encoder with ready-made prompts: no method
+             can be cheaper
+fedmvp       a step of FedMVP as a client does it, frozen text and targets from the cache
+anew         the same with every sentence and the frozen view encoded again before each step, as
+             the method's published code does in each forward
+fedmvp-capt  a step with PGD: attack-steps + 2 passes through the encoder
 
-The three are timed in turn, repeatedly; printed are the medians of the ratios within a turn.
+The four are timed in turn, several steps each; printed are medians over the turns, and of the
+ratios within a turn.
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
-from fedmvp_core.config import parse_config
-from fedmvp_core.objectives import Batch
-from fedmvp_core.objectives.fedmvp import fedmvp_objective
-from fedmvp_core.prompting import Features
-from fedmvp_core.prompting.promptformer import PromptFormer
-from fedmvp_core.tasks import EncodedTask, Task, encode_task
+from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.shards import Shard
+from fedmvp_core.methods import find_method
+from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
+from fedmvp_core.prompting import FULL
+from fedmvp_core.tasks import Task
+from fedmvp_core.training import train_locally
 from simulations.runner.project import default_config
 
 CLASSES, ATTRIBUTES = 20, 10  # FedMVP's: at most 20 classes a client, 10 attributes a class
+STEPS = 4  # of each side in a turn
+
+Side = Callable[[], None]
 
 
 def main() -> None:
-    """Print the ratios for one backbone and batch size."""
+    """Print the table of one backbone, batch size, device and precision."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backbone", default="tiny")
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--attack-steps", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    sides = _sides(load_backbone(options.backbone), options.batch)
-    _turn(sides)  # warm-up
-    turns = [_turn(sides) for _ in range(options.repeats)]
-    print(f"backbone {options.backbone}, batch {options.batch}, {options.repeats} turns")
-    for side, base in (("step", "floor"), ("anew", "step")):
-        ratios = sorted(turn[side] / turn[base] for turn in turns)
-        spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
-        print(f"{side} / {base}: {statistics.median(ratios):.2f} ({spread})")
+    backbone = load_backbone(options.backbone, None, options.device, options.precision)
+    chosen = {"batch-size": options.batch, "attack-steps": options.attack_steps}
+    config = parse_config({**default_config(), **chosen, "lora-threshold": 0.0})
+    sides = _sides(backbone, config)
+    for side in sides.values():  # warm-up
+        side()
+    turns = [_turn(sides, backbone.device) for _ in range(options.repeats)]
+    print(
+        f"{_words(backbone.device)}, {options.backbone}, {options.precision}, "
+        f"batch {options.batch}, PGD-{options.attack_steps}, {options.repeats} turns"
+    )
+    print(_table(turns, options.batch))
+    if backbone.device.type == "cuda":
+        print(f"most GPU memory in use: {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
 
 
-def _turn(sides: dict[str, Callable[[], None]]) -> dict[str, float]:
+def _table(turns: list[dict[str, float]], batch: int) -> str:
+    rows = [
+        "| a step of | ms | images a second | times the floor |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for side in turns[0]:
+        seconds = statistics.median(turn[side] for turn in turns) / STEPS
+        ratios = sorted(turn[side] / turn["floor"] for turn in turns)
+        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        rows.append(f"| {side} | {1000 * seconds:.1f} | {batch / seconds:,.0f} | {spread} |")
+    return "\n".join(rows)
+
+
+def _turn(sides: Mapping[str, Side], device: torch.device) -> dict[str, float]:
     """Seconds of each side, once."""
     seconds = {}
     for name, side in sides.items():
+        _settle(device)
         started = time.perf_counter()
         side()
+        _settle(device)
         seconds[name] = time.perf_counter() - started
     return seconds
 
 
-def _sides(backbone: Backbone, batch_size: int) -> dict[str, Callable[[], None]]:
-    draw = torch.Generator().manual_seed(0)
-    shape = (batch_size, 3, backbone.image_size, backbone.image_size)
-    images = torch.rand(shape, generator=draw)
-    labels = torch.randint(CLASSES, (batch_size,), generator=draw)
-    task = _task()
-    encoded = encode_task(backbone, task, FeatureCache())
-    frozen = _frozen(backbone, images)
-    former = PromptFormer(backbone.image_width, backbone.embed_dim)
-    ready = torch.randn(former.prompt_length, backbone.image_width, generator=draw)
+def _sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
+    shard = _shard(config.batch_size * STEPS, backbone.image_size)
+    prepared = prepare_shard(backbone, shard, FeatureCache(None))
+
+    def trained(method: str) -> Callable[[PreparedShard], None]:
+        mine = replace(config, method=method)
+        found = find_method(mine)
+        prompting = found.build_prompting(backbone, mine, shard.task.class_names)
+
+        def train(data: PreparedShard) -> None:
+            train_locally(backbone, prompting, found, data, mine, 1, FULL)
+
+        return train
+
+    fedmvp, fedmvp_capt = trained("fedmvp"), trained("fedmvp-capt")
+    ready = torch.randn(config.prompt_length, backbone.image_width, device=backbone.device)
     ready.requires_grad_()
-    objective = fedmvp_objective(parse_config(default_config()))
-
-    def step(target: Tensor, encoded_task: EncodedTask) -> None:
-        def predict(pixels: Tensor) -> tuple[Features, Tensor]:
-            features = former(backbone, pixels, encoded_task)
-            return features, features.logits(backbone.logit_scale)
-
-        batch = Batch(images, labels, target, torch.zeros(batch_size, CLASSES), images)
-        objective(predict, batch).value.backward()
 
     def floor() -> None:
-        features = F.normalize(backbone.encode_image(images, {0: ready}), dim=-1)
-        logits = backbone.logit_scale * features @ encoded.class_features.T
-        F.cross_entropy(logits, labels).backward()
+        for at in torch.arange(len(prepared.labels)).split(config.batch_size):
+            images = prepared.images[at[0] : at[-1] + 1].float() / 255
+            features = F.normalize(backbone.encode_image(images, {0: ready}), dim=-1)
+            logits = backbone.logit_scale * features @ prepared.task.class_features.T
+            F.cross_entropy(logits, prepared.labels[at[0] : at[-1] + 1]).backward()
 
     def anew() -> None:
-        step(_frozen(backbone, images), encode_task(backbone, task, FeatureCache()))
+        # One of the two views, and all sentences, once for each step.
+        for _ in range(STEPS):
+            prepare_shard(backbone, _first(shard, config.batch_size // 2), FeatureCache(None))
+        fedmvp(prepared)
 
-    return {"floor": floor, "step": lambda: step(frozen, encoded), "anew": anew}
+    return {
+        "floor": floor,
+        "fedmvp": lambda: fedmvp(prepared),
+        "anew": anew,
+        "fedmvp-capt": lambda: fedmvp_capt(prepared),
+    }
 
 
-def _task() -> Task:
+def _shard(count: int, size: int) -> Shard:
+    draw = torch.Generator().manual_seed(0)
     names = tuple(f"class {label}" for label in range(CLASSES))
     phrases = tuple(
         tuple(f"a visible thing of kind {label} {i}" for i in range(ATTRIBUTES))
         for label in range(CLASSES)
     )
-    return Task(names, phrases, "a photo of a {class}.", "a photo of a {class}, with {attribute}.")
+    images = ImageSet(
+        images=torch.randint(256, (count, 3, size, size), generator=draw, dtype=torch.uint8),
+        labels=torch.arange(count) % CLASSES,
+        domains=("",) * count,
+        names=tuple(map(str, range(count))),
+        class_names=names,
+    )
+    template = "a photo of a {class}."
+    task = Task(names, phrases, template, "a photo of a {class}, with {attribute}.")
+    return Shard(0, images, images, task)
 
 
-@torch.no_grad()
-def _frozen(backbone: Backbone, images: Tensor) -> Tensor:
-    return F.normalize(backbone.encode_image(images.flip(-1)), dim=-1)
+def _first(shard: Shard, count: int) -> Shard:
+    """`prepare_shard` encodes an image and its mirror image: half of them are one view's worth."""
+    return replace(shard, images=shard.images.select(torch.arange(count)))
+
+
+def _words(device: torch.device) -> str:
+    """What computes, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def _settle(device: torch.device) -> None:
+    """Wait for what a GPU still has to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":

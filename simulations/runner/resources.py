@@ -91,11 +91,22 @@ def visible_gpus() -> int:
 
 def _present_gpus() -> int:
     if shutil.which("nvidia-smi"):
-        listing = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False
-        )
-        return sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
+        return sum(line.startswith("GPU ") for line in _nvidia_smi("-L"))
     return len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()])
+
+
+def used_gpu_memory() -> int:
+    """Bytes in use on all GPUs of the machine together; 0 without nvidia-smi."""
+    if not shutil.which("nvidia-smi"):
+        return 0
+    rows = _nvidia_smi("--query-gpu=memory.used", "--format=csv,noheader,nounits")
+    return sum(int(row) for row in rows if row.strip().isdigit()) * 2**20
+
+
+def _nvidia_smi(*arguments: str) -> list[str]:
+    command = ["nvidia-smi", *arguments]
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return listing.stdout.splitlines()
 
 
 def _mask() -> str:
