@@ -15,7 +15,13 @@ from client_app.liars import lie, poisoned
 from client_app.logs import follow_config, logger
 from client_app.node import Holding, partition_id_of, read_node
 from client_app.state import merge_received, remember
-from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
+from client_app.worker import (
+    configured_backbone,
+    feature_cache,
+    new_prompting,
+    prepared_shard,
+    shard_of,
+)
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError, WireError
@@ -40,7 +46,7 @@ def train(message: Message, context: Context) -> Message:
     """Train the received prompt tensors on the shard; reply with those of the client's phase."""
     config, holding = _identity(context)
     partition_id = holding.partition_id
-    method, prompting, tensors = _receive(message, context, config)
+    method, prompting, tensors, prompts = _receive(message, context, config)
     backbone = configured_backbone(config)
     before = Counter(backbone.encoded)
     class_names = _class_names(message)
@@ -53,7 +59,7 @@ def train(message: Message, context: Context) -> Message:
     numbers = (len(shard.labels), result.mean_loss, result.seconds)
     logger.info(words, partition_id, round_number, *numbers)
     following = method.next_phase(current, result.last_loss, config)
-    remember(context.state, tensors, round_number)
+    remember(context.state, prompts, round_number)
     trained = prompting.prompt_tensors()
     reply = {name: trained[name] for name in prompting.phase_tensors(current)}
     if config.privacy == "local":
@@ -81,7 +87,7 @@ def evaluate(message: Message, context: Context) -> Message:
     Images without any known label of the client's are as good as none.
     """
     config, holding = _identity(context)
-    _, prompting, tensors = _receive(message, context, config)
+    _, prompting, tensors, _ = _receive(message, context, config)
     backbone = configured_backbone(config)
     shard = shard_of(config, holding, _class_names(message))
     held = shard.validation
@@ -174,8 +180,9 @@ def _server_sources(message: Message) -> tuple[str, str]:
 
 def _receive(
     message: Message, context: Context, config: RunConfig
-) -> tuple[Method, Prompting, dict[str, Tensor]]:
-    """The method, its prompting module with the received tensors, and all those tensors.
+) -> tuple[Method, Prompting, dict[str, Tensor], ArrayRecord]:
+    """The method, its prompting module with the received tensors, and all those, twice: as numbers
+    and as bytes.
 
     Raises:
         WireError: other sources than the server's, another schema, missing or damaged tensors.
@@ -185,17 +192,16 @@ def _receive(
     assert isinstance(prompts, ArrayRecord)
     cached_round = wire.integer(_config(message), wire.CACHED_ROUND, "the server")
     note(round=wire.integer(_config(message), wire.ROUND, "the server"))
-    tensors = merge_received(context.state, prompts.to_torch_state_dict(), cached_round)
-    method = find_method(config)
-    names = _class_names(message)
-    prompting = method.build_prompting(configured_backbone(config), config, names)
+    merged = merge_received(context.state, prompts, cached_round)
+    tensors = merged.to_torch_state_dict()
+    prompting = new_prompting(config, _class_names(message))
     schema = prompting.prompt_tensors()
     wire.check_schema(wire.schema_hash(schema), str(_config(message)[wire.SCHEMA]), "the server")
     # The merge may have changed the order; the schema's order is the one that counts.
     wire.check_prompt_tensors(tensors, schema, schema, "the server")
     ordered = {name: tensors[name] for name in schema}
     prompting.load_prompt_tensors(ordered)
-    return method, prompting, ordered
+    return find_method(config), prompting, ordered, merged
 
 
 def _shares(context: Context, what: str) -> bool:

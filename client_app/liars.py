@@ -102,7 +102,7 @@ def lie(message: Message, context: Context, call_next: ClientAppCallable) -> Mes
     assert isinstance(facts, ConfigRecord)
     assert isinstance(prompts, ArrayRecord)
     cached_round = wire.integer(facts, wire.CACHED_ROUND, "the server")
-    received = merge_received(context.state, prompts.to_torch_state_dict(), cached_round)
+    received = merge_received(context.state, prompts, cached_round).to_torch_state_dict()
     reply = call_next(message, context)
     trained = reply.content.array_records[wire.PROMPTS].to_torch_state_dict()
     if config.stress_attack == "replay":

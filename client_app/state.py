@@ -5,10 +5,7 @@ changed since are sent again, which makes a round in the LoRA phase small both w
 lost it is sent everything: what training depends on, the phase too, is kept by the server.
 """
 
-from collections.abc import Mapping
-
 from flwr.app import ArrayRecord, ConfigRecord, RecordDict
-from torch import Tensor
 
 from fedmvp_core import wire
 from fedmvp_core.errors import WireError
@@ -18,16 +15,16 @@ _ROUND = "round"
 NOTHING_CACHED = 0
 
 
-def merge_received(
-    state: RecordDict, received: Mapping[str, Tensor], cached_round: int
-) -> dict[str, Tensor]:
+def merge_received(state: RecordDict, received: ArrayRecord, cached_round: int) -> ArrayRecord:
     """All prompt tensors: those just received over those kept from `cached_round`.
+
+    Arrays stay as they came, in bytes.
 
     Raises:
         WireError: the server counts on tensors that this client no longer holds.
     """
     if cached_round == NOTHING_CACHED:
-        return dict(received)
+        return received
     facts, kept = state.get(_FACTS), state.get(_TENSORS)
     held = NOTHING_CACHED
     if isinstance(facts, ConfigRecord):
@@ -37,10 +34,10 @@ def merge_received(
             f"the server counts on prompt tensors of round {cached_round}, this client holds those "
             f"of round {held}"
         )
-    return {**kept.to_torch_state_dict(), **received}
+    return ArrayRecord({**kept, **received})
 
 
-def remember(state: RecordDict, tensors: Mapping[str, Tensor], round: int) -> None:
+def remember(state: RecordDict, prompts: ArrayRecord, round: int) -> None:
     """Keep the global prompt tensors of a round."""
-    state[_TENSORS] = ArrayRecord(dict(tensors))
+    state[_TENSORS] = prompts
     state[_FACTS] = ConfigRecord({_ROUND: round})

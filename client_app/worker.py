@@ -4,6 +4,7 @@ A process plays many clients, so all of this is made once and shared by them. In
 message starts a fresh process; there the disk caches take over.
 """
 
+import copy
 from functools import lru_cache
 
 from client_app.node import Holding
@@ -14,7 +15,9 @@ from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.shards import Shard, make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
+from fedmvp_core.methods import find_method
 from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
+from fedmvp_core.prompting import Prompting
 
 
 @lru_cache(maxsize=1)
@@ -42,6 +45,16 @@ def _shards(config: RunConfig, clients: int, image_size: int) -> list[Shard]:
 def configured_backbone(config: RunConfig) -> Backbone:
     """The backbone that a run's configuration names."""
     return backbone_for(config.backbone, config.pretrained, config.device, config.precision)
+
+
+@lru_cache(maxsize=1)
+def _untrained(config: RunConfig, class_names: tuple[str, ...]) -> Prompting:
+    return find_method(config).build_prompting(configured_backbone(config), config, class_names)
+
+
+def new_prompting(config: RunConfig, class_names: tuple[str, ...]) -> Prompting:
+    """The method's untrained module, a client's own to change; it is drawn once a process."""
+    return copy.deepcopy(_untrained(config, class_names))
 
 
 def shard_of(config: RunConfig, holding: Holding, class_names: tuple[str, ...]) -> Shard:

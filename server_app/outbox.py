@@ -34,6 +34,7 @@ class Outbox:
         self._schema = wire.schema_hash(tensors)
         self._class_names = json.dumps(list(class_names), ensure_ascii=False)
         self._changed_in = dict.fromkeys(tensors, 0)  # round whose average wrote the tensor
+        self._bytes = {name: wire.num_bytes({name: value}) for name, value in tensors.items()}
         self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
 
     def changed(self, names: Iterable[str], round: int) -> None:
@@ -63,20 +64,21 @@ class Outbox:
         """
         if kind == MessageType.TRAIN:
             self.sent = {}
-        return [self._message(round, node, kind, tensors, phases) for node in cohort]
+        encoded = ArrayRecord(dict(tensors))
+        return [self._message(round, node, kind, encoded, phases) for node in cohort]
 
     def _message(
         self,
         round: int,
         node: Node,
         kind: str,
-        tensors: Mapping[str, Tensor],
+        encoded: ArrayRecord,
         phases: Mapping[int, str],
     ) -> Message:
         held = self._answered.get(node.partition_id, 0)
-        changed = {name: t for name, t in tensors.items() if self._changed_in[name] >= held}
+        changed = [name for name, last in self._changed_in.items() if last >= held]
         if kind == MessageType.TRAIN:
-            self.sent[node.partition_id] = wire.num_bytes(changed)
+            self.sent[node.partition_id] = sum(self._bytes[name] for name in changed)
             self.forget(node.partition_id)  # counts as held again only when its reply is in
         config = ConfigRecord(
             {
@@ -89,5 +91,7 @@ class Outbox:
                 wire.SOURCE_FOLDER: str(source_folder()),
             }
         )
-        content = RecordDict({wire.PROMPTS: ArrayRecord(changed), wire.CONFIG: config})
+        # The arrays are shared by the messages; nobody writes into one.
+        prompts = ArrayRecord({name: encoded[name] for name in changed})
+        content = RecordDict({wire.PROMPTS: prompts, wire.CONFIG: config})
         return Message(content, dst_node_id=node.node_id, message_type=kind)

@@ -102,7 +102,7 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
     with refusing("not-finite"):
         wire.check_finite(tensors, sender)
     with refusing("tensors"):
-        wire.check_prompt_tensors(tensors, asked.tensors, names, sender)
+        wire.check_layout(tensors, asked.tensors, names, sender)
     return Update(partition_id, tensors, num_examples), reported
 
 

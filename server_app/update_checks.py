@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from server_app.strategies import Update
@@ -24,11 +25,11 @@ class Refusal:
 
 def update_norm(update: Update, current: Mapping[str, Tensor]) -> float:
     """L2 norm of what a client changed, over all the tensors that it sent together."""
-    squares = [
-        (value.double() - current[name].double()).square().sum()
+    norms = [
+        torch.linalg.vector_norm(value - current[name], dtype=torch.float64)
         for name, value in update.tensors.items()
     ]
-    return float(sum(map(float, squares))) ** 0.5
+    return float(torch.linalg.vector_norm(torch.stack(norms)))
 
 
 def too_long(

@@ -172,7 +172,7 @@ def test_what_was_received_is_kept_not_what_was_trained(
     context = client_context(config, 0, CLIENTS)
     app(train_request(config), context)
     received = prompting_of(config).prompt_tensors()
-    kept = merge_received(context.state, {}, 1)
+    kept = merge_received(context.state, ArrayRecord({}), 1).to_torch_state_dict()
     assert list(kept) == list(received)
     assert all(torch.equal(value, received[name]) for name, value in kept.items())
 

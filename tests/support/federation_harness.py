@@ -38,6 +38,7 @@ def forget_worker() -> None:
     for cached in (
         worker.backbone_for,
         worker.feature_cache,
+        worker._untrained,
         worker._setting,
         worker._shards,
         worker.prepared_shard,
