@@ -37,6 +37,10 @@ def stress(
         int, typer.Option("--supernodes", min=1, help="Clients; bulyan needs 4 x liars + 3.")
     ] = 15,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Of each federation.")] = 3,
+    seeds: Annotated[
+        list[int] | None,
+        typer.Option("--seed", help="Repeatable: the table then shows means. Default: `seed`."),
+    ] = None,
     output_dir: Annotated[
         Path, typer.Option("--output-dir", help="The folder of the runs and of the table.")
     ] = OUTPUT_DIR,
@@ -55,6 +59,7 @@ def stress(
         fraction=fraction,
         supernodes=supernodes,
         rounds=rounds,
+        seeds=seeds or [],
         output_dir=output_dir,
         clients_at_once=clients_at_once,
     )

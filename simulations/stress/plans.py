@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
@@ -55,8 +56,11 @@ def plan_stress(
     rounds: int,
     output_dir: Path,
     clients_at_once: int | None = None,
+    seeds: Sequence[int] = (),
 ) -> list[StressRun]:
-    """Every federation; what the defences cost without liars is run last.
+    """Every federation, by each seed; what the defences cost without liars is run last.
+
+    seeds: none: the one of the overrides.
 
     The robust strategies are told the share of liars that there is. All federations are checked
     before the first starts.
@@ -70,22 +74,25 @@ def plan_stress(
             if name not in known:
                 raise ConfigError(f"{kind} is '{name}'; allowed: {'; '.join(known)}")
     runs = []
-    for attack in (NO_LIARS, *dict.fromkeys(attacks)):
-        for defence in dict.fromkeys(defences or DEFENCES):
-            name = defence.replace(", ", "-")
-            own: dict[str, Scalar] = {
-                **CONFIG,
-                **DEFENCES[defence],
-                "malicious-share": fraction,
-                "rounds": rounds,
-                "evaluate-every": max(1, rounds),
-                **overrides,
-                "stress-attack": attack,
-                "stress-fraction": fraction,
-                "run-name": f"stress-{attack}-{name}",
-                "output-dir": str(output_dir),
-            }
-            plan = plan_run(NamedRun("stress", "", supernodes, {}), own, None, clients_at_once)
-            check_cohort(plan.config, plan.supernodes)
-            runs.append(StressRun(defence, attack, plan))
+    every = product(
+        (NO_LIARS, *dict.fromkeys(attacks)), dict.fromkeys(defences or DEFENCES), seeds or (None,)
+    )
+    for attack, defence, seed in every:
+        name = f"stress-{attack}-{defence.replace(', ', '-')}"
+        own: dict[str, Scalar] = {
+            **CONFIG,
+            **DEFENCES[defence],
+            "malicious-share": fraction,
+            "rounds": rounds,
+            "evaluate-every": max(1, rounds),
+            **overrides,
+            **({} if seed is None else {"seed": seed}),
+            "stress-attack": attack,
+            "stress-fraction": fraction,
+            "run-name": name if seed is None else f"{name}-seed{seed}",
+            "output-dir": str(output_dir),
+        }
+        plan = plan_run(NamedRun("stress", "", supernodes, {}), own, None, clients_at_once)
+        check_cohort(plan.config, plan.supernodes)
+        runs.append(StressRun(defence, attack, plan))
     return sorted(runs, key=lambda run: run.attack == NO_LIARS and run.defence != UNPROTECTED)

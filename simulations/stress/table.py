@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 from rich.table import Table
 
@@ -12,7 +13,16 @@ from simulations.runner.run_folder import run_folder
 from simulations.stress.backdoor import backdoor_success
 from simulations.stress.plans import NO_LIARS, UNPROTECTED, StressRun
 
-COLUMNS = ("attack", "defence", "accuracy", "against the clean run", "refused", "backdoor")
+COLUMNS = (
+    "attack",
+    "defence",
+    "seeds",
+    "accuracy",
+    "range",
+    "against the clean run",
+    "refused",
+    "backdoor",
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,8 @@ class Measured:
 
     defence: str
     attack: str
-    accuracy: float | None
+    seed: int
+    accuracy: float
     refused: int
     backdoor: float | None
 
@@ -33,18 +44,39 @@ def measure_run(run: StressRun) -> Measured:
     """What a completed run came to."""
     folder = run_folder(run.plan.config)
     _, accuracy = next(iter(final_accuracies(folder).values()))
+    assert accuracy is not None, "a completed run was tested"
     backdoor = backdoor_success(folder) if run.attack == "backdoor" else None
-    return Measured(run.defence, run.attack, accuracy, _refused(folder), backdoor)
+    seed = run.plan.config.seed
+    return Measured(run.defence, run.attack, seed, accuracy, _refused(folder), backdoor)
 
 
 def rows(measured: Sequence[Measured]) -> Iterator[tuple[str, ...]]:
-    """One row for each federation; compared with fedavg without liars."""
-    clean = next(
-        (m.accuracy for m in measured if (m.attack, m.defence) == (NO_LIARS, UNPROTECTED)), None
-    )
+    """One row for each attack and defence: means over the seeds.
+
+    Each federation is compared with that of its seed without liars and defence; refused replies are
+    added up.
+    """
+    clean = {
+        m.seed: m.accuracy for m in measured if (m.attack, m.defence) == (NO_LIARS, UNPROTECTED)
+    }
+    groups: dict[tuple[str, str], list[Measured]] = {}
     for m in sorted(measured, key=lambda m: m.attack != NO_LIARS):
-        accuracy = shown(m.accuracy), points(clean, m.accuracy)
-        yield (m.attack, m.defence, *accuracy, str(m.refused), shown(m.backdoor))
+        groups.setdefault((m.attack, m.defence), []).append(m)
+    for names, group in groups.items():
+        found = [m.accuracy for m in group]
+        compared = [m for m in group if m.seed in clean]
+        before = mean(clean[m.seed] for m in compared) if compared else None
+        after = mean(m.accuracy for m in compared) if compared else None
+        backdoors = [m.backdoor for m in group if m.backdoor is not None]
+        yield (
+            *names,
+            str(len(group)),
+            shown(mean(found)),
+            f"{shown(min(found))} .. {shown(max(found))}",
+            points(before, after),
+            str(sum(m.refused for m in group)),
+            shown(mean(backdoors) if backdoors else None),
+        )
 
 
 def as_table(found: Sequence[Sequence[str]], title: str) -> Table:

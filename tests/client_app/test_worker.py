@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import torch
+
 from client_app import worker
 from client_app.node import Holding
 from fedmvp_core.config import RunConfig
+from fedmvp_core.methods import find_method
 
 
 def test_clients_of_a_process_share_backbone_and_pictures(
@@ -30,3 +33,19 @@ def test_random_weights_are_an_empty_string_in_the_configuration(
     small_run: Callable[..., RunConfig],
 ) -> None:
     assert worker.configured_backbone(small_run(pretrained="")).pretrained is None
+
+
+def test_what_one_client_trains_is_not_in_the_next_ones_module(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run()
+    first = worker.new_prompting(config, ())
+    untrained = first.prompt_tensors()
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.add_(1).requires_grad_(False)
+    second = worker.new_prompting(config, ())
+    assert all(torch.equal(v, untrained[n]) for n, v in second.prompt_tensors().items())
+    assert all(parameter.requires_grad for parameter in second.parameters())
+    drawn = find_method(config).build_prompting(worker.configured_backbone(config), config, ())
+    assert all(torch.equal(v, untrained[n]) for n, v in drawn.prompt_tensors().items())

@@ -29,12 +29,23 @@ def test_what_fits_is_accepted() -> None:
         ({"key": torch.zeros(4).double()}, r"'key' is \(4,\) torch.float64, expected \(4,\) torch"),
         ({"key": torch.tensor([0, math.nan, 0, 0])}, "'key' holds NaN or infinite numbers"),
         ({"key": torch.tensor([0, math.inf, 0, 0])}, "'key' holds NaN or infinite numbers"),
+        ({"key": torch.tensor([0, 0, -math.inf, 1])}, "'key' holds NaN or infinite numbers"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, Tensor | None], message: str) -> None:
     received = {name: value for name, value in (schema() | change).items() if value is not None}
     with pytest.raises(WireError, match=message):
         wire.check_prompt_tensors(received, schema(), schema(), "client 1")
+
+
+def test_numbers_at_the_ends_of_their_type_are_finite() -> None:
+    ends = torch.finfo(torch.float32)
+    tensors = {
+        "wide": torch.tensor([ends.min, ends.max]),
+        "nothing": torch.zeros(0, 3),
+        "whole": torch.tensor([2**62]),
+    }
+    wire.check_finite(tensors, "client 1")
 
 
 def test_hash_tells_names_shapes_types_and_order_apart() -> None:

@@ -44,6 +44,13 @@ def failing(partition_id: int, rounds: tuple[int, ...]) -> Callable[[Message, in
     return intercept
 
 
+def test_clients_that_lack_a_gpu_for_bfloat16_say_so_and_the_server_needs_none(
+    small_run: Make,
+) -> None:
+    with pytest.raises(FedMVPError, match="precision 'bf16' needs a CUDA device, not 'cpu'"):
+        run_federation(small_run(precision="bf16", device="cpu"), clients=2)
+
+
 def test_what_a_run_leaves(small_run: Make) -> None:
     config = small_run(rounds=3, evaluate_every=2, fraction_evaluate=1.0)
     run_federation(config, clients=2)

@@ -14,7 +14,7 @@ from simulations.cli import app
 from simulations.runner.run_folder import run_folder
 from simulations.runner.simulate import RunOutcome
 from simulations.stress import DEFENCES, plan_stress, run_stress
-from simulations.stress.table import COLUMNS
+from simulations.stress.table import COLUMNS, Measured, rows
 from simulations.suite import running
 
 
@@ -97,13 +97,34 @@ def test_the_table_and_what_is_done_is_not_run_again(tmp_path, engine) -> None:
         header, *rows = csv.reader(stream)
     assert tuple(header) == COLUMNS
     assert rows == [
-        ["none", "fedavg", "50.0 %", "+0.0", "0", "-"],
-        ["none", "krum", "50.0 %", "+0.0", "0", "-"],
-        ["sign-flip", "fedavg", "10.0 %", "-40.0", "3", "-"],
-        ["sign-flip", "krum", "50.0 %", "+0.0", "3", "-"],
+        ["none", "fedavg", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "0", "-"],
+        ["none", "krum", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "0", "-"],
+        ["sign-flip", "fedavg", "1", "10.0 %", "10.0 % .. 10.0 %", "-40.0", "3", "-"],
+        ["sign-flip", "krum", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "3", "-"],
     ]
-    assert "| sign-flip | fedavg | 10.0 % | -40.0 | 3 | - |" in (tmp_path / "stress.md").read_text()
+    row = "| sign-flip | fedavg | 1 | 10.0 % | 10.0 % .. 10.0 % | -40.0 | 3 | - |"
+    assert row in (tmp_path / "stress.md").read_text()
     assert "-40.0" in said.getvalue()
+
+
+def test_seeds_are_runs_of_their_own_and_a_row_is_their_mean(tmp_path) -> None:
+    runs = plan_stress(["nan"], ["fedavg", "krum"], {}, 0.2, 15, 3, tmp_path, seeds=[1, 2])
+    assert len(runs) == 8
+    assert {run.plan.config.run_name[-5:] for run in runs} == {"seed1", "seed2"}
+    assert {run.plan.config.seed for run in runs} == {1, 2}
+    accuracy = {
+        ("none", "fedavg", 1): 0.5,
+        ("none", "fedavg", 2): 0.3,
+        ("nan", "krum", 1): 0.4,
+        ("nan", "krum", 2): 0.3,
+    }
+    measured = [Measured(d, a, seed, value, 2, None) for (a, d, seed), value in accuracy.items()]
+    assert list(rows(measured)) == [
+        ("none", "fedavg", "2", "40.0 %", "30.0 % .. 50.0 %", "+0.0", "4", "-"),
+        ("nan", "krum", "2", "35.0 %", "30.0 % .. 40.0 %", "-5.0", "4", "-"),
+    ]
+    # A seed without its clean run is compared with nothing.
+    assert [row[5] for row in rows(measured[2:])] == ["-"]
 
 
 def test_the_command_says_what_it_does_not_know(tmp_path: Path) -> None:

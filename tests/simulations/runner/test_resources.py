@@ -4,7 +4,12 @@ import pytest
 
 from fedmvp_core.errors import ConfigError
 from simulations.runner import resources
-from simulations.runner.resources import Resources, choose_resources, visible_gpus
+from simulations.runner.resources import (
+    Resources,
+    choose_resources,
+    used_gpu_memory,
+    visible_gpus,
+)
 
 
 @pytest.fixture
@@ -79,3 +84,12 @@ def test_the_mask_counts(machine, monkeypatch, mask, count):
     machine(cpus=4, gpus=2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", mask)
     assert visible_gpus() == count
+
+
+def test_memory_of_all_gpus_is_added_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert used_gpu_memory() == 0
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 512\necho 1024\necho '[N/A]'\n")
+    program.chmod(0o755)
+    assert used_gpu_memory() == 1536 * 2**20
