@@ -70,10 +70,10 @@ def configured_attack(name: str, epsilon: float, steps: int) -> ConfiguredAttack
 class UnderAttack:
     """What an attack left of a set of images, all on the CPU.
 
-    adversarial: (n, 3, size, size), in [0, 1]. probabilities: (n, classes), of these. robust: (n,)
-    bool, still classified right (several labels: all known ones). alignment, attacked_alignment:
-    (n,), cosine of an image with its own class, clean and attacked; the mean over the labels of an
-    image that has several, and nan for one that has none.
+    adversarial: (n, 3, size, size), in [0, 1]; no rows unless they were asked for. probabilities:
+    (n, classes), of these. robust: (n,) bool, still classified right (several labels: all known
+    ones). alignment, attacked_alignment: (n,), cosine of an image with its own class, clean and
+    attacked; the mean over the labels of an image that has several, and nan for one that has none.
     """
 
     adversarial: Tensor
@@ -91,12 +91,14 @@ def evaluate_under_attack(
     labels: Tensor,
     attack: ConfiguredAttack,
     generator: torch.Generator,
+    keep_adversarial: bool = False,
 ) -> UnderAttack:
     """Attack every image through the whole model, the prompts it makes for the image included.
 
     Args:
         prompting: None: the frozen model with the plain template.
         images: (n, 3, size, size) uint8, or float in [0, 1]. labels: (n,) or (n, classes).
+        keep_adversarial: of a whole test set the attacked images are many times its own size.
 
     Raises:
         AttackError: the attack cannot work on this task (one class, say), or meets NaN.
@@ -111,9 +113,8 @@ def evaluate_under_attack(
             clean = move_images(chunk, backbone.device).to(torch.float32)
             clean = clean / 255 if chunk.dtype == torch.uint8 else clean
             right = right.to(backbone.device)
-            parts.append(
-                _attack_batch(backbone, features_of, task, clean, right, attack, generator)
-            )
+            found = _attack_batch(backbone, features_of, task, clean, right, attack, generator)
+            parts.append(found if keep_adversarial else (found[0][:0].clone(), *found[1:]))
     return UnderAttack(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 

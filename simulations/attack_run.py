@@ -145,6 +145,7 @@ def attack_target(
                 labels[rows],
                 _counted(attack, on_work),
                 draws,
+                keep_adversarial=True,
             )
         except torch.OutOfMemoryError:
             raise AttackError(

@@ -159,6 +159,11 @@ def test_what_an_attack_leaves_of_several_labels(tiny_backbone: Backbone) -> Non
     )
     expected = predict_probabilities(tiny_backbone, None, task, scenes.images)
     assert torch.equal(found.probabilities, expected)
+    assert found.adversarial.shape == (0, 3, 64, 64)
+    kept = evaluate_under_attack(
+        tiny_backbone, None, task, scenes.images, scenes.labels, none, draw, keep_adversarial=True
+    )
+    assert torch.equal(kept.adversarial, scenes.images.float() / 255)
     wrong = ((expected > 0.5) != (scenes.labels == 1)) & (scenes.labels >= 0)
     assert found.robust.tolist() == (~wrong.any(dim=1)).tolist()
     torch.testing.assert_close(found.alignment, found.attacked_alignment, equal_nan=True)

@@ -90,7 +90,7 @@ def test_a_split_of_one_class_cannot_be_attacked(saved):
 
 
 def test_too_little_memory_is_an_error_with_a_way_out(saved, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     target = make_target(saved, saved.setting.evaluations[0], 2, zero_shot=False)
