@@ -11,28 +11,26 @@ from torch import Tensor
 
 from client_app import exit_check
 from client_app.exit_check import keep_words
+from client_app.inbox import SENDER, check_server_sources, class_names_of, config_of, receive
 from client_app.liars import lie, poisoned
 from client_app.logs import follow_config, logger
 from client_app.node import Holding, partition_id_of, read_node
-from client_app.state import merge_received, remember
+from client_app.state import remember
 from client_app.worker import (
     configured_backbone,
     feature_cache,
-    new_prompting,
     prepared_shard,
     shard_of,
 )
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
-from fedmvp_core.errors import FedMVPError, WireError
+from fedmvp_core.errors import FedMVPError
 from fedmvp_core.evaluation import predict_probabilities
-from fedmvp_core.json_logs import note
-from fedmvp_core.methods import Method, find_method
+from fedmvp_core.methods import find_method
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.privacy import noise_for, private_update
-from fedmvp_core.prompting import FULL, LORA, Prompting
-from fedmvp_core.sources import check_sources
+from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.tasks import encode_task
 from fedmvp_core.training import TrainingResult, train_locally
 
@@ -46,20 +44,21 @@ def train(message: Message, context: Context) -> Message:
     """Train the received prompt tensors on the shard; reply with those of the client's phase."""
     config, holding = _identity(context)
     partition_id = holding.partition_id
-    method, prompting, tensors, prompts = _receive(message, context, config)
-    backbone = configured_backbone(config)
+    received = receive(message, context.state, config)
+    prompting, tensors = received.prompting, received.tensors
+    method, backbone = find_method(config), configured_backbone(config)
     before = Counter(backbone.encoded)
-    class_names = _class_names(message)
+    class_names = class_names_of(message)
     shard = prepared_shard(config, holding, class_names)
     shard = poisoned(shard, config, holding, class_names)
-    round_number = wire.integer(_config(message), wire.ROUND, "the server")
-    current = wire.word(_config(message), wire.PHASE, (FULL, LORA), "the server")
+    round_number = wire.integer(config_of(message), wire.ROUND, SENDER)
+    current = wire.word(config_of(message), wire.PHASE, (FULL, LORA), SENDER)
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
     words = "client %d, round %d: %d images, loss %.4f, %.1f s"
     numbers = (len(shard.labels), result.mean_loss, result.seconds)
     logger.info(words, partition_id, round_number, *numbers)
     following = method.next_phase(current, result.last_loss, config)
-    remember(context.state, prompts, round_number)
+    remember(context.state, received.prompts, round_number)
     trained = prompting.prompt_tensors()
     reply = {name: trained[name] for name in prompting.phase_tensors(current)}
     if config.privacy == "local":
@@ -87,21 +86,21 @@ def evaluate(message: Message, context: Context) -> Message:
     Images without any known label of the client's are as good as none.
     """
     config, holding = _identity(context)
-    _, prompting, tensors, _ = _receive(message, context, config)
+    received = receive(message, context.state, config)
     backbone = configured_backbone(config)
-    shard = shard_of(config, holding, _class_names(message))
+    shard = shard_of(config, holding, class_names_of(message))
     held = shard.validation
     metric, value, images = headline(held.multi_label), 0.0, 0
     if held.present_classes():
         task = encode_task(backbone, shard.task, feature_cache(config.cache_dir))
-        found = predict_probabilities(backbone, prompting, task, held.images)
+        found = predict_probabilities(backbone, received.prompting, task, held.images)
         value, images = measure(found, held.labels)[metric], len(held)
     metrics: dict[str, Measured] = {
         wire.PARTITION_ID: holding.partition_id,
         wire.NUM_EXAMPLES: images,
         metric: value,
     }
-    content = _content({}, metrics, {wire.SCHEMA: wire.schema_hash(tensors)})
+    content = _content({}, metrics, {wire.SCHEMA: wire.schema_hash(received.tensors)})
     exit_check.check_evaluation(content)
     return Message(content, reply_to=message)
 
@@ -112,11 +111,11 @@ def query(message: Message, context: Context) -> Message:
     description: dict[str, int | str] = {}
     try:
         description[wire.PARTITION_ID] = partition_id_of(context.node_config)
-        check_sources(*_server_sources(message))
+        check_server_sources(message)
         config, holding = _identity(context)
         if holding.partitions:
             description[wire.NUM_PARTITIONS] = holding.partitions
-        shard = shard_of(config, holding, _class_names(message))
+        shard = shard_of(config, holding, class_names_of(message))
         if config.share_metrics:
             description[wire.NUM_EXAMPLES] = len(shard.images)
         if config.share_class_names:
@@ -149,59 +148,6 @@ def _identity(context: Context) -> tuple[RunConfig, Holding]:
     config, holding = read_node(context.node_config, context.run_config)
     follow_config(config, holding.partition_id)
     return config, holding
-
-
-def _config(message: Message) -> ConfigRecord:
-    record = message.content[wire.CONFIG]
-    assert isinstance(record, ConfigRecord)
-    return record
-
-
-def _class_names(message: Message) -> tuple[str, ...]:
-    """All classes that the federation trains on, from the server.
-
-    Raises:
-        WireError: the message does not hold a list of names.
-    """
-    text = _config(message).get(wire.CLASS_NAMES)
-    try:
-        names = json.loads(str(text))
-    except ValueError:
-        names = None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise WireError(f"the server: '{wire.CLASS_NAMES}' is {text!r}; expected a list of names")
-    return tuple(names)
-
-
-def _server_sources(message: Message) -> tuple[str, str]:
-    config = _config(message)
-    return str(config[wire.SOURCES]), str(config[wire.SOURCE_FOLDER])
-
-
-def _receive(
-    message: Message, context: Context, config: RunConfig
-) -> tuple[Method, Prompting, dict[str, Tensor], ArrayRecord]:
-    """The method, its prompting module with the received tensors, and all those, twice: as numbers
-    and as bytes.
-
-    Raises:
-        WireError: other sources than the server's, another schema, missing or damaged tensors.
-    """
-    check_sources(*_server_sources(message))
-    prompts = message.content[wire.PROMPTS]
-    assert isinstance(prompts, ArrayRecord)
-    cached_round = wire.integer(_config(message), wire.CACHED_ROUND, "the server")
-    note(round=wire.integer(_config(message), wire.ROUND, "the server"))
-    merged = merge_received(context.state, prompts, cached_round)
-    tensors = merged.to_torch_state_dict()
-    prompting = new_prompting(config, _class_names(message))
-    schema = prompting.prompt_tensors()
-    wire.check_schema(wire.schema_hash(schema), str(_config(message)[wire.SCHEMA]), "the server")
-    # The merge may have changed the order; the schema's order is the one that counts.
-    wire.check_prompt_tensors(tensors, schema, schema, "the server")
-    ordered = {name: tensors[name] for name in schema}
-    prompting.load_prompt_tensors(ordered)
-    return find_method(config), prompting, ordered, merged
 
 
 def _shares(context: Context, what: str) -> bool:
