@@ -52,7 +52,7 @@ def test_what_is_held_and_what_is_sent_become_one_in_the_schemas_order(
 @pytest.mark.parametrize("text", ["", "ant", '{"ant": 1}', '["ant", 1]', "null"])
 def test_class_names_are_a_list_of_names(text: str) -> None:
     assert class_names_of(message()) == ("ant", "bee")
-    with pytest.raises(WireError, match="the server: 'class-names' is .*; expected a list of name"):
+    with pytest.raises(WireError, match="; expected a list of names"):
         class_names_of(message(class_names=text))
 
 

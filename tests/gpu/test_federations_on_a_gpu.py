@@ -63,6 +63,7 @@ def test_memory_does_not_grow_from_round_to_round(small_run: Callable[..., RunCo
     assert held[-1] <= held[1]
 
 
+@pytest.mark.slow
 def test_ray_shares_a_gpu_among_clients(tmp_path: Path) -> None:
     """Three clients at once on one GPU end where one after the other does, bit for bit."""
     ends = []
