@@ -29,9 +29,8 @@ class CoupledPromptFormer(Prompting):
             made = self.promptformer.prompts(tokens[:, 1:], task.attribute_features)
         prompts = self.coupled.image_prompts()
         shallow = prompts[0].expand(len(tokens), -1, -1)
-        prompts[0] = torch.cat(
-            [shallow, made.to(shallow.dtype)], dim=1
-        )  # (batch, deep_length + m, width)
+        both = shallow, made.to(shallow.dtype)
+        prompts[0] = torch.cat(both, dim=1)  # (batch, deep_length + m, width)
         return F.normalize(backbone.encode_tokens(tokens, prompts), dim=-1)
 
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
