@@ -39,8 +39,9 @@ def too_long(
 
     Norms are compared among the updates of the same tensors, for phases differ in their lengths;
     where these are fewer than three, with all updates of as many numbers or more. An update of more
-    numbers than nearly all others, from a client that is last to train them, is not compared. Lies
-    that are no longer than honest updates pass: the robust strategies are for them.
+    numbers than nearly all others, from a client that is last to train them, is not compared. A
+    client with k times the median's images takes k times the steps, and may move k times as far.
+    Lies that are no longer than honest updates pass: the robust strategies are for them.
     """
     if times == 0 or len(updates) < FEWEST_FOR_MEDIAN:
         return {}
@@ -54,11 +55,15 @@ def too_long(
             continue
         compared = [norms[peer.partition_id] for peer in peers]
         median, norm = statistics.median(compared), norms[update.partition_id]
-        if norm > max(times * median, SMALLEST_NORM):
+        usual = statistics.median(peer.num_examples for peer in peers)
+        more = max(1.0, update.num_examples / usual)
+        if norm > max(times * more * median, SMALLEST_NORM):
+            for_more = f", and {more:.3g} times for its {update.num_examples} images"
             refused[update.partition_id] = Refusal(
                 "norm",
                 f"client {update.partition_id}: its update has norm {norm:.4g}, the median is "
-                f"{median:.4g}; allowed: {times:g} times that (max-update-norm)",
+                f"{median:.4g}; allowed: {times:g} times that (max-update-norm)"
+                f"{for_more if more > 1 else ''}",
             )
     return refused
 

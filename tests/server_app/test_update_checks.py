@@ -13,12 +13,12 @@ from server_app.update_checks import too_long, update_norm
 SENT = {"a": torch.zeros(2, 2), "b": torch.ones(1), "lora": torch.zeros(1)}
 
 
-def update(partition_id: int, length: float, lora: bool = False) -> Update:
+def update(partition_id: int, length: float, lora: bool = False, images: int = 1) -> Update:
     """One whose tensors lie `length` from those that were sent."""
     if lora:
-        return Update(partition_id, {"lora": torch.tensor([length])}, 1)
+        return Update(partition_id, {"lora": torch.tensor([length])}, images)
     tensors = {"a": torch.full((2, 2), 0.4 * length), "b": torch.tensor([1 - 0.6 * length])}
-    return Update(partition_id, tensors, 1)
+    return Update(partition_id, tensors, images)
 
 
 def test_the_norm_is_that_of_all_tensors_together() -> None:
@@ -32,6 +32,17 @@ def test_those_above_so_many_times_the_median_are_named() -> None:
     assert list(refused) == [4]
     assert refused[4].kind == "norm"
     assert "client 4: its update has norm 6.1, the median is 3; allowed: 2 times" in str(refused[4])
+
+
+def test_a_client_with_more_images_may_move_further_for_it() -> None:
+    """As in a partition by labels, where one client holds 939 of 1,200 images."""
+    small = [update(i, 0.02, images=images) for i, images in enumerate([82, 103, 76])]
+    assert too_long([*small, update(3, 0.73, images=939)], SENT, 20.0) == {}
+    refused = too_long([*small, update(3, 5.0, images=939)], SENT, 20.0)
+    assert "20 times that (max-update-norm), and 10.2 times for its 939" in refused[3].reason
+    # Fewer images do not make the limit tighter.
+    assert too_long([*small, update(3, 0.39, images=1)], SENT, 20.0) == {}
+    assert too_long([*small, update(3, 0.41, images=1)], SENT, 20.0).keys() == {3}
 
 
 def test_off_and_too_few_for_a_median() -> None:
