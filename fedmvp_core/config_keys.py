@@ -79,7 +79,7 @@ class RunConfig:
     momentum: Annotated[float, Between(0, 1)]
     weight_decay: Annotated[float, Between(0)]
     alpha: Annotated[float, Between(0)]
-    multi_label_loss: Annotated[str, OneOf(("asl", "bce"))]
+    multi_label_loss: Annotated[str, OneOf(("asl", "bce", "softmax"))]
     beta: Annotated[float, Between(0)]
     capt_weight: Annotated[float, Between(0)]
     alpha_cons: Annotated[str, OneOf(("constant", "ce-ratio", "confidence"))]

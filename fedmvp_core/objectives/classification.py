@@ -12,9 +12,10 @@ from fedmvp_core.objectives.multi_label import (
     asymmetric_loss,
     binary_cross_entropy,
     label_divergence,
+    softmax_loss,
 )
 
-MULTI_LABEL_LOSSES = {"asl": asymmetric_loss, "bce": binary_cross_entropy}
+MULTI_LABEL_LOSSES = {"asl": asymmetric_loss, "bce": binary_cross_entropy, "softmax": softmax_loss}
 
 
 def classification_loss(logits: Tensor, labels: Tensor, config: RunConfig) -> Tensor:

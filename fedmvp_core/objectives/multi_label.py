@@ -2,10 +2,11 @@
 
 logits: (batch, classes); a label is there with probability sigmoid(logit), so the threshold 0.5 is
 logit 0. labels: (batch, classes) of 1, 0 and -1; -1 is unknown and has neither loss nor gradient.
-Every function returns (batch,): sums over labels, which are the log-likelihoods and divergences of
-the whole set of labels, and so of the order of a cross-entropy over the same classes.
+Every function returns (batch,). All but `softmax_loss` are sums over labels, which are the
+log-likelihoods and divergences of the whole set of labels.
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -39,6 +40,19 @@ def asymmetric_loss(
     log_absent = (absent_probability + clip).clamp(max=1).log() if clip else F.logsigmoid(-logits)
     absent = shifted**gamma_negative * log_absent
     return _sum_of_known(-present.where(labels == 1, absent), labels)
+
+
+def softmax_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of the softmax over known labels against those that are there, in equal parts.
+
+    As in Mahajan et al., ECCV 2018, for pictures with several hashtags. It ranks an image's labels
+    and is blind to what all logits share, by which the sums over labels can fall without any label
+    rising above another. 0 for an image without a label that is there.
+    """
+    there = labels == 1
+    known = logits.masked_fill(labels < 0, torch.finfo(logits.dtype).min)
+    each = -known.log_softmax(dim=-1).where(there, 0.0)
+    return each.sum(dim=-1) / there.sum(dim=-1).clamp(min=1)
 
 
 def label_divergence(target: Tensor, logits: Tensor) -> Tensor:

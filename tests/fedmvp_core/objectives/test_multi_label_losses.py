@@ -14,16 +14,18 @@ from fedmvp_core.objectives.multi_label import (
     asymmetric_loss,
     binary_cross_entropy,
     label_divergence,
+    softmax_loss,
 )
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-LOSSES: dict[str, Loss] = {
+SUMS: dict[str, Loss] = {
     "bce": binary_cross_entropy,
     "asl": asymmetric_loss,
     "asl, no focus": partial(asymmetric_loss, gamma_negative=0, gamma_positive=0),
     "asl, no clip": partial(asymmetric_loss, clip=0),
     "asl, half a gamma": partial(asymmetric_loss, gamma_negative=0.5, gamma_positive=0.5),
 }
+LOSSES = {**SUMS, "softmax": softmax_loss}
 every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
 
@@ -84,8 +86,26 @@ def test_unknown_labels_have_neither_loss_nor_gradient(
     loss(logits, labels).sum().backward()
     assert logits.grad is not None
     assert (logits.grad[labels < 0] == 0).all()
-    assert (logits.grad[labels == 1] < 0).all()
+    if loss in SUMS.values():
+        assert (logits.grad[labels == 1] < 0).all()
     assert not loss(logits.detach(), torch.full_like(labels, -1)).any()
+
+
+def test_softmax_loss_by_hand(logits: Tensor, labels: Tensor) -> None:
+    found = softmax_loss(logits, labels)
+    for row in range(len(logits)):
+        known = {c: math.exp(float(logits[row, c])) for c in range(6) if labels[row, c] >= 0}
+        there = [c for c in known if labels[row, c] == 1]
+        shares = [-math.log(known[c] / sum(known.values())) for c in there]
+        assert float(found[row]) == pytest.approx(sum(shares) / max(len(shares), 1))
+
+
+def test_softmax_loss_of_one_label_is_cross_entropy_and_blind_to_a_shift(logits: Tensor) -> None:
+    right = torch.tensor([2, 0, 5, 3])
+    one = F.one_hot(right, 6)
+    expected = F.cross_entropy(logits, right, reduction="none")
+    torch.testing.assert_close(softmax_loss(logits, one), expected)
+    torch.testing.assert_close(softmax_loss(logits - 7, one), expected)
 
 
 @every_loss

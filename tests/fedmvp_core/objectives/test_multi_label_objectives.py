@@ -20,6 +20,7 @@ from fedmvp_core.objectives.multi_label import (
     asymmetric_loss,
     binary_cross_entropy,
     label_divergence,
+    softmax_loss,
 )
 from fedmvp_core.objectives.trades import trades_objective
 from fedmvp_core.prompting import Features
@@ -71,7 +72,7 @@ def value(objective: Objective, batch: Batch) -> float:
     return objective(predictor(*model()), batch).value.item()
 
 
-@pytest.mark.parametrize("loss", ["asl", "bce"])
+@pytest.mark.parametrize("loss", ["asl", "bce", "softmax"])
 @pytest.mark.parametrize("name", MAKERS)
 def test_gradients_equal_finite_differences(name: str, loss: str) -> None:
     """In images and text, the classes' common direction included; alpha_cons held constant."""
@@ -84,11 +85,15 @@ def test_gradients_equal_finite_differences(name: str, loss: str) -> None:
     assert torch.autograd.gradcheck(found, (weights.requires_grad_(), classes.requires_grad_()))
 
 
-@pytest.mark.parametrize("loss", ["asl", "bce"])
+@pytest.mark.parametrize("loss", ["asl", "bce", "softmax"])
 def test_every_objective_by_its_parts(loss: str) -> None:
     batch, predict = random_batch(), predictor(*model())
     (clean, logits), (moved, attacked) = predict(batch.images), predict(batch.adversarial)
-    of_labels = {"asl": asymmetric_loss, "bce": binary_cross_entropy}[loss]
+    of_labels = {
+        "asl": asymmetric_loss,
+        "bce": binary_cross_entropy,
+        "softmax": softmax_loss,
+    }[loss]
     entropy = of_labels(logits, batch.labels).mean().item()
     near = 1 - F.cosine_similarity(clean.image_features, batch.frozen_features, dim=-1)
     apart = label_divergence(logits, attacked)
