@@ -16,12 +16,7 @@ from client_app.liars import lie, poisoned
 from client_app.logs import follow_config, logger
 from client_app.node import Holding, partition_id_of, read_node
 from client_app.state import remember
-from client_app.worker import (
-    configured_backbone,
-    feature_cache,
-    prepared_shard,
-    shard_of,
-)
+from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError

@@ -38,10 +38,9 @@ def receive(message: Message, state: RecordDict, config: RunConfig) -> Received:
         WireError: other sources than the server's, another schema, missing or damaged tensors.
     """
     check_server_sources(message)
-    prompts, facts = message.content[wire.PROMPTS], config_of(message)
-    assert isinstance(prompts, ArrayRecord)
+    facts = config_of(message)
     note(round=wire.integer(facts, wire.ROUND, SENDER))
-    merged = merge_received(state, prompts, wire.integer(facts, wire.CACHED_ROUND, SENDER))
+    merged = merged_prompts(message, state)
     tensors = merged.to_torch_state_dict()
     prompting = new_prompting(config, class_names_of(message))
     schema = prompting.prompt_tensors()
@@ -51,6 +50,19 @@ def receive(message: Message, state: RecordDict, config: RunConfig) -> Received:
     ordered = {name: tensors[name] for name in schema}
     prompting.load_prompt_tensors(ordered)
     return Received(prompting, ordered, merged)
+
+
+def merged_prompts(message: Message, state: RecordDict) -> ArrayRecord:
+    """The prompt tensors of the message over those that the client still holds.
+
+    Raises:
+        WireError: the server counts on tensors that this client no longer holds.
+    """
+    prompts = message.content[wire.PROMPTS]
+    assert isinstance(prompts, ArrayRecord)
+    return merge_received(
+        state, prompts, wire.integer(config_of(message), wire.CACHED_ROUND, SENDER)
+    )
 
 
 def config_of(message: Message) -> ConfigRecord:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message
+from flwr.app import ArrayRecord, Context, Message
 from flwr.clientapp.typing import ClientAppCallable
 from torch import Tensor
 
+from client_app.inbox import SENDER, config_of, merged_prompts
 from client_app.node import Holding, read_node
-from client_app.state import merge_received
 from fedmvp_core import wire
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
@@ -98,11 +98,7 @@ def lie(message: Message, context: Context, call_next: ClientAppCallable) -> Mes
     config, holding = read_node(context.node_config, context.run_config)
     if not lies(config, holding):
         return call_next(message, context)
-    facts, prompts = message.content[wire.CONFIG], message.content[wire.PROMPTS]
-    assert isinstance(facts, ConfigRecord)
-    assert isinstance(prompts, ArrayRecord)
-    cached_round = wire.integer(facts, wire.CACHED_ROUND, "the server")
-    received = merge_received(context.state, prompts, cached_round).to_torch_state_dict()
+    received = merged_prompts(message, context.state).to_torch_state_dict()
     reply = call_next(message, context)
     trained = reply.content.array_records[wire.PROMPTS].to_torch_state_dict()
     if config.stress_attack == "replay":
@@ -110,7 +106,7 @@ def lie(message: Message, context: Context, call_next: ClientAppCallable) -> Mes
         assert isinstance(first, ArrayRecord)
         told = {**trained, **{n: t for n, t in first.to_torch_state_dict().items() if n in trained}}
     else:
-        round_number = wire.integer(facts, wire.ROUND, "the server")
+        round_number = wire.integer(config_of(message), wire.ROUND, SENDER)
         draw = generator(config.seed, "a liar's noise", round_number, holding.partition_id)
         told = _told(config, received, trained, draw)
     reply.content[wire.PROMPTS] = ArrayRecord(told)

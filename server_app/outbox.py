@@ -49,6 +49,13 @@ class Outbox:
         """Whatever this client had been sent is not counted on."""
         self._answered.pop(partition_id, None)
 
+    def _held(self, node: Node) -> int:
+        """The round whose tensors a client keeps; 0: none."""
+        return self._answered.get(node.partition_id, 0)
+
+    def _changed_since(self, round: int) -> list[str]:
+        return [name for name, last in self._changed_in.items() if last >= round]
+
     def messages(
         self,
         round: int,
@@ -64,7 +71,9 @@ class Outbox:
         """
         if kind == MessageType.TRAIN:
             self.sent = {}
-        encoded = ArrayRecord(dict(tensors))
+        # Of whoever has been away longest; the others are sent a part of it.
+        oldest = min((self._held(node) for node in cohort), default=0)
+        encoded = ArrayRecord({name: tensors[name] for name in self._changed_since(oldest)})
         return [self._message(round, node, kind, encoded, phases) for node in cohort]
 
     def _message(
@@ -75,8 +84,8 @@ class Outbox:
         encoded: ArrayRecord,
         phases: Mapping[int, str],
     ) -> Message:
-        held = self._answered.get(node.partition_id, 0)
-        changed = [name for name, last in self._changed_in.items() if last >= held]
+        held = self._held(node)
+        changed = self._changed_since(held)
         if kind == MessageType.TRAIN:
             self.sent[node.partition_id] = sum(self._bytes[name] for name in changed)
             self.forget(node.partition_id)  # counts as held again only when its reply is in

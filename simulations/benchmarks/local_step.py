@@ -110,11 +110,11 @@ def _sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
     ready.requires_grad_()
 
     def floor() -> None:
-        for at in torch.arange(len(prepared.labels)).split(config.batch_size):
-            images = prepared.images[at[0] : at[-1] + 1].float() / 255
-            features = F.normalize(backbone.encode_image(images, {0: ready}), dim=-1)
+        batches = (part.split(config.batch_size) for part in (prepared.images, prepared.labels))
+        for images, labels in zip(*batches, strict=True):
+            features = backbone.encode_image(images.float() / 255, {0: ready}, normalize=True)
             logits = backbone.logit_scale * features @ prepared.task.class_features.T
-            F.cross_entropy(logits, prepared.labels[at[0] : at[-1] + 1]).backward()
+            F.cross_entropy(logits, labels).backward()
 
     def anew() -> None:
         # One of the two views, and all sentences, once for each step.
