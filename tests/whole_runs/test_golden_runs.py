@@ -1,0 +1,83 @@
+"""Golden runs: federations whose final prompt tensors are known, bit for bit (CPU, float32).
+
+A change of golden_runs.json is a change of what is computed: its commit says why. Write it anew with
+`GOLDEN=write pytest tests/whole_runs/test_golden_runs.py`.
+
+Another processor or another PyTorch may add up in another order; there the tensors' norms are
+compared instead, to a part in a thousand.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from federation_harness import final_tensors, run_federation
+from torch import Tensor
+
+from fedmvp_core.config import RunConfig
+
+GOLDEN = Path(__file__).with_name("golden_runs.json")
+CLIENTS = 3
+# Each reaches other code: both phases, attacks in training, deep prompts, words, frames, rules.
+RUNS: Mapping[str, Mapping[str, Any]] = {
+    "fedmvp": {"lora_threshold": 1e9, "lora_init": "normal", "rounds": 3},
+    "fedmvp-capt": {
+        "method": "fedmvp-capt",
+        "partition": "iid",
+        "coupled_prompts": True,
+        "attack_steps": 2,
+    },
+    "capt": {
+        "method": "capt",
+        "partition": "iid",
+        "alpha_cons": "confidence",
+        "robust_attack": "pgd",
+    },
+    "fap": {"method": "fap", "partition": "dirichlet", "weighting": "examples"},
+    "apt": {"method": "apt", "partition": "iid", "attack_prompt": "perturbed", "context_length": 4},
+    "avp": {"method": "avp", "partition": "iid", "learning_rate": 1.0},
+    "fedmedian": {"strategy": "fedmedian", "fraction_train": 1.0, "partition": "iid"},
+    "local-privacy": {"privacy": "local", "dp_noise": "seeded", "partition": "iid"},
+}
+
+
+def machine() -> str:
+    """What bits depend on beside the configuration."""
+    kernels = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.machine()} {kernels} torch {torch.__version__.partition('+')[0]}"
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names and bytes."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def left_by(config: RunConfig) -> dict[str, Any]:
+    """What a run ends with, as the golden file keeps it."""
+    run_federation(config, CLIENTS)
+    tensors = final_tensors(config)
+    norms = {name: float(value.double().norm()) for name, value in sorted(tensors.items())}
+    return {"sha256": digest(tensors), "norms": norms}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_golden_run_ends_in_the_same_bits(small_run: Callable[..., RunConfig], name: str) -> None:
+    found = left_by(small_run(**{"local_epochs": 1, **RUNS[name]}))
+    if os.environ.get("GOLDEN") == "write":
+        kept = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {"runs": {}}
+        kept = {"machine": machine(), "runs": {**kept["runs"], name: found}}
+        GOLDEN.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    golden = json.loads(GOLDEN.read_text())
+    expected = golden["runs"][name]
+    assert found["norms"] == pytest.approx(expected["norms"], rel=1e-3)
+    if golden["machine"] == machine():
+        assert found["sha256"] == expected["sha256"]
