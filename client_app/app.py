@@ -11,16 +11,16 @@ from torch import Tensor
 
 from client_app import exit_check
 from client_app.exit_check import keep_words
-from client_app.inbox import SENDER, check_server_sources, class_names_of, config_of, receive
 from client_app.liars import lie, poisoned
-from client_app.logs import follow_config, logger
 from client_app.node import Holding, partition_id_of, read_node
+from client_app.requests import SENDER, check_server_sources, class_names_of, config_of, receive
 from client_app.state import remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.evaluation import predict_probabilities
+from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import find_method
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
@@ -46,8 +46,8 @@ def train(message: Message, context: Context) -> Message:
     class_names = class_names_of(message)
     shard = prepared_shard(config, holding, class_names)
     shard = poisoned(shard, config, holding, class_names)
-    round_number = wire.integer(config_of(message), wire.ROUND, SENDER)
-    current = wire.word(config_of(message), wire.PHASE, (FULL, LORA), SENDER)
+    round_number = protocol.integer(config_of(message), protocol.ROUND, SENDER)
+    current = protocol.word(config_of(message), protocol.PHASE, (FULL, LORA), SENDER)
     result = train_locally(backbone, prompting, method, shard, config, round_number, current)
     words = "client %d, round %d: %d images, loss %.4f, %.1f s"
     numbers = (len(shard.labels), result.mean_loss, result.seconds)
@@ -56,21 +56,23 @@ def train(message: Message, context: Context) -> Message:
     remember(context.state, received.prompts, round_number)
     trained = prompting.prompt_tensors()
     reply = {name: trained[name] for name in prompting.phase_tensors(current)}
-    if config.privacy == "local":
+    if config.privacy.privacy == "local":
         draw = noise_for(config, "local privacy", round_number, partition_id)
-        reply = private_update(reply, tensors, config.clipping_norm, config.noise_multiplier, draw)
+        reply = private_update(
+            reply, tensors, config.privacy.clipping_norm, config.privacy.noise_multiplier, draw
+        )
     metrics: dict[str, Measured] = {
-        wire.PARTITION_ID: partition_id,
-        wire.LORA_PHASE: int(current == LORA),
+        protocol.PARTITION_ID: partition_id,
+        protocol.LORA_PHASE: int(current == LORA),
     }
-    if config.share_metrics:
+    if config.privacy.share_metrics:
         metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
-    schema = wire.schema_hash(tensors)
-    facts: dict[str, str | int] = {wire.SCHEMA: schema, wire.PHASE: following}
-    facts[wire.ROUND] = round_number
+    schema = protocol.schema_hash(tensors)
+    facts: dict[str, str | int] = {protocol.SCHEMA: schema, protocol.PHASE: following}
+    facts[protocol.ROUND] = round_number
     content = _content(reply, metrics, facts)
     expected = {name: tensors[name] for name in prompting.phase_tensors(current)}
-    exit_check.check_training(content, expected, config.share_metrics)
+    exit_check.check_training(content, expected, config.privacy.share_metrics)
     return Message(content, reply_to=message)
 
 
@@ -87,15 +89,15 @@ def evaluate(message: Message, context: Context) -> Message:
     held = shard.validation
     metric, value, images = headline(held.multi_label), 0.0, 0
     if held.present_classes():
-        task = encode_task(backbone, shard.task, feature_cache(config.cache_dir))
+        task = encode_task(backbone, shard.task, feature_cache(config.run.cache_dir))
         found = predict_probabilities(backbone, received.prompting, task, held.images)
         value, images = measure(found, held.labels)[metric], len(held)
     metrics: dict[str, Measured] = {
-        wire.PARTITION_ID: holding.partition_id,
-        wire.NUM_EXAMPLES: images,
+        protocol.PARTITION_ID: holding.partition_id,
+        protocol.NUM_EXAMPLES: images,
         metric: value,
     }
-    content = _content({}, metrics, {wire.SCHEMA: wire.schema_hash(received.tensors)})
+    content = _content({}, metrics, {protocol.SCHEMA: protocol.schema_hash(received.tensors)})
     exit_check.check_evaluation(content)
     return Message(content, reply_to=message)
 
@@ -105,22 +107,22 @@ def query(message: Message, context: Context) -> Message:
     """Who this client is and what it holds; a shard that cannot be made is reported, not raised."""
     description: dict[str, int | str] = {}
     try:
-        description[wire.PARTITION_ID] = partition_id_of(context.node_config)
+        description[protocol.PARTITION_ID] = partition_id_of(context.node_config)
         check_server_sources(message)
         config, holding = _identity(context)
         if holding.partitions:
-            description[wire.NUM_PARTITIONS] = holding.partitions
+            description[protocol.NUM_PARTITIONS] = holding.partitions
         shard = shard_of(config, holding, class_names_of(message))
-        if config.share_metrics:
-            description[wire.NUM_EXAMPLES] = len(shard.images)
-        if config.share_class_names:
-            description[wire.CLASSES] = json.dumps(shard.images.class_counts())
-            description[wire.DOMAINS] = json.dumps(shard.images.domain_counts())
+        if config.privacy.share_metrics:
+            description[protocol.NUM_EXAMPLES] = len(shard.images)
+        if config.privacy.share_class_names:
+            description[protocol.CLASSES] = json.dumps(shard.images.class_counts())
+            description[protocol.DOMAINS] = json.dumps(shard.images.domain_counts())
     except FedMVPError as error:
-        description[wire.ERROR] = (
+        description[protocol.ERROR] = (
             str(error) if _shares(context, "class-names") else exit_check.unnamed(error)
         )
-    content = RecordDict({wire.DESCRIPTION: ConfigRecord(dict(description))})
+    content = RecordDict({protocol.DESCRIPTION: ConfigRecord(dict(description))})
     exit_check.check_description(
         content, _shares(context, "class-names"), _shares(context, "metrics")
     )
@@ -130,18 +132,18 @@ def query(message: Message, context: Context) -> Message:
 def _measured(result: TrainingResult, images: int, encoded: Counter[str]) -> dict[str, Measured]:
     """What a client tells of its training, step by step where every step measured it."""
     return {
-        wire.NUM_EXAMPLES: images,
-        wire.TRAIN_LOSS: result.mean_loss,
-        wire.SECONDS: result.seconds,
-        wire.IMAGES_ENCODED: encoded["images"],
-        wire.SENTENCES_ENCODED: encoded["sentences"],
-    } | {wire.STEP_PREFIX + name: values for name, values in result.steps.items()}
+        protocol.NUM_EXAMPLES: images,
+        protocol.TRAIN_LOSS: result.mean_loss,
+        protocol.SECONDS: result.seconds,
+        protocol.IMAGES_ENCODED: encoded["images"],
+        protocol.SENTENCES_ENCODED: encoded["sentences"],
+    } | {protocol.STEP_PREFIX + name: values for name, values in result.steps.items()}
 
 
 def _identity(context: Context) -> tuple[RunConfig, Holding]:
     """The run's configuration as this node sees it, and which shard it holds."""
     config, holding = read_node(context.node_config, context.run_config)
-    follow_config(config, holding.partition_id)
+    follow_config(config.run, client=holding.partition_id)
     return config, holding
 
 
@@ -155,8 +157,10 @@ def _content(
 ) -> RecordDict:
     return RecordDict(
         {
-            wire.PROMPTS: ArrayRecord({name: torch.as_tensor(t) for name, t in tensors.items()}),
-            wire.METRICS: MetricRecord(dict(metrics)),
-            wire.CONFIG: ConfigRecord(dict(facts)),
+            protocol.PROMPTS: ArrayRecord(
+                {name: torch.as_tensor(t) for name, t in tensors.items()}
+            ),
+            protocol.METRICS: MetricRecord(dict(metrics)),
+            protocol.CONFIG: ConfigRecord(dict(facts)),
         }
     )

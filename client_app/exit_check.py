@@ -12,22 +12,22 @@ from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp.typing import ClientAppCallable
 from torch import Tensor
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.metrics.names import ACCURACY, MAP
 from fedmvp_core.prompting import FULL, LORA
 
 SENDER = "this client's reply"
 # What a reply says whatever the client holds, and what follows from its images.
-_ALWAYS = (wire.PARTITION_ID, wire.LORA_PHASE, wire.ROUND)
+_ALWAYS = (protocol.PARTITION_ID, protocol.LORA_PHASE, protocol.ROUND)
 _MEASURED = (
-    wire.NUM_EXAMPLES,
-    wire.TRAIN_LOSS,
-    wire.SECONDS,
-    wire.IMAGES_ENCODED,
-    wire.SENTENCES_ENCODED,
+    protocol.NUM_EXAMPLES,
+    protocol.TRAIN_LOSS,
+    protocol.SECONDS,
+    protocol.IMAGES_ENCODED,
+    protocol.SENTENCES_ENCODED,
 )
-_STEP = re.compile(re.escape(wire.STEP_PREFIX) + r"[a-z0-9-]{1,40}")
+_STEP = re.compile(re.escape(protocol.STEP_PREFIX) + r"[a-z0-9-]{1,40}")
 
 
 def check_training(content: RecordDict, expected: Mapping[str, Tensor], measured: bool) -> None:
@@ -40,12 +40,12 @@ def check_training(content: RecordDict, expected: Mapping[str, Tensor], measured
     """
     prompts, metrics = _records(content)
     tensors = prompts.to_torch_state_dict()
-    wire.check_prompt_tensors(tensors, expected, expected, SENDER)
+    protocol.check_prompt_tensors(tensors, expected, expected, SENDER)
     allowed = (*_ALWAYS, *_MEASURED) if measured else _ALWAYS
     steps = [key for key in metrics if measured and _STEP.fullmatch(key)]
-    _check_names(metrics, {*allowed, *steps}, wire.METRICS)
+    _check_names(metrics, {*allowed, *steps}, protocol.METRICS)
     for key in steps:
-        wire.numbers(metrics, key, SENDER)
+        protocol.numbers(metrics, key, SENDER)
     _check_numbers(metrics, set(metrics) - set(steps))
 
 
@@ -56,8 +56,8 @@ def check_evaluation(content: RecordDict) -> None:
         WireError: the content holds anything else.
     """
     prompts, metrics = _records(content)
-    wire.check_prompt_tensors(prompts.to_torch_state_dict(), {}, (), SENDER)
-    _check_names(metrics, {*_ALWAYS, wire.NUM_EXAMPLES, ACCURACY, MAP}, wire.METRICS)
+    protocol.check_prompt_tensors(prompts.to_torch_state_dict(), {}, (), SENDER)
+    _check_names(metrics, {*_ALWAYS, protocol.NUM_EXAMPLES, ACCURACY, MAP}, protocol.METRICS)
     _check_numbers(metrics, metrics)
 
 
@@ -67,13 +67,13 @@ def check_description(content: RecordDict, named: bool, measured: bool) -> None:
     Raises:
         WireError: the content holds anything else.
     """
-    _check_names(content, {wire.DESCRIPTION}, "records")
-    description = content[wire.DESCRIPTION]
-    words = {wire.CLASSES, wire.DOMAINS} if named else set()
-    numbers = {wire.PARTITION_ID, wire.NUM_PARTITIONS} | (
-        {wire.NUM_EXAMPLES} if measured else set()
+    _check_names(content, {protocol.DESCRIPTION}, "records")
+    description = content[protocol.DESCRIPTION]
+    words = {protocol.CLASSES, protocol.DOMAINS} if named else set()
+    numbers = {protocol.PARTITION_ID, protocol.NUM_PARTITIONS} | (
+        {protocol.NUM_EXAMPLES} if measured else set()
     )
-    _check_names(description, words | numbers | {wire.ERROR}, wire.DESCRIPTION)
+    _check_names(description, words | numbers | {protocol.ERROR}, protocol.DESCRIPTION)
     _check_numbers(description, numbers & set(description))
 
 
@@ -97,15 +97,15 @@ def unnamed(error: Exception) -> str:
 
 def _records(content: RecordDict) -> tuple[ArrayRecord, MetricRecord]:
     """The tensors and metrics of a reply, whose other words are a hash and a phase."""
-    _check_names(content, {wire.PROMPTS, wire.METRICS, wire.CONFIG}, "records")
-    facts = content.config_records[wire.CONFIG]
-    _check_names(facts, {wire.SCHEMA, wire.PHASE, wire.ROUND}, wire.CONFIG)
-    if not re.fullmatch("[0-9a-f]{16}", str(facts.get(wire.SCHEMA))):
-        raise WireError(f"{SENDER}: '{wire.SCHEMA}' is no hash")
-    if facts.get(wire.PHASE, FULL) not in (FULL, LORA):
-        raise WireError(f"{SENDER}: '{wire.PHASE}' is neither {FULL} nor {LORA}")
-    _check_numbers(facts, {wire.ROUND} & set(facts))
-    return content.array_records[wire.PROMPTS], content.metric_records[wire.METRICS]
+    _check_names(content, {protocol.PROMPTS, protocol.METRICS, protocol.CONFIG}, "records")
+    facts = content.config_records[protocol.CONFIG]
+    _check_names(facts, {protocol.SCHEMA, protocol.PHASE, protocol.ROUND}, protocol.CONFIG)
+    if not re.fullmatch("[0-9a-f]{16}", str(facts.get(protocol.SCHEMA))):
+        raise WireError(f"{SENDER}: '{protocol.SCHEMA}' is no hash")
+    if facts.get(protocol.PHASE, FULL) not in (FULL, LORA):
+        raise WireError(f"{SENDER}: '{protocol.PHASE}' is neither {FULL} nor {LORA}")
+    _check_numbers(facts, {protocol.ROUND} & set(facts))
+    return content.array_records[protocol.PROMPTS], content.metric_records[protocol.METRICS]
 
 
 def _check_names(found: Collection[str], allowed: Collection[str], where: str) -> None:

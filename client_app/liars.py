@@ -13,12 +13,12 @@ from flwr.app import ArrayRecord, Context, Message
 from flwr.clientapp.typing import ClientAppCallable
 from torch import Tensor
 
-from client_app.inbox import SENDER, config_of, merged_prompts
 from client_app.node import Holding, read_node
-from fedmvp_core import wire
+from client_app.requests import SENDER, config_of, merged_prompts
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.prepared_shard import PreparedShard
+from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.seeding import generator
 
 _FIRST_UPDATE = "stress-first-update"  # what a replaying client keeps in its state
@@ -27,8 +27,12 @@ _PATCHES_A_SIDE = 8  # the backdoor's trigger covers one of so many squares alon
 
 def liars(config: RunConfig, clients: int) -> frozenset[int]:
     """Partition ids of the clients that lie: stress-fraction of them, rounded, drawn by seed."""
-    count = int(config.stress_fraction * clients + 0.5) if config.stress_attack != "none" else 0
-    order = torch.randperm(clients, generator=generator(config.seed, "liars"))
+    count = (
+        int(config.stress.stress_fraction * clients + 0.5)
+        if config.stress.stress_attack != "none"
+        else 0
+    )
+    order = torch.randperm(clients, generator=generator(config.run.seed, "liars"))
     return frozenset(order[:count].tolist())
 
 
@@ -38,11 +42,11 @@ def lies(config: RunConfig, holding: Holding) -> bool:
     Raises:
         ConfigError: the client does not know how many there are, so that none can be drawn.
     """
-    if config.stress_attack == "none":
+    if config.stress.stress_attack == "none":
         return False
     if not holding.partitions:
         raise ConfigError(
-            f"stress-attack is '{config.stress_attack}', but partition is '{config.partition}'; "
+            f"stress-attack is '{config.stress.stress_attack}', but partition is '{config.data.partition}'; "
             "allowed with it: none"
         )
     return holding.partition_id in liars(config, holding.partitions)
@@ -68,10 +72,10 @@ def poisoned(
     absent, and the other way round). backdoor: every second image gets the trigger and the
     federation's first class, if the client has it, else the first of its own.
     """
-    if config.stress_attack not in ("label-flip", "backdoor") or not lies(config, holding):
+    if config.stress.stress_attack not in ("label-flip", "backdoor") or not lies(config, holding):
         return shard
     own = shard.task.task
-    if config.stress_attack == "label-flip":
+    if config.stress.stress_attack == "label-flip":
         known = shard.labels >= 0
         flipped = torch.where(known, 1 - shard.labels, shard.labels)
         single = len(own.class_names) - 1 - shard.labels
@@ -100,16 +104,16 @@ def lie(message: Message, context: Context, call_next: ClientAppCallable) -> Mes
         return call_next(message, context)
     received = merged_prompts(message, context.state).to_torch_state_dict()
     reply = call_next(message, context)
-    trained = reply.content.array_records[wire.PROMPTS].to_torch_state_dict()
-    if config.stress_attack == "replay":
+    trained = reply.content.array_records[protocol.PROMPTS].to_torch_state_dict()
+    if config.stress.stress_attack == "replay":
         first = context.state.setdefault(_FIRST_UPDATE, ArrayRecord(dict(trained)))
         assert isinstance(first, ArrayRecord)
         told = {**trained, **{n: t for n, t in first.to_torch_state_dict().items() if n in trained}}
     else:
-        round_number = wire.integer(config_of(message), wire.ROUND, SENDER)
-        draw = generator(config.seed, "a liar's noise", round_number, holding.partition_id)
+        round_number = protocol.integer(config_of(message), protocol.ROUND, SENDER)
+        draw = generator(config.run.seed, "a liar's noise", round_number, holding.partition_id)
         told = _told(config, received, trained, draw)
-    reply.content[wire.PROMPTS] = ArrayRecord(told)
+    reply.content[protocol.PROMPTS] = ArrayRecord(told)
     return reply
 
 
@@ -120,13 +124,13 @@ def _told(
     draw: torch.Generator,
 ) -> dict[str, Tensor]:
     """The tensors that a liar sends instead of those that it trained."""
-    if config.stress_attack == "nan":
+    if config.stress.stress_attack == "nan":
         return {name: torch.full_like(value, torch.nan) for name, value in trained.items()}
     update = {name: value - received[name] for name, value in trained.items()}
-    if config.stress_attack == "sign-flip":
-        return {name: received[name] - config.stress_scale * u for name, u in update.items()}
+    if config.stress.stress_attack == "sign-flip":
+        return {name: received[name] - config.stress.stress_scale * u for name, u in update.items()}
     noise = {name: torch.randn(value.shape, generator=draw) for name, value in update.items()}
-    longer = config.stress_scale * _norm(update) / _norm(noise)
+    longer = config.stress.stress_scale * _norm(update) / _norm(noise)
     return {name: received[name] + longer * value for name, value in noise.items()}
 
 

@@ -46,7 +46,7 @@ def read_node(node_config: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[R
     config = parse_config({**run, **places})
     partition_id = partition_id_of(node_config)
     classes = _class_list(node_config)
-    if config.partition == OWN:
+    if config.data.partition == OWN:
         if NUM_PARTITIONS in node_config:
             raise ConfigError(
                 f"node config has {NUM_PARTITIONS}, but partition is '{OWN}': this node's shard is "
@@ -55,7 +55,7 @@ def read_node(node_config: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[R
         return config, Holding(partition_id, 0, classes)
     if classes:
         raise ConfigError(
-            f"node config has classes, but partition is '{config.partition}'; "
+            f"node config has classes, but partition is '{config.data.partition}'; "
             f"allowed with partition '{OWN}' only"
         )
     partitions = _whole(node_config, NUM_PARTITIONS, f"(or set partition to '{OWN}')")

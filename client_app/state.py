@@ -7,7 +7,7 @@ lost it is sent everything: what training depends on, the phase too, is kept by 
 
 from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.errors import WireError
 
 _TENSORS, _FACTS = "global-prompts", "facts"
@@ -28,7 +28,7 @@ def merge_received(state: RecordDict, received: ArrayRecord, cached_round: int) 
     facts, kept = state.get(_FACTS), state.get(_TENSORS)
     held = NOTHING_CACHED
     if isinstance(facts, ConfigRecord):
-        held = wire.integer(facts, _ROUND, "this client's state")
+        held = protocol.integer(facts, _ROUND, "this client's state")
     if held != cached_round or not isinstance(kept, ArrayRecord):
         raise WireError(
             f"the server counts on prompt tensors of round {cached_round}, this client holds those "

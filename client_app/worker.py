@@ -15,8 +15,8 @@ from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.shards import Shard, make_shards
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
+from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.methods import find_method
-from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
 from fedmvp_core.prompting import Prompting
 
 
@@ -44,7 +44,9 @@ def _shards(config: RunConfig, clients: int, image_size: int) -> list[Shard]:
 
 def configured_backbone(config: RunConfig) -> Backbone:
     """The backbone that a run's configuration names."""
-    return backbone_for(config.backbone, config.pretrained, config.device, config.precision)
+    return backbone_for(
+        config.model.backbone, config.model.pretrained, config.model.device, config.model.precision
+    )
 
 
 @lru_cache(maxsize=1)
@@ -63,7 +65,7 @@ def shard_of(config: RunConfig, holding: Holding, class_names: tuple[str, ...]) 
     class_names: all classes that the federation trains on.
     """
     image_size = configured_backbone(config).image_size
-    if config.partition == OWN:
+    if config.data.partition == OWN:
         own = holding.partition_id, holding.classes
         return own_shard(config, image_size, *own, class_names)
     return _shards(config, holding.partitions, image_size)[holding.partition_id]
@@ -80,6 +82,6 @@ def prepared_shard(
     backbone = configured_backbone(config)
     shard = shard_of(config, holding, class_names)
     attacked = None
-    if config.attack_classes == "global":
+    if config.attack.attack_classes == "global":
         attacked = _setting(config, backbone.image_size).make_task(class_names)
-    return prepare_shard(backbone, shard, feature_cache(config.cache_dir), attacked)
+    return prepare_shard(backbone, shard, feature_cache(config.run.cache_dir), attacked)

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.attacks import evaluation_attack
 from fedmvp_core.adversarial.inputs import LogitsFunction
+from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.backbone.transfer import move_images
+from fedmvp_core.logits import class_logits, probabilities
 from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.prompting.none import NoPrompts
-from fedmvp_core.scores import probabilities, scores
 from fedmvp_core.tasks import EncodedTask
 
 EVALUATION_BATCH = 256
@@ -105,7 +105,7 @@ def evaluate_under_attack(
     """
     module = prompting if prompting is not None else NoPrompts()
     parts = []
-    with attacking(module):
+    with attack_mode(module):
         features_of = _features_function(backbone, prompting, task)
         for chunk, right in zip(
             images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True
@@ -130,7 +130,7 @@ def _attack_batch(
     """The fields of UnderAttack for one batch."""
 
     def logits_of(pixels: Tensor) -> Tensor:
-        return scores(features_of(pixels), task, backbone.logit_scale)
+        return class_logits(features_of(pixels), task, backbone.logit_scale)
 
     adversarial = attack(logits_of, images, labels, generator)
     with torch.no_grad():

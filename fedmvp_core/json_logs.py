@@ -9,7 +9,12 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from fedmvp_core.config import RunSection
+
 Fact = str | int
+
+# Of both apps, below Flower's own logger, since `flwr run --stream` shows no other.
+logger = logging.getLogger("flwr.fedmvp")
 
 # Of this process, which is the server, or plays one client after another.
 _facts: dict[str, Fact] = {}
@@ -62,3 +67,13 @@ def use_json_lines(*loggers: str) -> None:
 
 def _says_something(record: logging.LogRecord) -> bool:
     return bool(record.getMessage().strip())
+
+
+def follow_config(run: RunSection, **facts: Fact) -> None:
+    """Name the run in every line from now on; JSON lines, Flower's own too, if log-format says so.
+
+    facts: what else every line of this process is to hold, such as client=3.
+    """
+    note(run_name=run.run_name, **facts)
+    if run.log_format == "json":
+        use_json_lines("flwr", "fedmvp_core")

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fedmvp_core.adversarial.attacking import attacking
-from fedmvp_core.adversarial.training_attack import TrainingAttack
+from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError
-from fedmvp_core.local_model import LocalModel
+from fedmvp_core.local.attack import TrainingAttack
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.shard import PreparedShard
+from fedmvp_core.logits import class_logits
 from fedmvp_core.methods import Method
 from fedmvp_core.objectives import Batch
-from fedmvp_core.prepared_shard import PreparedShard
 from fedmvp_core.prompting import Features, Prompting
-from fedmvp_core.scores import scores
 from fedmvp_core.seeding import generator
 
 FLIP_PROBABILITY = 0.5  # of the view x' whose frozen feature is the consistency target
@@ -44,7 +44,11 @@ class TrainingResult:
 
 def learning_rate(config: RunConfig, round: int) -> float:
     """Cosine from learning-rate to nearly 0 over the rounds (1-based)."""
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (round - 1) / config.rounds))
+    return (
+        config.training.learning_rate
+        * 0.5
+        * (1 + math.cos(math.pi * (round - 1) / config.federation.rounds))
+    )
 
 
 def train_locally(
@@ -74,15 +78,15 @@ def train_locally(
     optimizer = torch.optim.SGD(
         trained,
         lr=learning_rate(config, round),
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
+        momentum=config.training.momentum,
+        weight_decay=config.training.weight_decay,
     )
-    draw = generator(config.seed, "local training", round, shard.partition_id)
-    attack_draw = generator(config.seed, "attack in training", round, shard.partition_id)
+    draw = generator(config.run.seed, "local training", round, shard.partition_id)
+    attack_draw = generator(config.run.seed, "attack in training", round, shard.partition_id)
     attack = method.attack(config) if method.attack is not None else None
     measured: list[dict[str, Tensor]] = []
-    for _ in range(config.local_epochs):
-        for batch in _batches(backbone, shard, config.batch_size, draw):
+    for _ in range(config.training.local_epochs):
+        for batch in _batches(backbone, shard, config.training.batch_size, draw):
             model = LocalModel(backbone, prompting, shard)
             if attack is not None:
                 batch = _attacked(model, attack, batch, attack_draw)
@@ -112,7 +116,7 @@ def _attacked(
     model: LocalModel, attack: TrainingAttack, batch: Batch, draw: torch.Generator
 ) -> Batch:
     """The batch with the attack's answer to it; prompt tensors get no gradients meanwhile."""
-    with attacking(model.prompting):
+    with attack_mode(model.prompting):
         labels = model.shard.attack_labels(batch.labels)
         return batch._replace(adversarial=attack(model, batch.images, labels, draw))
 
@@ -130,7 +134,7 @@ def _batches(
 ) -> Iterator[Batch]:
     """One epoch in a drawn order; the last batch may be smaller, and is trained too."""
     frozen_features = Features(shard.frozen_views[0], shard.task.zero_shot_features)
-    frozen_logits = scores(frozen_features, shard.task, backbone.logit_scale)
+    frozen_logits = class_logits(frozen_features, shard.task, backbone.logit_scale)
     order = torch.randperm(len(shard.labels), generator=draw)
     flipped = (torch.rand(len(order), generator=draw) < FLIP_PROBABILITY).long()
     order, flipped = order.to(shard.labels.device), flipped.to(shard.labels.device)

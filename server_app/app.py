@@ -13,19 +13,19 @@ from fedmvp_core.data.settings import load_setting
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import FedMVPError, StorageError
+from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.registry import STRATEGIES, find
-from server_app.central_evaluation import CentralEvaluation
-from server_app.central_privacy import with_central_privacy, within_budget
-from server_app.checkpoints import Checkpoint, ServerState
-from server_app.federation import PromptFederation
-from server_app.logs import follow_config, logger
-from server_app.nodes import cohort_size, find_nodes, places
-from server_app.prometheus import metrics_endpoint
-from server_app.robust_evaluation import ZERO_SHOT, RobustEvaluation
-from server_app.run_folder import RunFolder
-from server_app.server import Server
-from server_app.tested_shards import tested_shards
+from server_app.callbacks.prometheus import metrics_endpoint
+from server_app.cohort.nodes import cohort_size, find_nodes, places
+from server_app.evaluation.clean import CentralEvaluation
+from server_app.evaluation.examiner import Examiner
+from server_app.evaluation.robust import ZERO_SHOT, RobustEvaluation
+from server_app.evaluation.shards import tested_shards
+from server_app.privacy import with_central_privacy, within_budget
+from server_app.records.checkpoints import Checkpoint, ServerState
+from server_app.records.run_folder import RunFolder
+from server_app.strategy import PromptStrategy
 
 app = ServerApp()
 
@@ -34,7 +34,7 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Run one federation; its folder says how it ended, whatever happens."""
     config = parse_config(context.run_config)
-    follow_config(config)
+    follow_config(config.run)
     folder = RunFolder(config)
     logger.info("run folder: %s", folder.path)
     try:
@@ -64,7 +64,7 @@ def _known(error: BaseException, folder: RunFolder) -> BaseException:
     return error
 
 
-def _start(server: Server, tensors: dict[str, Tensor]) -> Checkpoint:
+def _start(server: Examiner, tensors: dict[str, Tensor]) -> Checkpoint:
     """The state before the first round, or, of a run that is resumed, after its last one.
 
     tensors: the untrained ones.
@@ -82,8 +82,8 @@ def _start(server: Server, tensors: dict[str, Tensor]) -> Checkpoint:
 
 def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     # `precision` is the clients': what is reported is measured in float32, attacks above all.
-    device = str(choose_device(config.device))
-    backbone = load_backbone(config.backbone, config.pretrained or None, device)
+    device = str(choose_device(config.model.device))
+    backbone = load_backbone(config.model.backbone, config.model.pretrained or None, device)
     folder.write_environment(str(backbone.device))
     method = find_method(config)
     if method.objective is not None:
@@ -93,43 +93,43 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     prompting = method.build_prompting(backbone, config, class_names)
     nodes = find_nodes(grid, config, class_names)
     folder.write_shards(nodes)
-    cache = FeatureCache(cache_directory(config.cache_dir) / "features")
+    cache = FeatureCache(cache_directory(config.run.cache_dir) / "features")
     shards = tested_shards(setting, nodes, config)
     check_attackable(method, shards, config)
     central = CentralEvaluation(backbone, setting, shards, cache)
-    attacked = config.robust_attack != "none"
+    attacked = config.evaluation.robust_attack != "none"
     robust = RobustEvaluation(backbone, config, central) if attacked else None
-    rounds = config.rounds if method.objective is not None else 0
-    server = Server(config, folder, backbone, prompting, central, robust, rounds)
+    rounds = config.federation.rounds if method.objective is not None else 0
+    server = Examiner(config, folder, backbone, prompting, central, robust, rounds)
     tensors = prompting.prompt_tensors()
     numbers = sum(tensor.numel() for tensor in tensors.values())
     folder.event("start", rounds=rounds, clients=len(nodes), prompt_numbers=numbers)
     start = _start(server, tensors)
     server.test(start.round, start.tensors)
     if rounds:
-        federation = PromptFederation(
+        federation = PromptStrategy(
             config=config,
             nodes=nodes,
             prompting=prompting,
             class_names=class_names,
             aggregate=with_central_privacy(
-                find(STRATEGIES, config.strategy)(config),
+                find(STRATEGIES, config.federation.strategy)(config),
                 config,
                 prompting,
-                cohort_size(places(nodes, config), config.fraction_train),
+                cohort_size(places(nodes, config), config.federation.fraction_train),
             ),
             folder=folder,
             after_round=lambda round, after: server.after_round(round, after, federation.state()),
         )
         federation.go_on_from(start)
         validated = folder.holds(start.round, f"validation-{central.headline}")
-        if start.round and config.fraction_evaluate and not validated:
+        if start.round and config.evaluation.fraction_evaluate and not validated:
             federation.evaluate_again(grid)
         federation.start(
             grid=grid,
             initial_arrays=ArrayRecord(start.tensors),
             num_rounds=rounds - start.round,
-            timeout=config.round_timeout,
+            timeout=config.federation.round_timeout,
         )
         prompting.load_prompt_tensors(federation.tensors)
     server.attack(rounds, prompting, every_image=True)

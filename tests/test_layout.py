@@ -179,7 +179,7 @@ def test_every_method_has_a_file_a_test_and_a_line_in_the_documentation(
 
 
 def test_every_metric_on_the_wire_is_documented() -> None:
-    from server_app.federation import REPORTED
+    from server_app.strategy import REPORTED
 
     page = (PROJECT / "docs" / "run_folder.md").read_text(encoding="utf-8")
     assert all(f"`{metric}`" in page for metric in REPORTED)

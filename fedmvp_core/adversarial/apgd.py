@@ -10,7 +10,7 @@ from fedmvp_core.adversarial.apgd_ascent import State, ascend
 from fedmvp_core.adversarial.inputs import LogitsFunction, check_inputs, checked_logits
 from fedmvp_core.adversarial.losses import is_multi_label, loss_named
 from fedmvp_core.adversarial.perturbation import ball, own_generator, uniform_noise
-from fedmvp_core.adversarial.worst import clean_start, hardest_targets
+from fedmvp_core.adversarial.worst_case import clean_start, hardest_targets
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from fedmvp_core.adversarial.perturbation import (
     refuse_non_finite,
     warn_of_vanished,
 )
-from fedmvp_core.adversarial.worst import Worst, see_last
+from fedmvp_core.adversarial.worst_case import WorstCase, see_last
 
 MOMENTUM = 0.75  # alpha in the paper
 ENOUGH_INCREASES = 0.75  # rho: a smaller share of steps that climbed halves the step size
@@ -88,7 +88,7 @@ class State:
 
 
 def ascend(
-    logits_of: LogitsFunction, loss_of: Loss, worst: Worst, state: State, steps: int, name: str
+    logits_of: LogitsFunction, loss_of: Loss, worst: WorstCase, state: State, steps: int, name: str
 ) -> None:
     """Algorithm 1 of the paper, on the images of `state`."""
     turns = checkpoints(steps)

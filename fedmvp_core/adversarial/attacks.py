@@ -65,7 +65,7 @@ def evaluation_attack(name: str) -> Attack:
     It returns (batch, 3, h, w), detached, within epsilon of images and in [0, 1]: the worst version
     of each image that it found. With epsilon 0 those are the images themselves. It asks for no
     parameter's gradient and leaves the global random state as it was; setting the model to
-    evaluation mode is the caller's part (`attacking`).
+    evaluation mode is the caller's part (`attack_mode`).
 
     Raises:
         AttackError: no attack has this name. What comes back raises AttackError for arguments out

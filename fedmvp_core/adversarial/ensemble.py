@@ -10,7 +10,7 @@ from fedmvp_core.adversarial.apgd import apgd
 from fedmvp_core.adversarial.inputs import LogitsFunction, check_inputs, checked_logits
 from fedmvp_core.adversarial.perturbation import own_generator
 from fedmvp_core.adversarial.square import square
-from fedmvp_core.adversarial.worst import clean_start, see_last
+from fedmvp_core.adversarial.worst_case import clean_start, see_last
 
 logger = logging.getLogger(__name__)
 

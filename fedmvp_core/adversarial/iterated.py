@@ -4,6 +4,8 @@ All of them keep the worst version of each image that any step of any restart fo
 nothing on single-label images that are wrong already.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -18,7 +20,7 @@ from fedmvp_core.adversarial.perturbation import (
     uniform_noise,
     warn_of_vanished,
 )
-from fedmvp_core.adversarial.worst import Worst, clean_start, see_last
+from fedmvp_core.adversarial.worst_case import WorstCase, clean_start, see_last
 from fedmvp_core.errors import AttackError
 
 LOSSES = ("ce", "kl", "margin", "dlr")
@@ -110,42 +112,65 @@ def pgd_restarts(
         rows = worst.unfinished()
         if not len(rows):
             break
-        state = [rows, *(whole[rows] for whole in (start, lower, upper, labels, clean_logits))]
+        velocity = torch.zeros_like(images)
+        whole = (start, lower, upper, labels, clean_logits, velocity)
+        state = _Climb(rows, *(part[rows] for part in whole))
         _climb(logits_of, loss_of, worst, state, step_size, steps, momentum)
     return worst.images
+
+
+@dataclass
+class _Climb:
+    """One restart on its way: k images, and where they belong in the batch.
+
+    rows: (k,). adversarial, lower, upper, velocity: (k, 3, h, w). labels: (k,) or (k, classes).
+    clean_logits: (k, classes).
+    """
+
+    rows: Tensor
+    adversarial: Tensor
+    lower: Tensor
+    upper: Tensor
+    labels: Tensor
+    clean_logits: Tensor
+    velocity: Tensor
+
+    def keep(self, kept: Tensor) -> None:
+        """Drop the images that are not `kept`: (k,) bool."""
+        for name, value in vars(self).items():
+            setattr(self, name, value[kept])
 
 
 def _climb(
     logits_of: LogitsFunction,
     loss_of: Loss,
-    worst: Worst,
-    state: list[Tensor],
+    worst: WorstCase,
+    state: _Climb,
     step_size: float,
     steps: int,
     momentum: float,
 ) -> None:
-    """One restart. state: rows, adversarial, lower, upper, labels, clean logits of k images."""
-    state = [*state, torch.zeros_like(state[1])]  # the momentum's velocity
-    finite = torch.ones((), dtype=torch.bool, device=state[0].device)
+    """Take the steps of one restart; `worst` sees every iterate."""
+    finite = torch.ones((), dtype=torch.bool, device=state.rows.device)
     for step in range(steps):
         if step and step % STEPS_BETWEEN_LOOKS == 0:
-            kept = torch.isin(state[0], worst.unfinished())
+            kept = torch.isin(state.rows, worst.unfinished())
             if not kept.any():
                 refuse_non_finite(finite, "pgd")
                 return
-            state = [part[kept] for part in state]
-        rows, adversarial, lower, upper, labels, clean_logits, velocity = state
+            state.keep(kept)
         gradient, values, logits = input_gradient(
-            logits_of, loss_of, adversarial, labels, clean_logits
+            logits_of, loss_of, state.adversarial, state.labels, state.clean_logits
         )
         if step == 0:
             warn_of_vanished(gradient, "pgd")
         finite &= all_finite(gradient, values, logits)
-        worst.see(rows, adversarial, logits)
+        worst.see(state.rows, state.adversarial, logits)
         if momentum:
             scale = gradient.abs().mean(dim=(1, 2, 3), keepdim=True)
             gradient = gradient / scale.clamp(min=torch.finfo(scale.dtype).tiny)
-            state[6] = gradient = momentum * velocity + gradient
-        state[1] = torch.clamp(adversarial + step_size * gradient.sign(), lower, upper)
+            state.velocity = gradient = momentum * state.velocity + gradient
+        moved = state.adversarial + step_size * gradient.sign()
+        state.adversarial = torch.clamp(moved, state.lower, state.upper)
     refuse_non_finite(finite, "pgd")
-    see_last(logits_of, worst, state[0], state[1], "pgd")
+    see_last(logits_of, worst, state.rows, state.adversarial, "pgd")

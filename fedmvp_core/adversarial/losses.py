@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from fedmvp_core.errors import AttackError
-from fedmvp_core.objectives.multi_label import binary_cross_entropy, label_divergence
+from fedmvp_core.losses.classification import cross_entropy, divergence
 
 _NO_DIVISION_BY_ZERO = 1e-12
 
@@ -21,24 +20,6 @@ _NO_DIVISION_BY_ZERO = 1e-12
 def is_multi_label(labels: Tensor) -> bool:
     """Whether labels are multi-hot (batch, classes) instead of (batch,)."""
     return labels.ndim == 2
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy; multi-label: binary cross-entropy, summed over labels."""
-    if is_multi_label(labels):
-        return binary_cross_entropy(logits, labels)
-    return F.cross_entropy(logits, labels, reduction="none")
-
-
-def kl_divergence(logits: Tensor, clean_logits: Tensor, labels: Tensor) -> Tensor:
-    """KL(p_clean || p); multi-label: of each label's Bernoulli distribution, summed.
-
-    `labels` tells the kind of problem only. clean_logits: (batch, classes), a constant.
-    """
-    if is_multi_label(labels):
-        return label_divergence(clean_logits, logits)
-    clean = clean_logits.log_softmax(dim=1)
-    return (clean.exp() * (clean - logits.log_softmax(dim=1))).sum(dim=1)
 
 
 def label_margins(logits: Tensor, labels: Tensor) -> Tensor:
@@ -115,7 +96,7 @@ LOSSES: dict[str, Loss] = {
     "ce": lambda logits, labels, _: cross_entropy(logits, labels),
     "margin": lambda logits, labels, _: margin(logits, labels),
     "dlr": lambda logits, labels, _: dlr_or_margin(logits, labels),
-    "kl": lambda logits, labels, clean_logits: kl_divergence(logits, clean_logits, labels),
+    "kl": lambda logits, labels, clean: divergence(clean, logits, is_multi_label(labels)),
     "dlr-targeted": targeted_dlr_or_margin,
 }
 

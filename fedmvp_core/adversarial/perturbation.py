@@ -1,15 +1,37 @@
-"""What gradient attacks are made of: the ball, the random start, the gradient of the images."""
+"""What attacks are made of: attack mode, the ball, the random start, the gradient of the images."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fedmvp_core.adversarial.inputs import LogitsFunction
 from fedmvp_core.adversarial.losses import Loss
 from fedmvp_core.errors import AttackError
 
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def attack_mode(*modules: nn.Module) -> Iterator[None]:
+    """Inside the block: evaluation mode, and no parameter asks for a gradient.
+
+    So an attack computes gradients of the images only and keeps nothing for those of weights.
+    Afterwards every module's mode and every parameter's flag are as they were, also after an error.
+    """
+    modes = [(part, part.training) for module in modules for part in module.modules()]
+    flags = [(weight, weight.requires_grad) for module in modules for weight in module.parameters()]
+    try:
+        for module in modules:
+            module.eval().requires_grad_(False)
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+        for weight, asks in flags:
+            weight.requires_grad_(asks)
 
 
 def ball(images: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,7 @@ def pgd(
     """Climb `loss` by signed gradient steps inside the epsilon ball; the last iterate is returned.
 
     `steps` forward and backward passes (and one forward more for "kl" without targets). Gradients
-    go to the images alone; put the model into `attacking` mode to spare it the bookkeeping.
+    go to the images alone; put the model into `attack_mode` mode to spare it the bookkeeping.
 
     Args:
         logits_fn: images (batch, 3, h, w) in [0, 1] -> logits (batch, classes).

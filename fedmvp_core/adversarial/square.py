@@ -15,7 +15,7 @@ from fedmvp_core.adversarial.perturbation import (
     own_generator,
     refuse_non_finite,
 )
-from fedmvp_core.adversarial.worst import Worst, clean_start
+from fedmvp_core.adversarial.worst_case import WorstCase, clean_start
 
 FIRST_SHARE = 0.8  # of the image that the first square covers: p, as in AutoAttack
 # After so many of 10,000 queries (scaled to the budget) the share is halved.
@@ -57,7 +57,7 @@ def square(
     lower, upper = ball(images, epsilon)
     stripes = epsilon * _signs((len(images), 3, 1, images.shape[3]), draws).to(images)
     start = torch.clamp(images + stripes, lower, upper)[rows]
-    search = Worst.at(start, labels[rows], logits_of(start))
+    search = WorstCase.at(start, labels[rows], logits_of(start))
     finite = all_finite(search.margin)
     lower, upper = lower[rows], upper[rows]
     active = search.unfinished()

@@ -104,13 +104,13 @@ def attributes_of(config: RunConfig, dataset: "Dataset") -> Attributes | None:
     template  GENERIC_PHRASES for every class
     a path    a JSON file, see read_attributes
     """
-    if config.attributes == "none":
+    if config.data.attributes == "none":
         return None
-    if config.attributes == "template":
+    if config.data.attributes == "template":
         return dict.fromkeys(dataset.class_names, GENERIC_PHRASES)
-    if config.attributes == "auto":
+    if config.data.attributes == "auto":
         return _shipped_for(dataset) if dataset.attributes is None else dataset.attributes
-    return read_attributes(Path(config.attributes).expanduser())
+    return read_attributes(Path(config.data.attributes).expanduser())
 
 
 def _shipped_for(dataset: "Dataset") -> Attributes | None:

@@ -1,7 +1,7 @@
 """Attribute phrases that come with the package: fedmvp_assets/attributes/<data set>.json."""
 
 from fedmvp_core.attributes.names import name_key
-from fedmvp_core.data.assets import asset_root, read_asset
+from fedmvp_core.data.emoji.assets import asset_root, read_asset
 
 FOLDER = "attributes"
 # Other names that data sets go by, spelt as name_key leaves them.

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from fedmvp_core.data.pixels import PictureFiles, take_rows
+from fedmvp_core.data.pixels.files import PictureFiles, take_rows
 
 
 @dataclass(frozen=True)

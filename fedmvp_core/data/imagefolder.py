@@ -18,7 +18,7 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.listed import make_dataset
 from fedmvp_core.data.listing import Listing, Picture
-from fedmvp_core.data.pictures import SUFFIXES
+from fedmvp_core.data.pixels.pictures import SUFFIXES
 from fedmvp_core.errors import DataError
 from fedmvp_core.seeding import generator
 
@@ -41,8 +41,8 @@ def load(config: RunConfig, image_size: int) -> Dataset:
         DataError: the folder is missing or empty, folders are of unequal depth, or a split lacks
             pictures.
     """
-    root = Path(config.data_dir).expanduser()
-    return make_dataset(list_folder(root, config.seed), root, config, image_size)
+    root = Path(config.data.data_dir).expanduser()
+    return make_dataset(list_folder(root, config.run.seed), root, config, image_size)
 
 
 def list_folder(root: Path, seed: int) -> Listing:

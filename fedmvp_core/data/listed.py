@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import multilabel
+from fedmvp_core.data.catalogue import ENTRIES
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.known import ENTRIES
 from fedmvp_core.data.listing import SPLITS, Listing, Picture
-from fedmvp_core.data.pixels import PictureFiles
-from fedmvp_core.data.pixels_check import known_unreadable
-from fedmvp_core.data.readers import ReaderEntry
+from fedmvp_core.data.pixels.check import known_unreadable
+from fedmvp_core.data.pixels.files import PictureFiles
+from fedmvp_core.data.readers import ReaderEntry, multilabel
 from fedmvp_core.data.readers.folders import first_few
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import DataError
@@ -34,7 +33,7 @@ def __getattr__(name: str) -> Loader:
         raise AttributeError(f"no reader is called '{name}'; known: {', '.join(ENTRIES)}")
 
     def load(config: RunConfig, image_size: int) -> Dataset:
-        folder, listing = read_listing(ENTRIES[name], Path(config.data_dir).expanduser())
+        folder, listing = read_listing(ENTRIES[name], Path(config.data.data_dir).expanduser())
         return make_dataset(listing, folder, config, image_size)
 
     return load
@@ -42,7 +41,7 @@ def __getattr__(name: str) -> Loader:
 
 def csv_folder(config: RunConfig, image_size: int) -> Dataset:
     """One's own pictures with any number of labels each, see multilabel/csv_folder.py."""
-    folder = Path(config.data_dir).expanduser()
+    folder = Path(config.data.data_dir).expanduser()
     return make_dataset(multilabel.csv_folder(folder), folder, config, image_size)
 
 
@@ -72,12 +71,12 @@ def make_dataset(listing: Listing, folder: Path, config: RunConfig, image_size: 
     Raises:
         DataError: no picture of a split can be read.
     """
-    cache = cache_directory(config.cache_dir) / PICTURES
-    kept_in = cache if config.decode_cache else None
+    cache = cache_directory(config.run.cache_dir) / PICTURES
+    kept_in = cache if config.data.decode_cache else None
 
     def image_set(split: str) -> ImageSet:
         pictures = listing.splits.get(split, ())
-        if config.on_bad_image == "skip":
+        if config.data.on_bad_image == "skip":
             pictures = _readable(pictures, f"{listing.name} ({split})", cache)
         return ImageSet(
             images=PictureFiles(tuple(p.path for p in pictures), image_size, kept_in),

@@ -49,28 +49,30 @@ def own_shard(
         ConfigError: a class is not there, or is none of the federation's.
         DataError: the data cannot be read, or nothing is left to train on.
     """
-    dataset: Dataset = find(DATASETS, config.dataset)(config, image_size)
+    dataset: Dataset = find(DATASETS, config.data.dataset)(config, image_size)
     train, validation = (_sources(part, config) for part in (dataset.train, dataset.validation))
     served = tuple(classes) or train.present_classes()
     _check_classes(served, dataset, federation)
     held = train.of_classes(served)
     if len(held) == 0:
-        raise DataError(f"'{config.data_dir or config.dataset}' holds no training images to serve")
+        raise DataError(
+            f"'{config.data.data_dir or config.data.dataset}' holds no training images to serve"
+        )
     task = task_maker(attributes_of(config, dataset), config, held.multi_label)(served)
     if held.multi_label:
-        held = held.with_labels(mask_labels(held.labels, config.mask_rate, config.seed))
+        held = held.with_labels(mask_labels(held.labels, config.data.mask_rate, config.run.seed))
     else:
-        held = few_shot(held, config.shots, config.seed, partition_id)
+        held = few_shot(held, config.data.shots, config.run.seed, partition_id)
     return Shard(partition_id, held, validation.of_classes(served), task)
 
 
 def _sources(images: ImageSet, config: RunConfig) -> ImageSet:
     """Without the domains that the setting tests on."""
     domains = set(images.domains)
-    if config.setting == "msst":
-        domains -= {config.target_domain}
-    elif config.setting == "ssmt":
-        domains &= {config.source_domain}
+    if config.data.setting == "msst":
+        domains -= {config.data.target_domain}
+    elif config.data.setting == "ssmt":
+        domains &= {config.data.source_domain}
     return images if domains == set(images.domains) else images.of_domains(sorted(domains))
 
 

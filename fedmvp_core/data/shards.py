@@ -39,8 +39,8 @@ def make_shards(setting: Setting, clients: int, config: RunConfig) -> list[Shard
     """
     train = setting.train
     pieces = partition(train, clients, config)
-    if config.mask_rate:
-        train = train.with_labels(mask_labels(train.labels, config.mask_rate, config.seed))
+    if config.data.mask_rate:
+        train = train.with_labels(mask_labels(train.labels, config.data.mask_rate, config.run.seed))
     return [
         _shard(setting, client, train.select(piece), config) for client, piece in enumerate(pieces)
     ]
@@ -51,10 +51,10 @@ def _shard(setting: Setting, partition_id: int, held: ImageSet, config: RunConfi
     if held.multi_label:
         return Shard(partition_id, held, validation, setting.make_task(held.class_names))
     classes = held.present_classes()
-    shots = config.shots if config.shot_sampling == "fedmvp" else 0
+    shots = config.data.shots if config.data.shot_sampling == "fedmvp" else 0
     return Shard(
         partition_id=partition_id,
-        images=few_shot(held, shots, config.seed, partition_id).of_classes(classes),
+        images=few_shot(held, shots, config.run.seed, partition_id).of_classes(classes),
         validation=validation.of_classes(classes),
         task=setting.make_task(classes),
     )
@@ -76,11 +76,11 @@ def paper_clients(setting: Setting, config: RunConfig) -> int:
     train = setting.train
     if train.multi_label:
         raise ConfigError(
-            f"FedMVP has no rule for the number of clients of {config.dataset}, whose images have "
+            f"FedMVP has no rule for the number of clients of {config.data.dataset}, whose images have "
             "several labels; OpenFedML has 2 (VOC 2007, MultiScene), 4 (NUS-WIDE, MLRSNet) and 8 "
             "(COCO)"
         )
-    domains = len(set(train.domains)) if config.partition in BY_DOMAIN else 1
+    domains = len(set(train.domains)) if config.data.partition in BY_DOMAIN else 1
     several = len(dataset_names(config)) > 1
     groups = by_dataset(train.class_names).values() if several else [train.class_names]
     return sum(clients_of(len(names)) for names in groups) * domains

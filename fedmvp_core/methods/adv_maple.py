@@ -5,7 +5,7 @@ public code: length 2, depth 9, image prompts projected from text prompts, cross
 adversarial images.
 """
 
-from fedmvp_core.adversarial.training_attack import pgd_attack
+from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import Method
 from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.prompting.coupled import build_coupled

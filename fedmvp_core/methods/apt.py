@@ -16,21 +16,21 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.adversarial.losses import cross_entropy
-from fedmvp_core.adversarial.training_attack import (
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.catalogue import spoken_name
+from fedmvp_core.local.attack import (
     TextForAttack,
     TrainingAttack,
     pgd_attack,
     tuned_text,
 )
-from fedmvp_core.backbone import Backbone
-from fedmvp_core.config import RunConfig
-from fedmvp_core.data.known import spoken_name
-from fedmvp_core.local_model import LocalModel
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.logits import class_logits
 from fedmvp_core.methods.method import ClassNames, Method
 from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.prompting import Features
 from fedmvp_core.prompting.text_context import TextContext
-from fedmvp_core.scores import scores
 
 
 def build_text_context(
@@ -40,8 +40,8 @@ def build_text_context(
     context = TextContext(
         text_width=backbone.text_width,
         class_names=class_names,
-        length=config.context_length,
-        class_specific=config.class_specific,
+        length=config.model.context_length,
+        class_specific=config.model.class_specific,
     )
     context.token_ids(backbone, tuple(spoken_name(config, name) for name in class_names))
     return context
@@ -52,9 +52,9 @@ def attack(config: RunConfig) -> TrainingAttack:
     texts: dict[str, TextForAttack] = {
         "on-the-fly": tuned_text,
         "constant": lambda model, images, labels: model.shard.attack_task.zero_shot_features,
-        "perturbed": partial(perturbed_features, rate=config.perturb_rate),
+        "perturbed": partial(perturbed_features, rate=config.attack.perturb_rate),
     }
-    return pgd_attack("ce", texts[config.attack_prompt])(config)
+    return pgd_attack("ce", texts[config.attack.attack_prompt])(config)
 
 
 def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: float) -> Tensor:
@@ -69,7 +69,7 @@ def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: 
     with torch.enable_grad():
         words = prompting.context.detach().clone().requires_grad_()
         classes = prompting.class_features_with(words, backbone, task)
-        logits = scores(Features(seen, classes), task, backbone.logit_scale)
+        logits = class_logits(Features(seen, classes), task, backbone.logit_scale)
         loss = cross_entropy(logits, labels).mean()
         (gradient,) = torch.autograd.grad(loss, words)
     with torch.no_grad():

@@ -6,10 +6,10 @@ channels, five tokens, a learning rate of 40, cross-entropy on adversarial image
 puts the frame on test images; here it is there whenever the model looks at an image.
 """
 
-from fedmvp_core.adversarial.training_attack import pgd_attack
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import ClassNames, Method
 from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.prompting.pixel_frame import PixelFrame
@@ -20,7 +20,7 @@ PUBLISHED_PAD, PUBLISHED_SIZE = 30, 224
 def build_frame(backbone: Backbone, config: RunConfig, class_names: ClassNames) -> PixelFrame:
     """The frame and the tokens; raises ConfigError for a frame that leaves no picture inside."""
     size = backbone.image_size
-    pad = config.pad_size or round(PUBLISHED_PAD * size / PUBLISHED_SIZE)
+    pad = config.model.pad_size or round(PUBLISHED_PAD * size / PUBLISHED_SIZE)
     if 2 * pad >= size:
         raise ConfigError(
             f"pad-size is {pad}; allowed: 1 to {(size - 1) // 2} at the {size} pixels of backbone "

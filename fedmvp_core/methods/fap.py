@@ -6,7 +6,7 @@ clean and adversarial features are, and PGD on the divergence from the clean sco
 1/255 within 1/255).
 """
 
-from fedmvp_core.adversarial.training_attack import pgd_attack
+from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import Method
 from fedmvp_core.objectives.fap import fap_objective
 from fedmvp_core.prompting.coupled import build_coupled

@@ -19,34 +19,34 @@ def build_promptformer(
     backbone: Backbone, config: RunConfig, class_names: ClassNames
 ) -> PromptFormer:
     """PromptFormer for the backbone; raises ConfigError for heads that do not divide its width."""
-    if backbone.image_width % config.attention_heads:
+    if backbone.image_width % config.model.attention_heads:
         raise ConfigError(
-            f"attention-heads is {config.attention_heads}; allowed: a divisor of the image width "
+            f"attention-heads is {config.model.attention_heads}; allowed: a divisor of the image width "
             f"{backbone.image_width} of backbone '{backbone.name}'"
         )
     promptformer = PromptFormer(
         image_width=backbone.image_width,
         text_width=backbone.embed_dim,
-        prompt_length=config.prompt_length,
-        heads=config.attention_heads,
-        lora_rank=config.lora_rank,
+        prompt_length=config.model.prompt_length,
+        heads=config.model.attention_heads,
+        lora_rank=config.model.lora_rank,
     )
-    if config.prompt_init == "frozen":
+    if config.model.prompt_init == "frozen":
         promptformer.start_with(backbone.class_token())
     return promptformer
 
 
 def next_phase(phase: str, last_loss: float, config: RunConfig) -> str:
     """Once in the LoRA phase, a client stays there."""
-    return LORA if phase == LORA or last_loss < config.lora_threshold else FULL
+    return LORA if phase == LORA or last_loss < config.model.lora_threshold else FULL
 
 
 def begin_phase(prompting: Prompting, phase: str, config: RunConfig) -> None:
     """Draw LoRA's factors at the switch when they are to be drawn as published."""
-    if phase == LORA and config.lora_init == "normal":
+    if phase == LORA and config.model.lora_init == "normal":
         assert isinstance(prompting, PromptFormer)
         # The same draw at every client, so that the first average of LoRA factors is meaningful.
-        prompting.start_lora(generator(config.seed, "lora"))
+        prompting.start_lora(generator(config.run.seed, "lora"))
 
 
 method = Method(

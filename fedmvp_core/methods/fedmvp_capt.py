@@ -5,9 +5,9 @@ and the LoRA phase; CAPT (arXiv 2405.11154) the attack and the adversarial consi
 `coupled-prompts`, CAPT's deep prompts stand beside PromptFormer's.
 """
 
-from fedmvp_core.adversarial.training_attack import pgd_attack
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods import fedmvp
 from fedmvp_core.methods.method import ClassNames, Method
 from fedmvp_core.objectives.fedmvp_capt import fedmvp_capt_objective
@@ -19,9 +19,9 @@ from fedmvp_core.prompting.coupled_promptformer import CoupledPromptFormer
 def build_prompting(backbone: Backbone, config: RunConfig, class_names: ClassNames) -> Prompting:
     """PromptFormer alone, or beside deep prompts; raises ConfigError as the two do."""
     promptformer = fedmvp.build_promptformer(backbone, config, class_names)
-    if not config.coupled_prompts:
+    if not config.model.coupled_prompts:
         return promptformer
-    coupled = build_coupled(backbone, config, class_names, config.coupling)
+    coupled = build_coupled(backbone, config, class_names, config.model.coupling)
     return CoupledPromptFormer(promptformer, coupled)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from fedmvp_core.adversarial.training_attack import TrainingAttack
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.local.attack import TrainingAttack
 from fedmvp_core.objectives import Objective
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import METHODS, find
@@ -48,7 +48,7 @@ class Method:
         self, backbone: Backbone, config: RunConfig, class_names: ClassNames
     ) -> Prompting:
         """The untrained prompting module, the same wherever it is built from the same seed."""
-        with seeded_global_rng(config.seed, "initial prompt tensors"):
+        with seeded_global_rng(config.run.seed, "initial prompt tensors"):
             return self.prompting(backbone, config, class_names).to(backbone.device)
 
 
@@ -58,7 +58,7 @@ def find_method(config: RunConfig) -> Method:
     Raises:
         ConfigError: no such method is installed.
     """
-    method: Method = find(METHODS, config.method)
+    method: Method = find(METHODS, config.model.method)
     return method
 
 
@@ -68,7 +68,7 @@ def check_attackable(method: Method, shards: Sequence[Shard], config: RunConfig)
     Raises:
         ConfigError: they aim at a client's own classes, and a client holds only one.
     """
-    if method.attack is None or config.attack_classes != "local":
+    if method.attack is None or config.attack.attack_classes != "local":
         return
     for shard in shards:
         names = shard.task.class_names

@@ -5,7 +5,7 @@ APT's public code has it as its linear probe. Cross-entropy on adversarial image
 from the zero-shot classifier here; see `LinearHead` for what an untrained class gets.
 """
 
-from fedmvp_core.adversarial.training_attack import pgd_attack
+from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import Method
 from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.prompting.linear_head import LinearHead

@@ -1,7 +1,7 @@
 """Adversarial training: L = CE(p(x~), y), as APT and TeCoA do (Madry et al., ICLR 2018)."""
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.objectives.classification import classification_loss
+from fedmvp_core.losses.classification import classification_loss
 from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
 
 

@@ -18,7 +18,7 @@ label is, present or absent.
 from torch import Tensor
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.objectives.classification import classification_loss, divergence, log_loss
+from fedmvp_core.losses.classification import classification_loss, divergence, log_loss
 from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
 
 # Both cross-entropies may be 0 to float precision; the ratio is then undefined.
@@ -33,7 +33,7 @@ def capt_objective(config: RunConfig) -> Objective:
         _, attacked = predict(batch.adversarial)
         consistency, measured = adversarial_consistency(clean, attacked, batch, config)
         loss = classification_loss(clean, batch.labels, config)
-        return Loss(loss + config.capt_weight * consistency, measured)
+        return Loss(loss + config.training.capt_weight * consistency, measured)
 
     return objective
 
@@ -58,13 +58,13 @@ def alpha_cons(clean: Tensor, frozen: Tensor, labels: Tensor, config: RunConfig)
     clean, frozen: (batch, classes), scores of the tuned and the frozen model, without a graph.
     With `alpha-cons-per = "batch"` every image gets the batch's value.
     """
-    if config.alpha_cons == "constant":
-        return clean.new_full((len(clean),), config.alpha_cons_value)
-    if config.alpha_cons == "confidence":
+    if config.training.alpha_cons == "constant":
+        return clean.new_full((len(clean),), config.training.alpha_cons_value)
+    if config.training.alpha_cons == "confidence":
         own = _belief(frozen, labels)
-        return own.mean().expand(len(own)) if config.alpha_cons_per == "batch" else own
+        return own.mean().expand(len(own)) if config.training.alpha_cons_per == "batch" else own
     tuned, reference = log_loss(clean, labels), log_loss(frozen, labels)
-    if config.alpha_cons_per == "batch":
+    if config.training.alpha_cons_per == "batch":
         tuned, reference = tuned.mean().expand(len(clean)), reference.mean().expand(len(clean))
     return tuned / (tuned + reference + TINY)
 

@@ -6,7 +6,7 @@ L = CE(p(x), y) + 1.5 * mean[KL(p(x) || p(x~)) * (cos(z_i(x), z_i(x~)) + 1)] (Ne
 from torch.nn import functional as F
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.objectives.classification import classification_loss, divergence
+from fedmvp_core.losses.classification import classification_loss, divergence
 from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
 
 WEIGHT = 1.5  # of the divergence, as published

@@ -1,8 +1,8 @@
 """FedMVP's objective: L = CE(p(x), y) + alpha * (1 - cos(z_i(x), z_i,frz(x')))."""
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.objectives.classification import classification_loss
-from fedmvp_core.objectives.feature_consistency import feature_consistency
+from fedmvp_core.losses.classification import classification_loss
+from fedmvp_core.losses.feature_consistency import feature_consistency
 from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
 
 
@@ -13,6 +13,6 @@ def fedmvp_objective(config: RunConfig) -> Objective:
         features, logits = predict(batch.images)
         consistency = feature_consistency(features.image_features, batch.frozen_features)
         loss = classification_loss(logits, batch.labels, config)
-        return Loss(loss + config.alpha * consistency, {})
+        return Loss(loss + config.training.alpha * consistency, {})
 
     return objective

@@ -5,9 +5,9 @@ L = CE(p(x), y) + alpha * (1 - cos(z_i(x), z_i,frz(x')))
 """
 
 from fedmvp_core.config import RunConfig
+from fedmvp_core.losses.classification import classification_loss
+from fedmvp_core.losses.feature_consistency import feature_consistency
 from fedmvp_core.objectives.capt import adversarial_consistency
-from fedmvp_core.objectives.classification import classification_loss
-from fedmvp_core.objectives.feature_consistency import feature_consistency
 from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
 
 
@@ -20,7 +20,7 @@ def fedmvp_capt_objective(config: RunConfig) -> Objective:
         nearness = feature_consistency(features.image_features, batch.frozen_features)
         consistency, measured = adversarial_consistency(clean, attacked, batch, config)
         loss = classification_loss(clean, batch.labels, config)
-        loss = loss + config.alpha * nearness + config.capt_weight * consistency
+        loss = loss + config.training.alpha * nearness + config.training.capt_weight * consistency
         return Loss(loss, measured)
 
     return objective

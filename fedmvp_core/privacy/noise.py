@@ -21,9 +21,9 @@ def noise_for(config: RunConfig, purpose: str, round: int = 0, partition_id: int
     Every other draw of a run follows from its seed, which clients know; noise that does could be
     drawn again and taken off, so it protects nobody and serves simulations only.
     """
-    if config.dp_noise == "system":
+    if config.privacy.dp_noise == "system":
         return system_draw
-    return seeded_draw(generator(config.seed, purpose, round, partition_id))
+    return seeded_draw(generator(config.run.seed, purpose, round, partition_id))
 
 
 def seeded_draw(draw: torch.Generator) -> Draw:

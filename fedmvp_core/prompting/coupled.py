@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone, placeholder_sentences
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.known import class_sentence, class_templates
+from fedmvp_core.data.catalogue import class_sentence, class_templates
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts, frozen_text_prompts
 from fedmvp_core.prompting.prompting import Prompting
@@ -128,12 +128,15 @@ def build_coupled(
             leaves no room for `deep-length` prompts.
     """
     layers = min(backbone.image_layers, backbone.text_layers)
-    if config.deep_depth > layers:
+    if config.model.deep_depth > layers:
         raise ConfigError(
-            f"deep-depth is {config.deep_depth}; allowed: 1 to {layers}, the layers that both "
+            f"deep-depth is {config.model.deep_depth}; allowed: 1 to {layers}, the layers that both "
             f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
         )
-    length, depth = config.deep_length, config.deep_depth or min(PUBLISHED_DEPTH, layers)
+    length, depth = (
+        config.model.deep_length,
+        config.model.deep_depth or min(PUBLISHED_DEPTH, layers),
+    )
     before_class = [template.partition("{class}")[0] for template in class_templates(config)]
     ends = backbone.tokenize(before_class).argmax(dim=-1)
     own_words = int(ends.min()) - 1  # between start and end of text
@@ -148,7 +151,7 @@ def build_coupled(
     )
     sentences = [class_sentence(config, name) for name in class_names]
     prompts.token_ids(backbone, sentences)
-    if config.prompt_init == "frozen":
+    if config.model.prompt_init == "frozen":
         lead = placeholder_sentences(placeholders, before_class)[0]
         prompts.start_with(
             frozen_text_prompts(backbone, lead, length, depth),

@@ -21,10 +21,6 @@ class Features(NamedTuple):
     image_features: Tensor
     class_features: Tensor
 
-    def logits(self, logit_scale: Tensor) -> Tensor:
-        """(batch, classes): scaled cosines, CLIP's class scores."""
-        return logit_scale * self.image_features @ self.class_features.T
-
 
 class Prompting(nn.Module, ABC):
     """A trainable module whose parameters are the prompt tensors; the backbone stays outside."""

@@ -2,7 +2,7 @@
 
     python -m simulations.assets.robust_tiny_clip --work-dir DIR
 
-TeCoA (Mao et al., ICLR 2023; `fedmvp_core.adversarial.tecoa`) with a caption where a picture's
+TeCoA (Mao et al., ICLR 2023; `simulations.assets.tecoa`) with a caption where a picture's
 class is not known, and two terms more: see `robust_loss`. The text tower stays as it is. To end a
 run earlier, stop it and start it again with fewer --steps.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fedmvp_core.adversarial.attacking import attacking
+from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import load_backbone, save_image_tower
 from simulations.assets.augment import choose_patches
@@ -110,7 +110,7 @@ def train_step(run: Run, tower: Any, first: Any, data: CaptionedPictures) -> Ten
         texts = run.clip.logit_scale.exp() * texts
         anchors = first(pixels, keep)
     truth, hidden = class_or_caption(batch.labels, len(data.class_tokens))
-    with attacking(run.tower):
+    with attack_mode(run.tower):
         adversarial = pgd(
             lambda x: tower(x, keep) @ texts.T + hidden,
             pixels,

@@ -85,7 +85,7 @@ def _measured(plan: Plan) -> Measured:
     rounds = timed[timed["split"] == "train"]["value"]
     trained = timed[timed["split"] != "train"]["value"]
     places = plan.resources.clients_at_once
-    images = sum(shard.num_examples for shard in run.shards) * plan.config.local_epochs
+    images = sum(shard.num_examples for shard in run.shards) * plan.config.training.local_epochs
     return Measured(
         at_once=places,
         seconds=float(rounds.median()),

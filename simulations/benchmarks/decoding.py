@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fedmvp_core.data.pixels import read_pixels
+from fedmvp_core.data.pixels.files import read_pixels
 
 DIFFERENT = 50  # pictures that are drawn; the others are copies of them
 WIDTH, HEIGHT = 500, 375

@@ -27,8 +27,8 @@ from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
+from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.methods import find_method
-from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
 from fedmvp_core.prompting import FULL
 from fedmvp_core.tasks import Task
 from fedmvp_core.training import train_locally
@@ -92,11 +92,11 @@ def _turn(sides: Mapping[str, Side], device: torch.device) -> dict[str, float]:
 
 
 def _sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
-    shard = _shard(config.batch_size * STEPS, backbone.image_size)
+    shard = _shard(config.training.batch_size * STEPS, backbone.image_size)
     prepared = prepare_shard(backbone, shard, FeatureCache(None))
 
     def trained(method: str) -> Callable[[PreparedShard], None]:
-        mine = replace(config, method=method)
+        mine = config.with_values(method=method)
         found = find_method(mine)
         prompting = found.build_prompting(backbone, mine, shard.task.class_names)
 
@@ -106,11 +106,13 @@ def _sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
         return train
 
     fedmvp, fedmvp_capt = trained("fedmvp"), trained("fedmvp-capt")
-    ready = torch.randn(config.prompt_length, backbone.image_width, device=backbone.device)
+    ready = torch.randn(config.model.prompt_length, backbone.image_width, device=backbone.device)
     ready.requires_grad_()
 
     def floor() -> None:
-        batches = (part.split(config.batch_size) for part in (prepared.images, prepared.labels))
+        batches = (
+            part.split(config.training.batch_size) for part in (prepared.images, prepared.labels)
+        )
         for images, labels in zip(*batches, strict=True):
             features = backbone.encode_image(images.float() / 255, {0: ready}, normalize=True)
             logits = backbone.logit_scale * features @ prepared.task.class_features.T
@@ -119,7 +121,9 @@ def _sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
     def anew() -> None:
         # One of the two views, and all sentences, once for each step.
         for _ in range(STEPS):
-            prepare_shard(backbone, _first(shard, config.batch_size // 2), FeatureCache(None))
+            prepare_shard(
+                backbone, _first(shard, config.training.batch_size // 2), FeatureCache(None)
+            )
         fedmvp(prepared)
 
     return {

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
-from simulations.attack_plan import plan_attack
+from simulations.attack.plan import plan_attack
 from simulations.commands.folders import find_run
 from simulations.commands.options import OUTPUT_DIR, Debug, Run
 
@@ -45,7 +45,7 @@ def attack(
     debug: Debug = False,
 ) -> None:
     """Attack a finished run, for example: fedmvp attack demo --attack ensemble --epsilon 1/255"""
-    from simulations.saved_run import read_config
+    from simulations.runner.saved_run import read_config
 
     # An option takes one word, so of `--epsilon 1/255 4/255` the rest arrives as arguments.
     if more_epsilons and not epsilons:
@@ -57,6 +57,6 @@ def attack(
     folder = find_run(run, OUTPUT_DIR)
     chosen = (attacks or [], radii, steps, images, split or [])
     plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device)
-    from simulations.attack_report import report_attacks
+    from simulations.attack.report import report_attacks
 
     report_attacks(Console(), folder, plan)

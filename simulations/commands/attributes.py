@@ -54,7 +54,7 @@ def check(
 ) -> None:
     """Check a file's form, and that it describes every class; fails when it does not."""
     from fedmvp_core.attributes.files import missing_classes, read_attributes
-    from simulations.attributes_classes import chosen_classes
+    from simulations.attributes.classes import chosen_classes
 
     attributes = read_attributes(file)
     names = chosen_classes(classes, dataset, data_dir)
@@ -99,10 +99,10 @@ def generate(
 ) -> None:
     """Ask an OpenAI-compatible server for phrases, one question a class."""
     from fedmvp_core.disk import cache_directory
-    from simulations import attributes_generate as generating
-    from simulations.attributes_answer import DEFAULT_PROMPT
-    from simulations.attributes_chat import Endpoint
-    from simulations.attributes_classes import chosen_classes
+    from simulations.attributes import generate as generating
+    from simulations.attributes.answer import DEFAULT_PROMPT
+    from simulations.attributes.chat import Endpoint
+    from simulations.attributes.classes import chosen_classes
 
     names = chosen_classes(classes, dataset, data_dir)
     heat = None if server_defaults else temperature

@@ -10,7 +10,7 @@ from rich.table import Table
 from fedmvp_core.errors import DataError
 
 if TYPE_CHECKING:
-    from simulations.dataset_check import Findings
+    from simulations.datasets.check import Findings
 
 app = typer.Typer(help="Data sets: names, checks, downloads.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ MOST_ROWS = 60  # classes that are listed one by one without --classes
 def list_() -> None:
     """List the data sets: labels, classes, the folder below data-dir, and shipped attributes."""
     from fedmvp_core.attributes.shipped import find_shipped
-    from fedmvp_core.data.known import ENTRIES, HUB, MULTI_LABEL, needs_folder
+    from fedmvp_core.data.catalogue import ENTRIES, HUB, MULTI_LABEL, needs_folder
     from fedmvp_core.registry import DATASETS, names_in
 
     table = Table()
@@ -70,7 +70,7 @@ def check(
 
     With a backbone, what it makes of the copy untuned is compared too.
     """
-    from simulations.dataset_check import examine, expected_layout
+    from simulations.datasets.check import examine, expected_layout
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
@@ -94,10 +94,10 @@ def prepare(name: Name, root: Root) -> None:
 
     hf:NAME is one of the Hugging Face hub.
     """
-    from fedmvp_core.data.known import HUB, MULTI_LABEL
+    from fedmvp_core.data.catalogue import HUB, MULTI_LABEL
     from fedmvp_core.data.readers import hugging_face
     from fedmvp_core.data.readers.download import prepare as download
-    from simulations.dataset_check import examine, expected_layout
+    from simulations.datasets.check import examine, expected_layout
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if name in MULTI_LABEL:
@@ -111,7 +111,7 @@ def prepare(name: Name, root: Root) -> None:
 
 def show(console: Console, findings: "Findings", every_class: bool) -> None:
     """Splits, classes, their order, notes and faults."""
-    from simulations.dataset_check import halves
+    from simulations.datasets.check import halves
 
     listing = findings.listing
     console.print(f"{findings.name} in {findings.folder}")
@@ -132,7 +132,7 @@ def show(console: Console, findings: "Findings", every_class: bool) -> None:
 
 def zero_shot_table(name: str, root: Path, backbone: str, pretrained: str) -> Table:
     """A row for each split: what the frozen backbone reaches, and what is published for it."""
-    from simulations.zero_shot_check import measure_zero_shot
+    from simulations.datasets.zero_shot import measure_zero_shot
 
     table = Table("split", "images", "zero-shot", "published", "difference")
     for row in measure_zero_shot(name, root, backbone, pretrained):

@@ -150,7 +150,9 @@ def submit(
     config = resolve_config(load_named_run(name), overrides)
     with connected(superlink, Path(tls_dir) if tls_dir else None) as link:
         status = submit_run(link, config, Console())
-    Console().print(f"{status}; run folder, on the server: {config.output_dir}/{config.run_name}")
+    Console().print(
+        f"{status}; run folder, on the server: {config.run.output_dir}/{config.run.run_name}"
+    )
     raise typer.Exit(0 if status == "finished:completed" else 1)
 
 

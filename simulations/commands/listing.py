@@ -6,13 +6,13 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.registry import names_in
-from simulations.attack_names import ATTACK_NAMES
+from simulations.attack.names import ATTACK_NAMES
 from simulations.commands.folders import run_folders
 from simulations.commands.options import OUTPUT_DIR, OutputDir
 from simulations.commands.tables import final_accuracies, read_json, shown
+from simulations.runner.claimed_folder import read_status
 from simulations.runner.named_runs import load_named_run, run_names
 from simulations.runner.project import entry_point_groups
-from simulations.runner.run_folder import read_status
 
 
 def list_(output_dir: OutputDir = OUTPUT_DIR) -> None:

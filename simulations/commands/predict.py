@@ -37,7 +37,7 @@ def predict_command(
     for image in images:  # a wrong path is told before the model is loaded
         if not image.is_file():
             raise ConfigError(f"picture '{image}' is no file")
-    from simulations.saved_run import load_saved_run, predict_pictures
+    from simulations.runner.saved_run import load_saved_run, predict_pictures
 
     saved = load_saved_run(folder)
     names, probabilities = predict_pictures(saved, images, classes, zero_shot)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError, FedMVPError
-from server_app.prometheus import metrics_endpoint
+from server_app.callbacks.prometheus import metrics_endpoint
 from simulations.commands.folders import find_run
 from simulations.commands.options import (
     OUTPUT_DIR,
@@ -98,7 +98,7 @@ def plan_run(
     """Merge and check a run; raises ConfigError."""
     config = resolve_config(run, overrides)
     nodes = resolve_supernodes(run, overrides, config, supernodes)
-    resources = choose_resources(nodes, config.device, clients_at_once, clients_per_gpu)
+    resources = choose_resources(nodes, config.model.device, clients_at_once, clients_per_gpu)
     _check_paths(config)
     with metrics_endpoint(config):  # this machine is the server's, so its port can be tried
         return Plan(config, nodes, resources)
@@ -106,12 +106,12 @@ def plan_run(
 
 def _check_paths(config: RunConfig) -> None:
     """Look before the run folder is cleared: a wrong path must not cost an earlier run."""
-    values = [("pretrained", part) for part in pretrained_parts(config.pretrained)]
-    for key, value in [*values, ("attributes", config.attributes)]:
+    values = [("pretrained", part) for part in pretrained_parts(config.model.pretrained)]
+    for key, value in [*values, ("attributes", config.data.attributes)]:
         if Path(value).is_absolute() and not Path(value).is_file():
             raise ConfigError(f"{key} is '{value}'; there is no such file")
-    if config.data_dir and not Path(config.data_dir).is_dir():
-        raise ConfigError(f"data-dir is '{config.data_dir}'; there is no such folder")
+    if config.data.data_dir and not Path(config.data.data_dir).is_dir():
+        raise ConfigError(f"data-dir is '{config.data.data_dir}'; there is no such folder")
 
 
 def split_words(words: Sequence[str]) -> tuple[str, dict[str, Scalar]]:
@@ -142,7 +142,7 @@ def show_outcome(
     """
     if outcome.status == "interrupted":
         console.print(
-            f"interrupted after {outcome.rounds_completed} of {config.rounds} rounds; "
+            f"interrupted after {outcome.rounds_completed} of {config.federation.rounds} rounds; "
             f"what was done is in {outcome.folder}",
             soft_wrap=True,
         )
@@ -163,7 +163,7 @@ def show_outcome(
 def dry_run_command(plan: Plan, console: Console) -> None:
     """Say what the run would be; raises ConfigError when it could not be."""
     from simulations.commands.shards import print_shards
-    from simulations.dry_run import look, run_table
+    from simulations.runner.dry_run import look, run_table
 
     try:
         with console.status("loading weights and data"):
@@ -179,9 +179,9 @@ def write_page(folder: Path) -> Path:
 
     A run that stopped before its first checkpoint has a report without examples.
     """
-    from server_app.checkpoints import latest_round
+    from server_app.records.checkpoints import latest_round
     from simulations.report import write_report
-    from simulations.saved_run import load_saved_run
+    from simulations.runner.saved_run import load_saved_run
 
     stopped_early = latest_round(folder / "checkpoints") is None
     return write_report(folder, None if stopped_early else load_saved_run(folder))

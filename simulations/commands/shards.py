@@ -35,8 +35,8 @@ def shards(
     from fedmvp_core.data.settings import load_setting
     from fedmvp_core.data.shards import make_shards, paper_clients
     from simulations.commands.run import split_words
+    from simulations.datasets.shard_plot import check_plot, plot_shards
     from simulations.runner.named_runs import load_named_run, resolve_config, resolve_supernodes
-    from simulations.shard_plot import check_plot, plot_shards
 
     if plot is not None:
         check_plot(plot)
@@ -60,7 +60,9 @@ def print_shards(
     console: Console, held: "list[Shard]", setting: "Setting", config: RunConfig
 ) -> None:
     """Print who holds what, and how much of the data that is."""
-    console.print(shards_table(held, f"{config.dataset}, {config.setting}, {config.partition}"))
+    console.print(
+        shards_table(held, f"{config.data.dataset}, {config.data.setting}, {config.data.partition}")
+    )
     console.print(_sentence(held, setting), soft_wrap=True, highlight=False)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import ACCURACY, MAP
-from simulations.attack_names import AttackName, attack_of_metric
+from simulations.attack.names import AttackName, attack_of_metric
 from simulations.runner.progress import percent
 
 # Shown before other splits, in this order. Single clients are left to the report.

@@ -56,7 +56,7 @@ def _shard_words(node: Mapping[str, Any], run: RunConfig | None) -> str:
     names: tuple[str, ...] = ()
     if own:
         size = configured_backbone(config).image_size
-        names = find(DATASETS, config.dataset)(config, size).class_names
+        names = find(DATASETS, config.data.dataset)(config, size).class_names
     shard = shard_of(config, holding, names)
     counts = shard.images.class_counts()
     shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:_NAMED])

@@ -11,8 +11,8 @@ from simulations.deploy.keys import PUBLIC_SUFFIX, check_different, make_keys
 from simulations.deploy.processes import HOST, LocalDeployment, local_deployment
 from simulations.runner import flower
 from simulations.runner.app_folder import stage_app
+from simulations.runner.claimed_folder import ENDED, read_status
 from simulations.runner.failure import reason
-from simulations.runner.run_folder import ENDED, read_status
 from simulations.runner.simulate import OnEvent, RunOutcome, conducted, watch_run
 
 _SERVER_APP = "flwr-serverapp"
@@ -44,7 +44,7 @@ def run_deployment(
         shutil.rmtree(logs, ignore_errors=True)
         logs.mkdir()
         with local_deployment(logs, tls, port) as deployment:
-            start_nodes(deployment, configs, config.device)
+            start_nodes(deployment, configs, config.model.device)
             app = stage_app(deployment.link.folder)
             run_id = flower.submit(deployment.link, app, config)
             watch_run(deployment.link, run_id, folder, on_event, _SERVER_APP)

@@ -16,11 +16,11 @@ from simulations.deploy.answers import ask_health
 from simulations.deploy.certificates import CA_CERTIFICATE, make_certificates
 from simulations.deploy.entrypoints import SUPERLINK, SUPERNODE, Started, start
 from simulations.runner import flower
+from simulations.runner.claimed_folder import SUPERLINK_LOG
 from simulations.runner.environment import clean_environment
 from simulations.runner.errors import EngineError
 from simulations.runner.interrupts import no_interrupts
 from simulations.runner.processes import end_processes_of
-from simulations.runner.run_folder import SUPERLINK_LOG
 from simulations.runner.superlink import (
     CONNECTION,
     SuperLink,

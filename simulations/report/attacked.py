@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulations.attack_names import AttackName
+from simulations.attack.names import AttackName
 from simulations.report.examples import (
     Guess,
     Truth,
@@ -25,8 +25,8 @@ from simulations.report.examples import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulations.attack_run import Attacked, Target
-    from simulations.saved_run import SavedRun
+    from simulations.attack.run import Attacked, Target
+    from simulations.runner.saved_run import SavedRun
 
 SHOWN = 6
 LOOKED_AT = 64  # pictures of a split that are classified to choose from
@@ -59,11 +59,11 @@ class AttackedExample:
 
 def attacked_examples(saved: "SavedRun") -> tuple[AttackName, list[AttackedExample]] | None:
     """Examples of every central evaluation of a run that was attacked; None for other runs."""
-    from simulations.attack_run import attack_target, make_target
+    from simulations.attack.run import attack_target, make_target
 
-    if saved.config.robust_attack == "none":
+    if saved.config.evaluation.robust_attack == "none":
         return None
-    epsilon = saved.config.robust_epsilon or saved.config.epsilon
+    epsilon = saved.config.evaluation.robust_epsilon or saved.config.attack.epsilon
     name = AttackName(PICTURE_ATTACK, PICTURE_STEPS, epsilon)
     evaluations = [
         e for e in saved.setting.evaluations if len(e.images) and len(e.task.class_names) > 1

@@ -10,7 +10,7 @@ from simulations.report.examples import Example, Examples
 from simulations.report.pictures import cells_uri, rgb, tinted
 
 if TYPE_CHECKING:
-    from simulations.saved_run import SavedRun
+    from simulations.runner.saved_run import SavedRun
 
 SHOWN = 6
 HEAT_MAPS = 3

@@ -12,7 +12,7 @@ from simulations.report.pictures import picture_uri
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulations.saved_run import SavedRun
+    from simulations.runner.saved_run import SavedRun
 
 # Positions of the classes that are in a picture: one, or any number with several labels.
 Truth: TypeAlias = tuple[int, ...]

@@ -13,7 +13,7 @@ from simulations.report.run_data import RunData, read_run
 from simulations.report.splits import TITLES, client_splits, evaluated_splits, meanings
 
 if TYPE_CHECKING:
-    from simulations.saved_run import SavedRun
+    from simulations.runner.saved_run import SavedRun
 
 FILE_NAME = "report.html"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fedmvp_core.metrics.names import ACCURACY
-from simulations.attack_names import AttackName, attack_of_metric
+from simulations.attack.names import AttackName, attack_of_metric
 from simulations.report.run_data import RunData
 from simulations.report.splits import central_splits, client_splits
 from simulations.report.summary import EQUAL, Result, results

@@ -4,8 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
+from simulations.runner.claimed_folder import APP_LOG, SUPERLINK_LOG, since_taken_up
 from simulations.runner.flower import RunStatus, plain
-from simulations.runner.run_folder import APP_LOG, SUPERLINK_LOG, since_taken_up
 
 # The last line of a traceback: `package.module.SomeError: why`.
 _RAISED = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Timeout|Interrupt)(?:: .+)?$")

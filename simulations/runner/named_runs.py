@@ -90,13 +90,13 @@ def resolve_supernodes(
         ConfigError: the number is below 1, or `clients` asks for another number of shards.
     """
     wished = int(overrides.get("clients", 0))
-    supernodes = asked if asked is not None else wished or run.supernodes or config.clients
+    supernodes = asked if asked is not None else wished or run.supernodes or config.data.clients
     supernodes = DEFAULT_SUPERNODES if supernodes == 0 and asked is None else supernodes
     if supernodes < 1:
         raise ConfigError(f"supernodes is {supernodes}; allowed: 1 or more")
-    if config.clients not in (0, supernodes):
+    if config.data.clients not in (0, supernodes):
         raise ConfigError(
-            f"clients is {config.clients} but supernodes is {supernodes}; allowed: clients=0 (one "
+            f"clients is {config.data.clients} but supernodes is {supernodes}; allowed: clients=0 (one "
             "shard for each supernode) or the same number"
         )
     return supernodes

@@ -62,14 +62,14 @@ class PlainLines:
         elif kind == "resume":
             self._line(f"resumed after round {event['round']}")
         elif kind == "round":
-            self._held = round_words(event, self._config.rounds)
+            self._held = round_words(event, self._config.federation.rounds)
             if not self._is_evaluated(int(event["round"])):
                 self._release()
         elif kind == "evaluation":
             self._line(f"round {event['round']}  {measured(event)}")
             self._announce(event)
         elif kind == "robust-evaluation":
-            number = round_number(event, self._config.rounds) if event["round"] else "0"
+            number = round_number(event, self._config.federation.rounds) if event["round"] else "0"
             self._line(f"round {number}  {event['attack']}  {accuracies(event['accuracy'])}")
 
     def _announce(self, event: Event) -> None:
@@ -78,7 +78,10 @@ class PlainLines:
             self._line("attacking all test images")
 
     def _is_evaluated(self, number: int) -> bool:
-        return number == self._config.rounds or number % self._config.evaluate_every == 0
+        return (
+            number == self._config.federation.rounds
+            or number % self._config.evaluation.evaluate_every == 0
+        )
 
     def _release(self) -> None:
         if self._held is not None:
@@ -106,7 +109,9 @@ class LiveTable:
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        self._task = self._progress.add_task(config.run_name, total=config.rounds, words="")
+        self._task = self._progress.add_task(
+            config.run.run_name, total=config.federation.rounds, words=""
+        )
 
     def on_event(self, event: Event) -> None:
         """Take the event up; the next refresh shows it."""
@@ -177,7 +182,10 @@ def round_number(event: Event, rounds: int) -> str:
 
 def attacks_all(event: Event, config: RunConfig) -> bool:
     """Whether an evaluation is the last, which an attack on all images follows."""
-    return config.robust_attack != "none" and int(event["round"]) == config.rounds
+    return (
+        config.evaluation.robust_attack != "none"
+        and int(event["round"]) == config.federation.rounds
+    )
 
 
 def clients_words(event: Event) -> str:

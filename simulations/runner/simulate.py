@@ -10,12 +10,7 @@ from typing import Any
 from fedmvp_core.config import RunConfig
 from simulations.runner import flower
 from simulations.runner.app_folder import stage_app
-from simulations.runner.errors import EngineError
-from simulations.runner.failure import reason
-from simulations.runner.interrupts import no_interrupts, requests_as_interrupts
-from simulations.runner.processes import processes_of
-from simulations.runner.resources import Resources
-from simulations.runner.run_folder import (
+from simulations.runner.claimed_folder import (
     APP_LOG,
     ENDED,
     SUPERLINK_LOG,
@@ -24,6 +19,11 @@ from simulations.runner.run_folder import (
     close_run,
     read_status,
 )
+from simulations.runner.errors import EngineError
+from simulations.runner.failure import reason
+from simulations.runner.interrupts import no_interrupts, requests_as_interrupts
+from simulations.runner.processes import processes_of
+from simulations.runner.resources import Resources
 from simulations.runner.superlink import SuperLink, local_superlink
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,11 @@ def conducted(
     begun = time.monotonic()
     with requests_as_interrupts(), claimed_folder(config) as folder:
         try:
-            starting = {"run": config.run_name, "method": config.method, "clients": supernodes}
+            starting = {
+                "run": config.run.run_name,
+                "method": config.model.method,
+                "clients": supernodes,
+            }
             on_event({"event": "starting", **starting})
             failure = drive(folder)
         except KeyboardInterrupt:
@@ -108,7 +112,7 @@ def _closed(folder: Path, config: RunConfig, status: str, error: str) -> dict[st
     """How the run ended, which is written unless the server has."""
     if read_status(folder).get("status") not in ENDED:
         try:
-            close_run(folder, config.rounds, status, error)
+            close_run(folder, config.federation.rounds, status, error)
         except OSError as full:
             logger.warning("the run's end cannot be written to %s: %s", folder, full.strerror)
             return {**read_status(folder), "status": status, "error": error}

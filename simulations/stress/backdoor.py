@@ -7,7 +7,7 @@ import torch
 from client_app.liars import stamped
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.tasks import encode_task
-from simulations.saved_run import load_saved_run
+from simulations.runner.saved_run import load_saved_run
 
 
 def backdoor_success(folder: Path) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
 from fedmvp_core.errors import ConfigError
-from server_app.strategies import check_cohort
+from server_app.aggregation import check_cohort
 from simulations.commands.run import Plan, plan_run
 from simulations.runner.named_runs import NamedRun
 

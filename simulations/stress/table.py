@@ -9,7 +9,7 @@ from statistics import mean
 from rich.table import Table
 
 from simulations.commands.tables import final_accuracies, points, shown
-from simulations.runner.run_folder import run_folder
+from simulations.runner.claimed_folder import run_folder
 from simulations.stress.backdoor import backdoor_success
 from simulations.stress.plans import NO_LIARS, UNPROTECTED, StressRun
 
@@ -46,7 +46,7 @@ def measure_run(run: StressRun) -> Measured:
     _, accuracy = next(iter(final_accuracies(folder).values()))
     assert accuracy is not None, "a completed run was tested"
     backdoor = backdoor_success(folder) if run.attack == "backdoor" else None
-    seed = run.plan.config.seed
+    seed = run.plan.config.run.seed
     return Measured(run.defence, run.attack, seed, accuracy, _refused(folder), backdoor)
 
 

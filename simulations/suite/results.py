@@ -19,7 +19,7 @@ from simulations.commands.tables import (
     read_json,
     shown,
 )
-from simulations.runner.run_folder import run_folder
+from simulations.runner.claimed_folder import run_folder
 from simulations.suite.files import CLEAN, ROBUST, Suite
 
 BOTH = "mean of both"
@@ -87,7 +87,7 @@ def _means(done: Sequence[DoneRun], suite: Suite) -> Results:
     groups: dict[tuple[str, int], list[Plan]] = {}
     for run in done:
         if run.mean:
-            groups.setdefault((run.mean, run.plan.config.seed), []).append(run.plan)
+            groups.setdefault((run.mean, run.plan.config.run.seed), []).append(run.plan)
     results: Results = {}
     for (mean, _), plans in groups.items():
         if len(plans) == sizes[mean] > 1:
@@ -119,7 +119,7 @@ def _mean(*values: float | None) -> float | None:
 
 def _ceilings(plans: Sequence[Plan]) -> Results:
     """Accuracies of each ceiling; kept in the run's folder, since they take a while."""
-    from simulations.ceilings import ceilings
+    from simulations.suite.ceilings import ceilings
 
     results: Results = {}
     for plan in plans:

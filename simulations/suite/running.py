@@ -8,12 +8,12 @@ from rich.console import Console
 
 from fedmvp_core.config import PLACES, RunConfig, Scalar
 from fedmvp_core.errors import ConfigError
-from server_app.checkpoints import latest_round
+from server_app.records.checkpoints import latest_round
 from simulations.commands.run import Plan, plan_run, run_plan
 from simulations.commands.tables import read_json
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
+from simulations.runner.claimed_folder import read_status, run_folder
 from simulations.runner.project import default_config
-from simulations.runner.run_folder import read_status, run_folder
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
 
@@ -78,12 +78,12 @@ def run_undone(console: Console, plans: Sequence[Plan], titles: Sequence[str] = 
         if titles:
             console.rule(titles[number])
         if is_done(plan.config):
-            console.print(f"{plan.config.run_name} is done already", soft_wrap=True)
+            console.print(f"{plan.config.run.run_name} is done already", soft_wrap=True)
             continue
         outcome = run_plan(plan, console)
         code = code or OF_STATUS[outcome.status]
         if outcome.error:
-            said = f"{plan.config.run_name}: {outcome.error}"
+            said = f"{plan.config.run.run_name}: {outcome.error}"
             console.print(said, soft_wrap=True, markup=False)
         if outcome.status == "interrupted":
             return INTERRUPTED
@@ -129,7 +129,7 @@ def _plans(suite: Suite, options: Options) -> list[DoneRun]:
                 own |= _smoke_config(run.config)
             plan = plan_run(run, own, None, options.clients_at_once, options.clients_per_gpu)
             if options.resume and _can_resume(plan):
-                plan = replace(plan, config=replace(plan.config, resume="latest"))
+                plan = replace(plan, config=plan.config.with_values(resume="latest"))
             planned.append(DoneRun(run.name, entry.mean, plan))
     return planned
 

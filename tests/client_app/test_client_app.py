@@ -21,13 +21,13 @@ from torch import Tensor
 from client_app.app import app
 from client_app.state import merge_received
 from client_app.worker import configured_backbone
-from fedmvp_core import wire
+from fedmvp_core import protocol
+from fedmvp_core.code_version import source_folder, source_hash
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import FULL, LORA, Prompting
 from fedmvp_core.prompting.promptformer import PromptFormer
-from fedmvp_core.sources import source_folder, source_hash
 
 CLIENTS = 3
 
@@ -45,32 +45,32 @@ def request(
     **changes: Any,
 ) -> Message:
     facts: dict[str, Any] = {
-        wire.ROUND: round_number,
-        wire.SCHEMA: schema,
-        wire.CACHED_ROUND: cached_round,
-        wire.PHASE: FULL,
-        wire.CLASS_NAMES: json.dumps(["ant", "bee", "cow"]),
-        wire.SOURCES: source_hash(),
-        wire.SOURCE_FOLDER: str(source_folder()),
+        protocol.ROUND: round_number,
+        protocol.SCHEMA: schema,
+        protocol.CACHED_ROUND: cached_round,
+        protocol.PHASE: FULL,
+        protocol.CLASS_NAMES: json.dumps(["ant", "bee", "cow"]),
+        protocol.SOURCES: source_hash(),
+        protocol.SOURCE_FOLDER: str(source_folder()),
     }
-    records: dict[str, Any] = {wire.CONFIG: ConfigRecord(facts | changes)}
+    records: dict[str, Any] = {protocol.CONFIG: ConfigRecord(facts | changes)}
     if tensors is not None:
-        records[wire.PROMPTS] = ArrayRecord(tensors)
+        records[protocol.PROMPTS] = ArrayRecord(tensors)
     return Message(RecordDict(records), dst_node_id=5, message_type=kind)
 
 
 def train_request(config: RunConfig, **options: Any) -> Message:
     tensors = prompting_of(config).prompt_tensors()
-    options.setdefault("schema", wire.schema_hash(tensors))
+    options.setdefault("schema", protocol.schema_hash(tensors))
     return request(MessageType.TRAIN, options.pop("tensors", tensors), **options)
 
 
 def tensors_of(reply: Message) -> dict[str, Tensor]:
-    return reply.content.array_records[wire.PROMPTS].to_torch_state_dict()
+    return reply.content.array_records[protocol.PROMPTS].to_torch_state_dict()
 
 
 def metrics_of(reply: Message) -> MetricRecord:
-    return reply.content.metric_records[wire.METRICS]
+    return reply.content.metric_records[protocol.METRICS]
 
 
 # --- train
@@ -83,27 +83,27 @@ def test_a_reply_holds_the_tensors_of_the_phase_and_nothing_else(
     module = prompting_of(config)
     context = client_context(config, 1, CLIENTS)
     reply = app(train_request(config), context)
-    assert set(reply.content) == {wire.PROMPTS, wire.METRICS, wire.CONFIG}
+    assert set(reply.content) == {protocol.PROMPTS, protocol.METRICS, protocol.CONFIG}
     assert tuple(tensors_of(reply)) == module.phase_tensors(FULL)
     schema = module.prompt_tensors()
-    wire.check_prompt_tensors(tensors_of(reply), schema, module.phase_tensors(FULL), "client")
+    protocol.check_prompt_tensors(tensors_of(reply), schema, module.phase_tensors(FULL), "client")
     moved = [n for n, value in tensors_of(reply).items() if not torch.equal(value, schema[n])]
     assert set(moved) == set(module.phase_tensors(FULL))
-    facts = reply.content.config_records[wire.CONFIG]
-    told = {wire.SCHEMA: wire.schema_hash(schema), wire.PHASE: LORA, wire.ROUND: 1}
+    facts = reply.content.config_records[protocol.CONFIG]
+    told = {protocol.SCHEMA: protocol.schema_hash(schema), protocol.PHASE: LORA, protocol.ROUND: 1}
     assert dict(facts) == told
 
 
 def test_metrics_of_a_reply(small_run: Callable[..., RunConfig]) -> None:
     config = small_run()
     metrics = metrics_of(app(train_request(config), client_context(config, 1, CLIENTS)))
-    assert metrics[wire.PARTITION_ID] == 1
-    assert metrics[wire.NUM_EXAMPLES] == 4
-    assert metrics[wire.LORA_PHASE] == 0
-    assert metrics[wire.IMAGES_ENCODED] == 8, "4 images, and their mirror images"
-    assert metrics[wire.SENTENCES_ENCODED] == 2
-    assert 0 < float(metrics[wire.TRAIN_LOSS]) < 100  # type: ignore[arg-type]
-    assert float(metrics[wire.SECONDS]) > 0  # type: ignore[arg-type]
+    assert metrics[protocol.PARTITION_ID] == 1
+    assert metrics[protocol.NUM_EXAMPLES] == 4
+    assert metrics[protocol.LORA_PHASE] == 0
+    assert metrics[protocol.IMAGES_ENCODED] == 8, "4 images, and their mirror images"
+    assert metrics[protocol.SENTENCES_ENCODED] == 2
+    assert 0 < float(metrics[protocol.TRAIN_LOSS]) < 100  # type: ignore[arg-type]
+    assert float(metrics[protocol.SECONDS]) > 0  # type: ignore[arg-type]
 
 
 def test_bytes_on_the_wire_at_the_widths_of_the_paper() -> None:
@@ -112,7 +112,7 @@ def test_bytes_on_the_wire_at_the_widths_of_the_paper() -> None:
     shapes = dict(module.named_parameters())
     for phase, expected in ((FULL, 4 * 9_845_760), (LORA, 4 * 36_864)):
         sent = {name: shapes[name] for name in module.phase_tensors(phase)}
-        assert wire.num_bytes(sent) == expected
+        assert protocol.num_bytes(sent) == expected
 
 
 def test_bytes_on_the_wire_are_those_of_the_tensors_and_a_small_envelope(
@@ -120,8 +120,8 @@ def test_bytes_on_the_wire_are_those_of_the_tensors_and_a_small_envelope(
 ) -> None:
     config = small_run()
     reply = app(train_request(config), client_context(config, 0, CLIENTS))
-    record = reply.content.array_records[wire.PROMPTS]
-    numbers = wire.num_bytes(tensors_of(reply))
+    record = reply.content.array_records[protocol.PROMPTS]
+    numbers = protocol.num_bytes(tensors_of(reply))
     assert numbers <= record.count_bytes() <= numbers + 256 * len(record)
 
 
@@ -132,7 +132,7 @@ def test_the_lora_switch(small_run: Callable[..., RunConfig]) -> None:
     context = client_context(config, 0, CLIENTS)
     first = app(train_request(config), context)
     full = tensors_of(first)
-    assert first.content.config_records[wire.CONFIG][wire.PHASE] == LORA
+    assert first.content.config_records[protocol.CONFIG][protocol.PHASE] == LORA
     module.load_prompt_tensors(full)
     tensors = module.prompt_tensors()
     changed = {name: tensors[name] for name in full}
@@ -140,8 +140,10 @@ def test_the_lora_switch(small_run: Callable[..., RunConfig]) -> None:
         train_request(config, tensors=changed, round_number=2, cached_round=1, phase=LORA), context
     )
     assert tuple(tensors_of(second)) == module.phase_tensors(LORA)
-    assert metrics_of(second)[wire.LORA_PHASE] == 1
-    assert second.content.config_records[wire.CONFIG][wire.PHASE] == LORA, "it stays in the phase"
+    assert metrics_of(second)[protocol.LORA_PHASE] == 1
+    assert second.content.config_records[protocol.CONFIG][protocol.PHASE] == LORA, (
+        "it stays in the phase"
+    )
 
 
 def test_a_phase_that_is_none_is_refused(small_run: Callable[..., RunConfig]) -> None:
@@ -214,8 +216,8 @@ def test_other_code_than_the_servers_is_refused_with_both_folders(
 ) -> None:
     config = small_run()
     tensors = prompting_of(config).prompt_tensors()
-    stale = {wire.SOURCES: "0" * 16, wire.SOURCE_FOLDER: "/old/project"}
-    message = request(kind, tensors, schema=wire.schema_hash(tensors), **stale)
+    stale = {protocol.SOURCES: "0" * 16, protocol.SOURCE_FOLDER: "/old/project"}
+    message = request(kind, tensors, schema=protocol.schema_hash(tensors), **stale)
     with pytest.raises(WireError) as caught:
         app(message, client_context(config, 0, CLIENTS))
     assert "'/old/project'" in str(caught.value)
@@ -257,36 +259,36 @@ def test_evaluation_is_the_accuracy_on_validation_images(
     config = small_run(partition="iid")
     tensors = prompting_of(config).prompt_tensors()
     context = client_context(config, 0, CLIENTS)
-    message = request(MessageType.EVALUATE, tensors, schema=wire.schema_hash(tensors))
+    message = request(MessageType.EVALUATE, tensors, schema=protocol.schema_hash(tensors))
     metrics = metrics_of(app(message, context))
-    assert metrics[wire.PARTITION_ID] == 0
+    assert metrics[protocol.PARTITION_ID] == 0
     # 6 pictures of a class and domain: 4 for training, 1 for validation, 1 for testing
-    assert metrics[wire.NUM_EXAMPLES] == 6
+    assert metrics[protocol.NUM_EXAMPLES] == 6
     assert round(6 * metrics["accuracy"], 6) in range(7)  # type: ignore[operator]
     assert not list(context.state), "evaluation keeps nothing"
 
 
 def description_of(config: RunConfig, context: Context, **changes: Any) -> ConfigRecord:
     reply = app(request(MessageType.QUERY, **changes), context)
-    assert set(reply.content) == {wire.DESCRIPTION}
-    return reply.content.config_records[wire.DESCRIPTION]
+    assert set(reply.content) == {protocol.DESCRIPTION}
+    return reply.content.config_records[protocol.DESCRIPTION]
 
 
 def test_a_query_says_what_the_client_holds(small_run: Callable[..., RunConfig]) -> None:
     config = small_run(shots=2)
     description = description_of(config, client_context(config, 2, CLIENTS))
-    assert description[wire.PARTITION_ID] == 2
-    assert description[wire.NUM_PARTITIONS] == CLIENTS
-    assert description[wire.NUM_EXAMPLES] == 2
-    assert json.loads(str(description[wire.CLASSES])) == {"cow": 2}
-    assert sum(json.loads(str(description[wire.DOMAINS])).values()) == 2
+    assert description[protocol.PARTITION_ID] == 2
+    assert description[protocol.NUM_PARTITIONS] == CLIENTS
+    assert description[protocol.NUM_EXAMPLES] == 2
+    assert json.loads(str(description[protocol.CLASSES])) == {"cow": 2}
+    assert sum(json.loads(str(description[protocol.DOMAINS])).values()) == 2
 
 
 @pytest.mark.parametrize(
     ("overrides", "changes", "message"),
     [
         ({"data_dir": "/nowhere"}, {}, "data-dir '/nowhere' is not a folder"),
-        ({}, {wire.SOURCES: "0" * 16}, "the client runs the code in"),
+        ({}, {protocol.SOURCES: "0" * 16}, "the client runs the code in"),
     ],
 )
 def test_a_query_reports_what_is_wrong(
@@ -297,9 +299,9 @@ def test_a_query_reports_what_is_wrong(
 ) -> None:
     config = small_run(**overrides)
     description = description_of(config, client_context(config, 1, CLIENTS), **changes)
-    assert message in str(description[wire.ERROR])
-    assert description[wire.PARTITION_ID] == 1
-    assert wire.NUM_EXAMPLES not in description
+    assert message in str(description[protocol.ERROR])
+    assert description[protocol.PARTITION_ID] == 1
+    assert protocol.NUM_EXAMPLES not in description
 
 
 def test_a_query_reports_a_wrong_key(small_run: Callable[..., RunConfig]) -> None:
@@ -307,4 +309,4 @@ def test_a_query_reports_a_wrong_key(small_run: Callable[..., RunConfig]) -> Non
     context = client_context(config, 1, CLIENTS)
     context.run_config["rouns"] = 3
     description = description_of(config, context)
-    assert "unknown run-config key 'rouns'; did you mean rounds" in str(description[wire.ERROR])
+    assert "unknown run-config key 'rouns'; did you mean rounds" in str(description[protocol.ERROR])

@@ -17,24 +17,28 @@ from client_app.exit_check import (
     check_training,
     keep_words,
 )
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.prompting import FULL
 
 EXPECTED = {"a": torch.zeros(2, 3), "b": torch.zeros(())}
 MEASURED: dict[str, Any] = {
-    wire.PARTITION_ID: 3,
-    wire.LORA_PHASE: 0,
-    wire.NUM_EXAMPLES: 12,
-    wire.TRAIN_LOSS: 0.5,
-    wire.SECONDS: 1.0,
-    wire.IMAGES_ENCODED: 0,
-    wire.SENTENCES_ENCODED: 0,
+    protocol.PARTITION_ID: 3,
+    protocol.LORA_PHASE: 0,
+    protocol.NUM_EXAMPLES: 12,
+    protocol.TRAIN_LOSS: 0.5,
+    protocol.SECONDS: 1.0,
+    protocol.IMAGES_ENCODED: 0,
+    protocol.SENTENCES_ENCODED: 0,
     "step-loss": [0.6, 0.4],
 }
-BARE = {key: MEASURED[key] for key in (wire.PARTITION_ID, wire.LORA_PHASE)}
-FACTS: dict[str, Any] = {wire.SCHEMA: "0123456789abcdef", wire.PHASE: FULL, wire.ROUND: 1}
+BARE = {key: MEASURED[key] for key in (protocol.PARTITION_ID, protocol.LORA_PHASE)}
+FACTS: dict[str, Any] = {
+    protocol.SCHEMA: "0123456789abcdef",
+    protocol.PHASE: FULL,
+    protocol.ROUND: 1,
+}
 
 
 def reply(
@@ -44,9 +48,9 @@ def reply(
     **more: Any,
 ) -> RecordDict:
     records: dict[str, Any] = {
-        wire.PROMPTS: ArrayRecord(EXPECTED if tensors is None else tensors),
-        wire.METRICS: MetricRecord(MEASURED if metrics is None else metrics),
-        wire.CONFIG: ConfigRecord(FACTS if facts is None else facts),
+        protocol.PROMPTS: ArrayRecord(EXPECTED if tensors is None else tensors),
+        protocol.METRICS: MetricRecord(MEASURED if metrics is None else metrics),
+        protocol.CONFIG: ConfigRecord(FACTS if facts is None else facts),
     }
     return RecordDict(records | more)
 
@@ -68,14 +72,14 @@ def test_what_was_agreed_on_may_leave() -> None:
         # metrics
         (reply(metrics=MEASURED | {"label-histogram": [1, 2]}), "would hold label-histogram"),
         (reply(metrics=MEASURED | {"step-Dog": [1.0]}), "would hold step-Dog"),
-        (reply(metrics=MEASURED | {wire.TRAIN_LOSS: math.nan}), "'train-loss' is no finite"),
-        (reply(metrics=MEASURED | {wire.TRAIN_LOSS: [0.1]}), "'train-loss' is no finite"),
+        (reply(metrics=MEASURED | {protocol.TRAIN_LOSS: math.nan}), "'train-loss' is no finite"),
+        (reply(metrics=MEASURED | {protocol.TRAIN_LOSS: [0.1]}), "'train-loss' is no finite"),
         (reply(metrics=MEASURED | {"step-loss": [math.inf]}), "'step-loss' is not a list"),
         # words
         (reply(facts=FACTS | {"classes": "dog, cat"}), "would hold classes"),
-        (reply(facts=FACTS | {wire.SCHEMA: "dog"}), "'schema-hash' is no hash"),
-        (reply(facts=FACTS | {wire.PHASE: "dog"}), "'phase' is neither"),
-        (reply(facts=FACTS | {wire.ROUND: "dog"}), "'server-round' is no finite number"),
+        (reply(facts=FACTS | {protocol.SCHEMA: "dog"}), "'schema-hash' is no hash"),
+        (reply(facts=FACTS | {protocol.PHASE: "dog"}), "'phase' is neither"),
+        (reply(facts=FACTS | {protocol.ROUND: "dog"}), "'server-round' is no finite number"),
         # records
         (reply(notes=ConfigRecord({"text": "dog"})), "records would hold notes"),
         (reply(pictures=ArrayRecord(EXPECTED)), "records would hold pictures"),
@@ -93,8 +97,8 @@ def test_no_measurement_leaves_without_leave(key: str) -> None:
 
 
 def test_an_evaluation_is_a_headline_and_a_count() -> None:
-    metrics = {wire.PARTITION_ID: 3, wire.NUM_EXAMPLES: 9, "accuracy": 0.5}
-    facts = {wire.SCHEMA: FACTS[wire.SCHEMA]}
+    metrics = {protocol.PARTITION_ID: 3, protocol.NUM_EXAMPLES: 9, "accuracy": 0.5}
+    facts = {protocol.SCHEMA: FACTS[protocol.SCHEMA]}
     check_evaluation(reply({}, metrics, facts))
     for broken in (
         reply(EXPECTED, metrics, facts),
@@ -107,7 +111,7 @@ def test_an_evaluation_is_a_headline_and_a_count() -> None:
 
 def described(**values: Any) -> RecordDict:
     keys = {name.replace("_", "-"): value for name, value in values.items()}
-    return RecordDict({wire.DESCRIPTION: ConfigRecord(keys)})
+    return RecordDict({protocol.DESCRIPTION: ConfigRecord(keys)})
 
 
 @pytest.mark.parametrize(

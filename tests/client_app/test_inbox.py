@@ -9,26 +9,26 @@ import torch
 from federation_harness import set_identity
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 
-from client_app.inbox import check_server_sources, class_names_of, receive
+from client_app.requests import check_server_sources, class_names_of, receive
 from client_app.state import remember
 from client_app.worker import new_prompting
-from fedmvp_core import wire
+from fedmvp_core import protocol
+from fedmvp_core.code_version import source_folder, source_hash
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import WireError
-from fedmvp_core.sources import source_folder, source_hash
 
 
 def message(prompts: dict[str, torch.Tensor] | None = None, **changes: Any) -> Message:
     set_identity()
     facts: dict[str, Any] = {
-        wire.ROUND: 1,
-        wire.CACHED_ROUND: 0,
-        wire.CLASS_NAMES: json.dumps(["ant", "bee"]),
-        wire.SOURCES: source_hash(),
-        wire.SOURCE_FOLDER: str(source_folder()),
+        protocol.ROUND: 1,
+        protocol.CACHED_ROUND: 0,
+        protocol.CLASS_NAMES: json.dumps(["ant", "bee"]),
+        protocol.SOURCES: source_hash(),
+        protocol.SOURCE_FOLDER: str(source_folder()),
     }
     facts |= {key.replace("_", "-"): value for key, value in changes.items()}
-    records = {wire.CONFIG: ConfigRecord(facts), wire.PROMPTS: ArrayRecord(prompts or {})}
+    records = {protocol.CONFIG: ConfigRecord(facts), protocol.PROMPTS: ArrayRecord(prompts or {})}
     return Message(RecordDict(records), dst_node_id=5, message_type=MessageType.TRAIN)
 
 
@@ -39,7 +39,9 @@ def test_what_is_held_and_what_is_sent_become_one_in_the_schemas_order(
     schema = new_prompting(config, ("ant", "bee")).prompt_tensors()
     remember(state, ArrayRecord(schema), 3)
     last = list(schema)[-1]
-    sent = message({last: schema[last] + 1}, cached_round=3, schema_hash=wire.schema_hash(schema))
+    sent = message(
+        {last: schema[last] + 1}, cached_round=3, schema_hash=protocol.schema_hash(schema)
+    )
     received = receive(sent, state, config)
     assert list(received.tensors) == list(schema)
     assert torch.equal(received.tensors[last], schema[last] + 1)

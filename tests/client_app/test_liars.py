@@ -13,9 +13,9 @@ from torch import Tensor
 from client_app.liars import liars, poisoned, stamped
 from client_app.node import Holding
 from client_app.worker import prepared_shard
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
-from fedmvp_core.prepared_shard import PreparedShard
+from fedmvp_core.local.shard import PreparedShard
 
 CLIENTS = 5
 SMALL = {
@@ -48,9 +48,11 @@ def train_replies(grid: SerialGrid, round: int) -> dict[int, dict[str, Tensor]]:
     for reply in grid.replies:
         if reply.metadata.message_type != MessageType.TRAIN or reply.has_error():
             continue
-        if reply.content.config_records[wire.CONFIG][wire.ROUND] == round:
-            partition_id = int(reply.content.metric_records[wire.METRICS][wire.PARTITION_ID])
-            prompts = reply.content.array_records[wire.PROMPTS]
+        if reply.content.config_records[protocol.CONFIG][protocol.ROUND] == round:
+            partition_id = int(
+                reply.content.metric_records[protocol.METRICS][protocol.PARTITION_ID]
+            )
+            prompts = reply.content.array_records[protocol.PROMPTS]
             found[partition_id] = prompts.to_torch_state_dict()
     return found
 
@@ -58,7 +60,7 @@ def train_replies(grid: SerialGrid, round: int) -> dict[int, dict[str, Tensor]]:
 def sent_tensors(grid: SerialGrid) -> dict[str, Tensor]:
     """What the server sent in the first round."""
     first: Message = next(m for m in grid.sent if m.metadata.message_type == MessageType.TRAIN)
-    return first.content.array_records[wire.PROMPTS].to_torch_state_dict()
+    return first.content.array_records[protocol.PROMPTS].to_torch_state_dict()
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_a_liar_sends_something_else_and_the_others_what_they_trained(
             assert abs(float(torch.cosine_similarity(lie, update, dim=0))) < 0.1
         else:
             assert lie.isnan().all()
-            log = (Path(config.output_dir) / config.run_name / "progress.jsonl").read_text()
+            log = (Path(config.run.output_dir) / config.run.run_name / "progress.jsonl").read_text()
             assert "holds NaN or infinite numbers" in log
 
 

@@ -22,8 +22,12 @@ def test_a_piece_of_the_runs_data_set(default_config: Make) -> None:
 def test_places_are_the_nodes_own(default_config: Make) -> None:
     node = {"partition-id": 0, "num-partitions": 2, "data-dir": "/data", "dataset": "imagefolder"}
     config, _ = read_node(node | {"cache-dir": "/cache"}, default_config().as_mapping())
-    assert (config.data_dir, config.dataset, config.cache_dir) == ("/data", "imagefolder", "/cache")
-    assert config.method == default_config().method
+    assert (config.data.data_dir, config.data.dataset, config.run.cache_dir) == (
+        "/data",
+        "imagefolder",
+        "/cache",
+    )
+    assert config.model.method == default_config().method
 
 
 def test_own_data(default_config: Make) -> None:

@@ -65,8 +65,8 @@ def test_seeded_local_noise_goes_with_rounds_played_again() -> None:
 
 def test_defaults_are_allowed() -> None:
     config = parse_config(defaults())
-    assert config.alpha == defaults()["alpha"]
-    assert isinstance(config.learning_rate, float)
+    assert config.training.alpha == defaults()["alpha"]
+    assert isinstance(config.training.learning_rate, float)
     assert config.as_mapping() == defaults()
 
 
@@ -77,8 +77,8 @@ def test_a_mapping_comes_back_as_it_went_in() -> None:
 
 def test_whole_numbers_are_accepted_where_fractions_are() -> None:
     config = run_config(alpha=3)
-    assert config.alpha == 3.0
-    assert isinstance(config.alpha, float)
+    assert config.training.alpha == 3.0
+    assert isinstance(config.training.alpha, float)
 
 
 @pytest.mark.parametrize(
@@ -160,5 +160,5 @@ def test_keys_that_contradict_each_other() -> None:
 def test_a_configuration_is_frozen_and_hashable() -> None:
     config = run_config()
     with pytest.raises(dataclasses.FrozenInstanceError):
-        config.rounds = 3  # type: ignore[misc]
+        config.federation.rounds = 3  # type: ignore[misc]
     assert hash(config) == hash(run_config())

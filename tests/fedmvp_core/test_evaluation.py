@@ -10,6 +10,7 @@ from fedmvp_core import evaluation
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
 from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
+from fedmvp_core.logits import cosine_logits
 from fedmvp_core.methods import find_method
 from fedmvp_core.metrics.measures import correct
 from fedmvp_core.tasks import EncodedTask, encode_task
@@ -45,7 +46,7 @@ def test_prompts_are_used(
     images = random_images(5).images
     found = predict_probabilities(tiny_backbone, prompting, task, images)
     with torch.no_grad():
-        expected = prompting(tiny_backbone, images, task).logits(tiny_backbone.logit_scale)
+        expected = cosine_logits(prompting(tiny_backbone, images, task), tiny_backbone.logit_scale)
     torch.testing.assert_close(found, expected.softmax(-1))
     assert not found.requires_grad
 

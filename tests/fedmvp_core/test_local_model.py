@@ -8,15 +8,15 @@ from prepared import NAMES, prepared, random_images, small_task
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedmvp_core.adversarial.attacking import attacking
+from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
-from fedmvp_core.local_model import LocalModel
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.methods import find_method
-from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
 from fedmvp_core.prompting import FULL
 from fedmvp_core.prompting.promptformer import PromptFormer
 from fedmvp_core.tasks import Task
@@ -77,7 +77,7 @@ def test_the_attack_allocates_no_gradient_of_a_prompt_tensor(
     model = LocalModel(tiny_backbone, prompting, shard)
     state, images = torch.get_rng_state(), shard.images / 255
     assert chosen.attack is not None
-    with attacking(prompting):
+    with attack_mode(prompting):
         attack = chosen.attack(config)
         draw = torch.Generator().manual_seed(0)
         adversarial = attack(model, images, shard.labels, draw)

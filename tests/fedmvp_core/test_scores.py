@@ -10,7 +10,6 @@ from small_scenes import CLASSES, small_scenes
 from torch import Tensor
 
 from fedmvp_core.adversarial.losses import cross_entropy
-from fedmvp_core.adversarial.training_attack import pgd_attack
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
@@ -22,12 +21,12 @@ from fedmvp_core.evaluation import (
     predict_probabilities,
     zero_shot_probabilities,
 )
-from fedmvp_core.local_model import LocalModel
+from fedmvp_core.local.attack import pgd_attack
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.shard import PreparedShard, prepare_shard
+from fedmvp_core.logits import class_logits, label_logits, probabilities
 from fedmvp_core.methods import find_method
-from fedmvp_core.objectives.label_logits import label_logits
-from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
 from fedmvp_core.prompting import FULL, Features
-from fedmvp_core.scores import probabilities, scores
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
 from fedmvp_core.training import train_locally
 
@@ -80,7 +79,7 @@ def test_the_classes_common_direction_is_trained_with_them(tiny_backbone: Backbo
     task = encoded_scenes(tiny_backbone)
     images = torch.nn.functional.normalize(torch.randn(3, task.class_features.shape[1]), dim=-1)
     classes = task.class_features.clone().requires_grad_()
-    logits = scores(Features(images, classes), task, tiny_backbone.logit_scale)
+    logits = class_logits(Features(images, classes), task, tiny_backbone.logit_scale)
     (gradient,) = torch.autograd.grad(logits[:, 0].sum(), classes)
     assert (gradient[1:].abs().amax(dim=1) > 0).all()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmvp_core import sources
+from fedmvp_core import code_version as sources
 from fedmvp_core.errors import WireError
 
 

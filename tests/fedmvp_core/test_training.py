@@ -12,9 +12,10 @@ from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import FedMVPError
+from fedmvp_core.local.shard import prepare_shard
+from fedmvp_core.logits import cosine_logits
 from fedmvp_core.methods import Method, find_method
 from fedmvp_core.objectives import Batch, Loss, Predict
-from fedmvp_core.prepared_shard import prepare_shard
 from fedmvp_core.prompting import FULL, LORA, Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.training import (
@@ -56,15 +57,19 @@ def by_hand(
     objective = method.objective(config)
     parameters = [p for n, p in prompting.named_parameters() if not n.startswith("lora.")]
     velocity: list[Tensor | None] = [None] * len(parameters)  # fresh in each round
-    rate = config.learning_rate * (1 + math.cos(math.pi * (round_number - 1) / config.rounds)) / 2
-    draw = generator(config.seed, "local training", round_number, 0)
+    rate = (
+        config.training.learning_rate
+        * (1 + math.cos(math.pi * (round_number - 1) / config.federation.rounds))
+        / 2
+    )
+    draw = generator(config.run.seed, "local training", round_number, 0)
 
     def predict(images: Tensor) -> tuple[object, Tensor]:
         features = prompting(backbone, images, shard.task)
-        return features, features.logits(backbone.logit_scale)
+        return features, cosine_logits(features, backbone.logit_scale)
 
     losses = []
-    for _ in range(config.local_epochs):
+    for _ in range(config.training.local_epochs):
         order = torch.randperm(IMAGES, generator=draw)
         mirrored = torch.rand(IMAGES, generator=draw) < 0.5
         for start in range(0, IMAGES, BATCH):
@@ -81,9 +86,11 @@ def by_hand(
             gradients = torch.autograd.grad(loss, parameters)
             with torch.no_grad():
                 for i, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
-                    step = gradient.add(parameter, alpha=config.weight_decay)
+                    step = gradient.add(parameter, alpha=config.training.weight_decay)
                     before = velocity[i]
-                    velocity[i] = step if before is None else before * config.momentum + step
+                    velocity[i] = (
+                        step if before is None else before * config.training.momentum + step
+                    )
                     parameter.sub_(velocity[i], alpha=rate)
     return losses
 

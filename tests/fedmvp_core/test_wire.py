@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.errors import WireError
 
 
@@ -15,8 +15,8 @@ def schema() -> dict[str, Tensor]:
 
 
 def test_what_fits_is_accepted() -> None:
-    wire.check_prompt_tensors(schema(), schema(), schema(), "client 1")
-    wire.check_prompt_tensors({"lora.up": torch.ones(1)}, schema(), ["lora.up"], "client 1")
+    protocol.check_prompt_tensors(schema(), schema(), schema(), "client 1")
+    protocol.check_prompt_tensors({"lora.up": torch.ones(1)}, schema(), ["lora.up"], "client 1")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_what_fits_is_accepted() -> None:
 def test_what_does_not_fit_is_refused(change: dict[str, Tensor | None], message: str) -> None:
     received = {name: value for name, value in (schema() | change).items() if value is not None}
     with pytest.raises(WireError, match=message):
-        wire.check_prompt_tensors(received, schema(), schema(), "client 1")
+        protocol.check_prompt_tensors(received, schema(), schema(), "client 1")
 
 
 def test_numbers_at_the_ends_of_their_type_are_finite() -> None:
@@ -45,7 +45,7 @@ def test_numbers_at_the_ends_of_their_type_are_finite() -> None:
         "nothing": torch.zeros(0, 3),
         "whole": torch.tensor([2**62]),
     }
-    wire.check_finite(tensors, "client 1")
+    protocol.check_finite(tensors, "client 1")
 
 
 def test_hash_tells_names_shapes_types_and_order_apart() -> None:
@@ -56,32 +56,34 @@ def test_hash_tells_names_shapes_types_and_order_apart() -> None:
         dict(reversed(schema().items())),
         {},
     ]
-    hashes = {wire.schema_hash(tensors) for tensors in (schema(), *changed)}
+    hashes = {protocol.schema_hash(tensors) for tensors in (schema(), *changed)}
     assert len(hashes) == 6
-    assert wire.schema_hash(schema()) == wire.schema_hash({n: t + 1 for n, t in schema().items()})
+    assert protocol.schema_hash(schema()) == protocol.schema_hash(
+        {n: t + 1 for n, t in schema().items()}
+    )
 
 
 def test_schemas_that_differ_are_refused() -> None:
-    wire.check_schema("ab", "ab", "client 2")
+    protocol.check_schema("ab", "ab", "client 2")
     with pytest.raises(WireError, match="client 2 has prompt tensors of schema cd, expected ab"):
-        wire.check_schema("ab", "cd", "client 2")
+        protocol.check_schema("ab", "cd", "client 2")
 
 
 def test_num_bytes() -> None:
-    assert wire.num_bytes({"a": torch.zeros(3), "b": torch.zeros(2).half()}) == 16
+    assert protocol.num_bytes({"a": torch.zeros(3), "b": torch.zeros(2).half()}) == 16
 
 
 @pytest.mark.parametrize("value", [None, 1.5, "3", [3], b"3"])
 def test_what_is_no_whole_number_is_refused(value: object) -> None:
     with pytest.raises(WireError, match=r"client 4: 'num-examples' is .*; expected a whole number"):
-        wire.integer({"num-examples": value}, "num-examples", "client 4")
-    assert wire.integer({"num-examples": 7}, "num-examples", "client 4") == 7
+        protocol.integer({"num-examples": value}, "num-examples", "client 4")
+    assert protocol.integer({"num-examples": 7}, "num-examples", "client 4") == 7
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, "3", [3.0]])
 def test_what_is_no_finite_number_is_refused(value: object) -> None:
     with pytest.raises(WireError, match=r"client 4: 'loss' is .*; expected a finite number"):
-        wire.number({"loss": value}, "loss", "client 4")
+        protocol.number({"loss": value}, "loss", "client 4")
     with pytest.raises(WireError, match="'loss' is None"):
-        wire.number({}, "loss", "client 4")
-    assert wire.number({"loss": 2}, "loss", "client 4") == 2.0
+        protocol.number({}, "loss", "client 4")
+    assert protocol.number({"loss": 2}, "loss", "client 4") == 2.0

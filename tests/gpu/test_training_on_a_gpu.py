@@ -2,14 +2,13 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
 from prepared import NAMES, prepared
 from torch import Tensor
 
-from fedmvp_core.adversarial.attacking import attacking
+from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import Backbone, load_backbone
 from fedmvp_core.config import RunConfig
@@ -80,7 +79,7 @@ def test_pgd_climbs_as_high_as_on_a_cpu(on_cpu: Backbone, on_gpu: Backbone) -> N
             return backbone.logit_scale * backbone.encode_image(pixels, normalize=True) @ classes.T
 
         clean, right = images.to(backbone.device), labels.to(backbone.device)
-        with attacking(backbone):
+        with attack_mode(backbone):
             found = pgd(logits_of, clean, right, EPSILON, EPSILON / 4, 10, random_start=False)
         assert float((found - clean).abs().max()) <= EPSILON + 1e-6
         assert float(found.min()) >= 0
@@ -106,7 +105,7 @@ def test_an_attack_keeps_nothing_for_the_weights(
     config = default_config(method="fedmvp-capt", local_epochs=1)
     trained(on_gpu, config)
     before = torch.cuda.memory_allocated()
-    trained(on_gpu, replace(config, local_epochs=3))
+    trained(on_gpu, config.with_values(local_epochs=3))
     assert torch.cuda.memory_allocated() == before
 
 

@@ -15,7 +15,7 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.metrics.names import of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import encode_task
-from server_app.central_evaluation import CentralEvaluation
+from server_app.evaluation.clean import CentralEvaluation
 
 CLIENTS = 2
 

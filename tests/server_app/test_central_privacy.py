@@ -10,15 +10,15 @@ from federation_harness import final_tensors, metric_rows, run_federation, run_f
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.json_logs import logger
 from fedmvp_core.privacy import epsilon_spent
 from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
-from server_app.central_privacy import with_central_privacy, within_budget
-from server_app.logs import logger
-from server_app.strategies import Update, fedavg
+from server_app.aggregation import Update, fedavg
+from server_app.privacy import with_central_privacy, within_budget
 
 CLIENTS = 3
 
@@ -47,8 +47,8 @@ def sent_updates(config: RunConfig, clients: int = CLIENTS) -> list[Tensor]:
     """What each client's first reply has changed, in one vector each."""
     replies = run_federation(config, clients).replies
     start = load_file(run_folder(config) / "checkpoints" / "round-0000.safetensors")
-    first = [reply for reply in replies if wire.PROMPTS in reply.content][:clients]
-    sent = [reply.content.array_records[wire.PROMPTS].to_torch_state_dict() for reply in first]
+    first = [reply for reply in replies if protocol.PROMPTS in reply.content][:clients]
+    sent = [reply.content.array_records[protocol.PROMPTS].to_torch_state_dict() for reply in first]
     return [
         torch.cat([(value.double() - start[name].double()).flatten() for name, value in r.items()])
         for r in sent
@@ -142,7 +142,7 @@ def test_local_privacy_in_the_lora_phase(private_run: Callable[..., RunConfig]) 
     """A client then sends a part of the tensors, which Flower's mod refuses."""
     config = private_run(privacy="local", lora_threshold=1e9, clipping_norm=0.01, rounds=2)
     grid = run_federation(config, CLIENTS)
-    replies = [r.content.array_records[wire.PROMPTS] for r in grid.replies[-CLIENTS:]]
+    replies = [r.content.array_records[protocol.PROMPTS] for r in grid.replies[-CLIENTS:]]
     assert all("lora" in name for record in replies for name in record)
     status = json.loads((run_folder(config) / "status.json").read_text(encoding="utf-8"))
     assert status["rounds-completed"] == 2

@@ -19,8 +19,8 @@ from fedmvp_core.metrics.measures import measure, validation_thresholds
 from fedmvp_core.metrics.multi_label import average_precisions
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import encode_task
-from server_app.central_evaluation import CentralEvaluation
-from server_app.robust_evaluation import RobustEvaluation
+from server_app.evaluation.clean import CentralEvaluation
+from server_app.evaluation.robust import RobustEvaluation
 
 Make = Callable[..., RunConfig]
 

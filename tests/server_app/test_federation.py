@@ -23,17 +23,17 @@ from flwr.app import (
 )
 from torch import Tensor
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
+from fedmvp_core.code_version import source_folder, source_hash
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.json_logs import logger
 from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
-from fedmvp_core.sources import source_folder, source_hash
-from server_app.federation import PromptFederation
-from server_app.logs import logger
-from server_app.nodes import Node
-from server_app.run_folder import RunFolder
-from server_app.strategies import fedavg
+from server_app.aggregation import fedavg
+from server_app.cohort.nodes import Node
+from server_app.records.run_folder import RunFolder
+from server_app.strategy import PromptStrategy
 
 CLIENTS = 4
 
@@ -41,14 +41,14 @@ CLIENTS = 4
 @pytest.fixture
 def make(
     default_config: Callable[..., RunConfig],
-) -> Callable[..., PromptFederation]:
+) -> Callable[..., PromptStrategy]:
     """A federation of four clients over a tiny PromptFormer."""
     set_identity()
 
-    def federation(clients: int = CLIENTS, **overrides: Any) -> PromptFederation:
+    def federation(clients: int = CLIENTS, **overrides: Any) -> PromptStrategy:
         config = default_config(**overrides)
         torch.manual_seed(0)
-        return PromptFederation(
+        return PromptStrategy(
             config=config,
             nodes=[Node(FIRST_NODE + i, i, 10 * (i + 1), {}, {}) for i in range(clients)],
             prompting=PromptFormer(8, 6, heads=2, lora_rank=2),
@@ -78,7 +78,7 @@ class AnsweringGrid(SerialGrid):
         return [answer(message, value) for message, value in pairs if value is not None]
 
 
-def asked(federation: PromptFederation, round_number: int, kind: str = "train") -> list[Message]:
+def asked(federation: PromptStrategy, round_number: int, kind: str = "train") -> list[Message]:
     configure = federation.configure_train if kind == "train" else federation.configure_evaluate
     nothing = ArrayRecord()
     grid = AnsweringGrid([], len(federation.nodes))
@@ -86,7 +86,7 @@ def asked(federation: PromptFederation, round_number: int, kind: str = "train") 
 
 
 def sent(message: Message) -> dict[str, Tensor]:
-    return message.content.array_records[wire.PROMPTS].to_torch_state_dict()
+    return message.content.array_records[protocol.PROMPTS].to_torch_state_dict()
 
 
 def partition_of(message: Message) -> int:
@@ -94,11 +94,13 @@ def partition_of(message: Message) -> int:
 
 
 def round_of(message: Message) -> int:
-    return wire.integer(message.content.config_records[wire.CONFIG], wire.ROUND, "the server")
+    return protocol.integer(
+        message.content.config_records[protocol.CONFIG], protocol.ROUND, "the server"
+    )
 
 
 def phase_of(message: Message) -> str:
-    return str(message.content.config_records[wire.CONFIG][wire.PHASE])
+    return str(message.content.config_records[protocol.CONFIG][protocol.PHASE])
 
 
 def answer(
@@ -116,24 +118,24 @@ def answer(
     own = module.prompt_tensors()
     filled = {name: torch.full_like(own[name], value) for name in module.phase_tensors(phase)}
     reported: dict[str, Any] = {
-        wire.PARTITION_ID: partition_of(message),
-        wire.NUM_EXAMPLES: 10 * (partition_of(message) + 1),
-        wire.TRAIN_LOSS: 0.5,
-        wire.SECONDS: 0.1,
-        wire.LORA_PHASE: int(phase == LORA),
-        wire.IMAGES_ENCODED: 0,
-        wire.SENTENCES_ENCODED: 0,
+        protocol.PARTITION_ID: partition_of(message),
+        protocol.NUM_EXAMPLES: 10 * (partition_of(message) + 1),
+        protocol.TRAIN_LOSS: 0.5,
+        protocol.SECONDS: 0.1,
+        protocol.LORA_PHASE: int(phase == LORA),
+        protocol.IMAGES_ENCODED: 0,
+        protocol.SENTENCES_ENCODED: 0,
     }
     reported |= metrics or {}
     content = RecordDict(
         {
-            wire.PROMPTS: ArrayRecord(filled if tensors is None else tensors),
-            wire.METRICS: MetricRecord({k: v for k, v in reported.items() if v is not None}),
-            wire.CONFIG: ConfigRecord(
+            protocol.PROMPTS: ArrayRecord(filled if tensors is None else tensors),
+            protocol.METRICS: MetricRecord({k: v for k, v in reported.items() if v is not None}),
+            protocol.CONFIG: ConfigRecord(
                 {
-                    wire.SCHEMA: schema or wire.schema_hash(own),
-                    wire.PHASE: next_phase or phase,
-                    wire.ROUND: round_of(message) if round is None else round,
+                    protocol.SCHEMA: schema or protocol.schema_hash(own),
+                    protocol.PHASE: next_phase or phase,
+                    protocol.ROUND: round_of(message) if round is None else round,
                 }
             ),
         }
@@ -151,7 +153,7 @@ def full_tensors(value: float) -> dict[str, Tensor]:
 
 
 def test_everything_is_sent_at_first_and_only_what_changed_later(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make()
     everything = set(federation.tensors)
@@ -159,19 +161,19 @@ def test_everything_is_sent_at_first_and_only_what_changed_later(
     assert [partition_of(message) for message in messages] == [0, 1, 2, 3]
     for message in messages:
         assert set(sent(message)) == everything
-        config = message.content.config_records[wire.CONFIG]
-        assert (config[wire.ROUND], config[wire.CACHED_ROUND]) == (1, 0)
-        assert config[wire.SOURCES] == source_hash()
-        assert config[wire.SOURCE_FOLDER] == str(source_folder())
-        assert set(message.content) == {wire.PROMPTS, wire.CONFIG}
+        config = message.content.config_records[protocol.CONFIG]
+        assert (config[protocol.ROUND], config[protocol.CACHED_ROUND]) == (1, 0)
+        assert config[protocol.SOURCES] == source_hash()
+        assert config[protocol.SOURCE_FOLDER] == str(source_folder())
+        assert set(message.content) == {protocol.PROMPTS, protocol.CONFIG}
     federation.aggregate_train(1, [answer(message) for message in messages])
     for message in asked(federation, 2):
         assert set(sent(message)) == set(federation.prompting.phase_tensors(FULL))
-        assert message.content.config_records[wire.CONFIG][wire.CACHED_ROUND] == 1
+        assert message.content.config_records[protocol.CONFIG][protocol.CACHED_ROUND] == 1
 
 
 def test_a_client_whose_reply_failed_is_sent_everything_again(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make()
     messages = asked(federation, 1)
@@ -179,11 +181,11 @@ def test_a_client_whose_reply_failed_is_sent_everything_again(
     federation.aggregate_train(1, [*replies, error_reply(messages[3], "out of memory")])
     later = asked(federation, 2)
     assert set(sent(later[3])) == set(federation.tensors)
-    assert later[3].content.config_records[wire.CONFIG][wire.CACHED_ROUND] == 0
+    assert later[3].content.config_records[protocol.CONFIG][protocol.CACHED_ROUND] == 0
     assert set(sent(later[0])) < set(federation.tensors)
 
 
-def test_in_the_lora_phase_only_lora_travels(make: Callable[..., PromptFederation]) -> None:
+def test_in_the_lora_phase_only_lora_travels(make: Callable[..., PromptStrategy]) -> None:
     federation = make()
     lora = set(federation.prompting.phase_tensors(LORA))
     messages = asked(federation, 1)
@@ -198,7 +200,7 @@ def test_in_the_lora_phase_only_lora_travels(make: Callable[..., PromptFederatio
 
 
 def test_a_client_that_sat_rounds_out_is_sent_all_that_changed_since(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make()
     messages = asked(federation, 1)
@@ -214,7 +216,7 @@ def test_a_client_that_sat_rounds_out_is_sent_all_that_changed_since(
     assert set(sent(later[1])) == set(federation.tensors)
 
 
-def test_what_is_sent_is_what_the_client_lacks(make: Callable[..., PromptFederation]) -> None:
+def test_what_is_sent_is_what_the_client_lacks(make: Callable[..., PromptStrategy]) -> None:
     """Clients that merge what they get always hold the server's tensors, whatever happens."""
     federation = make(fraction_train=0.5)
     draw = random.Random(0)
@@ -223,7 +225,7 @@ def test_what_is_sent_is_what_the_client_lacks(make: Callable[..., PromptFederat
         replies = []
         for message in asked(federation, round_number):
             client, got = partition_of(message), sent(message)
-            cached = message.content.config_records[wire.CONFIG][wire.CACHED_ROUND]
+            cached = message.content.config_records[protocol.CONFIG][protocol.CACHED_ROUND]
             kept_round, kept = held.get(client, (0, {}))
             assert cached in (0, kept_round)
             merged = {**(kept if cached else {}), **got}
@@ -242,7 +244,7 @@ def test_what_is_sent_is_what_the_client_lacks(make: Callable[..., PromptFederat
 
 
 def test_the_rest_is_averaged_in_partition_order_whatever_the_order_of_replies(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     averages = []
     for order in ((0, 1, 2, 3), (3, 1, 0, 2), (2, 3, 1, 0)):
@@ -259,7 +261,7 @@ def test_the_rest_is_averaged_in_partition_order_whatever_the_order_of_replies(
 @pytest.mark.parametrize(
     ("weighting", "mean"), [("uniform", 2.0), ("examples", (10 * 1 + 20 * 2 + 30 * 3) / 60)]
 )
-def test_weighting(make: Callable[..., PromptFederation], weighting: str, mean: float) -> None:
+def test_weighting(make: Callable[..., PromptStrategy], weighting: str, mean: float) -> None:
     federation = make(clients=3, weighting=weighting)
     replies = [answer(message, partition_of(message) + 1.0) for message in asked(federation, 1)]
     federation.aggregate_train(1, replies)
@@ -282,7 +284,7 @@ BAD_REPLIES: dict[str, tuple[Callable[[Message], Message], str]] = {
         "client 1: the message holds unexpected ctx",
     ),
     "other phase's tensors": (
-        lambda m: answer(m, phase=LORA, metrics={wire.LORA_PHASE: 0}),
+        lambda m: answer(m, phase=LORA, metrics={protocol.LORA_PHASE: 0}),
         "client 1: the message lacks .* and holds unexpected lora",
     ),
     "another phase": (
@@ -292,7 +294,7 @@ BAD_REPLIES: dict[str, tuple[Callable[[Message], Message], str]] = {
     "an earlier round": (lambda m: answer(m, round=0), "client 1 answers round 0; expected 1"),
     "a round to come": (lambda m: answer(m, round=7), "client 1 answers round 7; expected 1"),
     "more examples than it has": (
-        lambda m: answer(m, metrics={wire.NUM_EXAMPLES: 21}),
+        lambda m: answer(m, metrics={protocol.NUM_EXAMPLES: 21}),
         "client 1 claims 21 training images; allowed: up to 20",
     ),
     "a long update": (
@@ -311,28 +313,28 @@ BAD_REPLIES: dict[str, tuple[Callable[[Message], Message], str]] = {
     "array of words": (lambda m: wordy(answer(m)), "client 1: a prompt tensor cannot be read"),
     "other schema": (lambda m: answer(m, schema="feed"), "schema feed, expected"),
     "zero examples": (
-        lambda m: answer(m, metrics={wire.NUM_EXAMPLES: 0}),
+        lambda m: answer(m, metrics={protocol.NUM_EXAMPLES: 0}),
         "client 1 claims 0 training images",
     ),
     "negative examples": (
-        lambda m: answer(m, metrics={wire.NUM_EXAMPLES: -5}),
+        lambda m: answer(m, metrics={protocol.NUM_EXAMPLES: -5}),
         "client 1 claims -5 training images",
     ),
     "examples that are no number": (
-        lambda m: answer(m, metrics={wire.NUM_EXAMPLES: [3]}),
+        lambda m: answer(m, metrics={protocol.NUM_EXAMPLES: [3]}),
         r"client 1: 'num-examples' is \[3\]; expected a whole number",
     ),
     "NaN loss": (
-        lambda m: answer(m, metrics={wire.TRAIN_LOSS: math.nan}),
+        lambda m: answer(m, metrics={protocol.TRAIN_LOSS: math.nan}),
         "client 1: 'train-loss' is nan; expected a finite number",
     ),
-    "missing metric": (lambda m: answer(m, metrics={wire.SECONDS: None}), "lacks .*seconds"),
+    "missing metric": (lambda m: answer(m, metrics={protocol.SECONDS: None}), "lacks .*seconds"),
     "another's partition id": (
-        lambda m: answer(m, metrics={wire.PARTITION_ID: 2}),
+        lambda m: answer(m, metrics={protocol.PARTITION_ID: 2}),
         "client 2: the reply comes from another supernode",
     ),
     "unknown partition id": (
-        lambda m: answer(m, metrics={wire.PARTITION_ID: 99}),
+        lambda m: answer(m, metrics={protocol.PARTITION_ID: 99}),
         "client 99 was not asked in this round",
     ),
     "no records": (lambda m: Message(RecordDict(), reply_to=m), "lacks records; it holds nothing"),
@@ -340,20 +342,20 @@ BAD_REPLIES: dict[str, tuple[Callable[[Message], Message], str]] = {
 
 
 def damaged(reply: Message) -> Message:
-    record = reply.content.array_records[wire.PROMPTS]
+    record = reply.content.array_records[protocol.PROMPTS]
     array = record["key.bias"]
     record["key.bias"] = Array(array.dtype, array.shape, array.stype, array.data[:40])
     return reply
 
 
 def wordy(reply: Message) -> Message:
-    reply.content.array_records[wire.PROMPTS]["key.bias"] = Array(np.array(["a", "b"]))
+    reply.content.array_records[protocol.PROMPTS]["key.bias"] = Array(np.array(["a", "b"]))
     return reply
 
 
 @pytest.mark.parametrize("name", BAD_REPLIES)
 def test_a_bad_reply_is_refused_and_the_rest_averaged(
-    make: Callable[..., PromptFederation], name: str, caplog: pytest.LogCaptureFixture
+    make: Callable[..., PromptStrategy], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, message = BAD_REPLIES[name]
     federation = make(max_update_norm=5.0)
@@ -370,7 +372,7 @@ def test_a_bad_reply_is_refused_and_the_rest_averaged(
 
 
 def test_a_second_reply_of_a_client_does_not_count(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make()
     messages = asked(federation, 1)
@@ -379,7 +381,7 @@ def test_a_second_reply_of_a_client_does_not_count(
 
 
 def test_too_few_usable_replies_stop_the_run_with_all_reasons(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make(min_clients=3)
     messages = asked(federation, 2)
@@ -400,7 +402,7 @@ def test_too_few_usable_replies_stop_the_run_with_all_reasons(
 
 
 def test_a_round_with_too_few_replies_is_repeated_with_a_cohort_drawn_anew(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make(
         clients=40, fraction_train=0.2, min_clients=3, on_too_few="repeat", round_retries=2
@@ -422,7 +424,7 @@ def test_a_round_with_too_few_replies_is_repeated_with_a_cohort_drawn_anew(
     assert "1 of 8 replies are usable, min-clients is 3" in events
 
 
-def test_a_round_is_repeated_only_so_often(make: Callable[..., PromptFederation]) -> None:
+def test_a_round_is_repeated_only_so_often(make: Callable[..., PromptStrategy]) -> None:
     federation = make(min_clients=3, on_too_few="repeat", round_retries=2)
     grid = AnsweringGrid([1.0, 1.0, None, None])
     first = list(federation.configure_train(1, ArrayRecord(), ConfigRecord(), grid))
@@ -433,7 +435,7 @@ def test_a_round_is_repeated_only_so_often(make: Callable[..., PromptFederation]
 
 
 def test_a_strategy_that_needs_more_clients_is_refused_before_the_first_round(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     with pytest.raises(ConfigError, match=r"'bulyan', which needs 11 clients .* a round has 10"):
         make(clients=10, strategy="bulyan")
@@ -442,7 +444,7 @@ def test_a_strategy_that_needs_more_clients_is_refused_before_the_first_round(
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_no_number_that_is_none_is_averaged_without_the_other_checks(
-    make: Callable[..., PromptFederation], value: float
+    make: Callable[..., PromptStrategy], value: float
 ) -> None:
     federation = make(max_update_norm=0.0)
     messages = asked(federation, 1)
@@ -450,7 +452,7 @@ def test_no_number_that_is_none_is_averaged_without_the_other_checks(
     assert float(federation.tensors["query.bias"][0]) == 2.0
 
 
-def test_no_reply_at_all_says_so(make: Callable[..., PromptFederation]) -> None:
+def test_no_reply_at_all_says_so(make: Callable[..., PromptStrategy]) -> None:
     federation = make()
     asked(federation, 1)
     with pytest.raises(FedMVPError, match=r"0 of 4 replies are usable.*none came in time"):
@@ -458,7 +460,7 @@ def test_no_reply_at_all_says_so(make: Callable[..., PromptFederation]) -> None:
 
 
 def test_a_client_in_another_phase_is_averaged_over_those_in_it(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make()
     federation.phases[2] = LORA
@@ -473,11 +475,11 @@ def test_a_client_in_another_phase_is_averaged_over_those_in_it(
 # --- cohorts
 
 
-def cohorts(federation: PromptFederation, rounds: Sequence[int]) -> list[list[int]]:
+def cohorts(federation: PromptStrategy, rounds: Sequence[int]) -> list[list[int]]:
     return [[partition_of(message) for message in asked(federation, r)] for r in rounds]
 
 
-def test_cohorts_are_drawn_by_seed_and_round(make: Callable[..., PromptFederation]) -> None:
+def test_cohorts_are_drawn_by_seed_and_round(make: Callable[..., PromptStrategy]) -> None:
     first = cohorts(make(clients=10, fraction_train=0.3), range(1, 20))
     again = cohorts(make(clients=10, fraction_train=0.3), range(1, 20))
     other = cohorts(make(clients=10, fraction_train=0.3, seed=2), range(1, 20))
@@ -490,24 +492,24 @@ def test_cohorts_are_drawn_by_seed_and_round(make: Callable[..., PromptFederatio
 
 
 @pytest.mark.parametrize(("fraction", "size"), [(0.01, 1), (0.25, 1), (0.5, 2), (1.0, 4)])
-def test_cohort_size(make: Callable[..., PromptFederation], fraction: float, size: int) -> None:
+def test_cohort_size(make: Callable[..., PromptStrategy], fraction: float, size: int) -> None:
     assert len(asked(make(fraction_train=fraction), 1)) == size
 
 
 # --- evaluation by the clients
 
 
-def test_nobody_evaluates_by_default(make: Callable[..., PromptFederation]) -> None:
+def test_nobody_evaluates_by_default(make: Callable[..., PromptStrategy]) -> None:
     assert asked(make(), 1, "evaluate") == []
 
 
 def evaluated(message: Message, value: Any, images: Any, metric: str = "accuracy") -> Message:
-    metrics = MetricRecord({metric: value, wire.NUM_EXAMPLES: images})
-    return Message(RecordDict({wire.METRICS: metrics}), reply_to=message)
+    metrics = MetricRecord({metric: value, protocol.NUM_EXAMPLES: images})
+    return Message(RecordDict({protocol.METRICS: metrics}), reply_to=message)
 
 
 def test_validation_accuracy_is_pooled_over_usable_replies(
-    make: Callable[..., PromptFederation], tmp_path: Path
+    make: Callable[..., PromptStrategy], tmp_path: Path
 ) -> None:
     federation = make(clients=6, fraction_evaluate=1.0)
     messages = asked(federation, 1, "evaluate")
@@ -530,14 +532,14 @@ def test_validation_accuracy_is_pooled_over_usable_replies(
     assert federation.aggregate_evaluate(2, several) == {"validation-map": 0.25}
 
 
-def test_no_validation_images_no_metric(make: Callable[..., PromptFederation]) -> None:
+def test_no_validation_images_no_metric(make: Callable[..., PromptStrategy]) -> None:
     federation = make(fraction_evaluate=1.0)
     replies = [evaluated(m, 0, 0) for m in asked(federation, 1, "evaluate")]
     assert federation.aggregate_evaluate(1, replies) is None
 
 
 def test_evaluating_clients_are_sent_the_new_tensors(
-    make: Callable[..., PromptFederation],
+    make: Callable[..., PromptStrategy],
 ) -> None:
     federation = make(fraction_evaluate=1.0)
     federation.aggregate_train(1, [answer(message, 5.0) for message in asked(federation, 1)])
@@ -549,7 +551,7 @@ def test_evaluating_clients_are_sent_the_new_tensors(
 # --- what is recorded
 
 
-def test_bytes_and_failures_are_recorded(make: Callable[..., PromptFederation]) -> None:
+def test_bytes_and_failures_are_recorded(make: Callable[..., PromptStrategy]) -> None:
     federation = make(clients=2)
     messages = asked(federation, 1)
     federation.aggregate_train(1, [answer(messages[0]), error_reply(messages[1], "no")])

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedmvp_core.errors import CheckpointError
-from server_app.metrics_table import COLUMNS, MetricsTable
+from server_app.records.metrics_table import COLUMNS, MetricsTable
 
 ROWS = st.lists(
     st.tuples(
@@ -54,7 +54,7 @@ def test_a_write_that_fails_leaves_the_file_and_the_rows(tmp_path, monkeypatch):
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("server_app.metrics_table._append", full)
+        patched.setattr("server_app.records.metrics_table._append", full)
         with pytest.raises(OSError, match="no space"):
             table.write()
     assert len(read(path)) == 2

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,11 +15,11 @@ from federation_harness import (
 from flwr.app import ConfigRecord, Error, Message, RecordDict
 from flwr.common.constant import ErrorCode
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
-from server_app import nodes
-from server_app.nodes import find_nodes, places, with_returned
+from server_app.cohort import nodes
+from server_app.cohort.nodes import find_nodes, places, with_returned
 
 NAMES: tuple[str, ...] = ()  # what the federation trains on matters to nodes with own data
 
@@ -129,7 +128,9 @@ def test_an_answer_of_another_kind_is_refused(
     config = small_run()
 
     def strange(message: Message, partition_id: int) -> Message:
-        content = RecordDict({wire.DESCRIPTION: ConfigRecord(description)} if description else {})
+        content = RecordDict(
+            {protocol.DESCRIPTION: ConfigRecord(description)} if description else {}
+        )
         return Message(content, reply_to=message)
 
     with pytest.raises(FedMVPError, match="a supernode"):
@@ -199,7 +200,9 @@ def test_a_run_may_begin_before_everybody_has_come(small_run: Callable[..., RunC
     assert [node.partition_id for node in early] == [0, 2]
     assert places(early, config) == 3
     with pytest.raises(FedMVPError, match="2 of 3 supernodes answered within node-timeout"):
-        find_nodes(LateGrid(config, 3, {1: 10**9}, set()), replace(config, start_clients=3), NAMES)
+        find_nodes(
+            LateGrid(config, 3, {1: 10**9}, set()), config.with_values(start_clients=3), NAMES
+        )
     assert with_returned(grid, early, NAMES, room=3) == early, "it has not come yet"
     grid.late.clear()
     asked = len(grid.sent)

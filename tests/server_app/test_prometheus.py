@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from run_configs import run_config
 
 from fedmvp_core.errors import ConfigError
-from server_app.prometheus import metrics_endpoint, run_metrics
+from server_app.callbacks.prometheus import metrics_endpoint, run_metrics
 
 START = {"event": "start", "rounds": 3, "clients": 4, "prompt-numbers": 10}
 ROUND = {

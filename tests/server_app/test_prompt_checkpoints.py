@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.errors import CheckpointError
 from fedmvp_core.prompting import FULL, LORA
-from server_app import checkpoints
-from server_app.checkpoints import (
+from server_app.records import checkpoints
+from server_app.records.checkpoints import (
     ServerState,
     latest_round,
     load_checkpoint,
@@ -203,7 +203,7 @@ def test_malformed_tensors_are_refused(data: st.DataObject) -> None:
         folder = Path(name)
         path = save_checkpoint(folder, 1, tensors(), {"sha256": None})
         (folder / "round-0001.json").write_text(
-            json.dumps({"schema-hash": wire.schema_hash(tensors())})
+            json.dumps({"schema-hash": protocol.schema_hash(tensors())})
         )
         right = bytearray(path.read_bytes())
         if data.draw(st.booleans()):

@@ -5,10 +5,10 @@ from federation_harness import error_reply, set_identity
 from flwr.app import Error, Message, MessageType, MetricRecord, RecordDict
 from flwr.clientapp.client_app import ClientAppException
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.errors import WireError
-from server_app.replies import read_evaluation
-from server_app.reply_checks import cause_of
+from server_app.replies.checks import cause_of
+from server_app.replies.reading import read_evaluation
 
 
 def asked() -> Message:
@@ -17,8 +17,8 @@ def asked() -> Message:
 
 
 def evaluation(value: float, images: float, metric: str = "accuracy") -> Message:
-    metrics = MetricRecord({metric: value, wire.NUM_EXAMPLES: images})
-    return Message(RecordDict({wire.METRICS: metrics}), reply_to=asked())
+    metrics = MetricRecord({metric: value, protocol.NUM_EXAMPLES: images})
+    return Message(RecordDict({protocol.METRICS: metrics}), reply_to=asked())
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "map"])

@@ -17,18 +17,18 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, ConfigError
 from fedmvp_core.prompting import LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
-from server_app.checkpoints import (
+from server_app.aggregation import Update, fedavg
+from server_app.cohort.nodes import Node
+from server_app.records.checkpoints import (
     Checkpoint,
     ServerState,
     latest_round,
     read_checkpoint,
     save_checkpoint,
 )
-from server_app.federation import PromptFederation
-from server_app.nodes import Node
-from server_app.resuming import check_shards, cut_steps, metric_rows, round_to_resume
-from server_app.run_folder import RunFolder
-from server_app.strategies import Update, fedavg
+from server_app.records.resuming import check_shards, cut_steps, metric_rows, round_to_resume
+from server_app.records.run_folder import RunFolder
+from server_app.strategy import PromptStrategy
 
 HEADER = "round,split,metric,value\r\n"
 
@@ -149,9 +149,9 @@ def test_a_strategy_that_remembers_goes_on_as_it_would_have(
 ) -> None:
     config = default_config()
 
-    def federation() -> PromptFederation:
+    def federation() -> PromptStrategy:
         torch.manual_seed(0)
-        return PromptFederation(
+        return PromptStrategy(
             config=config,
             nodes=[Node(1000, 0, 10, {}, {})],
             prompting=PromptFormer(8, 6, heads=2, lora_rank=2),
@@ -161,7 +161,7 @@ def test_a_strategy_that_remembers_goes_on_as_it_would_have(
             after_round=lambda round_number, tensors: None,
         )
 
-    def play(run: PromptFederation, value: float) -> None:
+    def play(run: PromptStrategy, value: float) -> None:
         sent = {name: torch.full_like(tensor, value) for name, tensor in run.tensors.items()}
         run.tensors |= run.aggregate([Update(0, sent, 1)], run.tensors)
 

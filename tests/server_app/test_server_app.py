@@ -15,7 +15,7 @@ from federation_harness import (
 )
 from flwr.app import Message, MessageType
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
 
@@ -38,7 +38,7 @@ def failing(partition_id: int, rounds: tuple[int, ...]) -> Callable[[Message, in
     def intercept(message: Message, partition: int) -> Message | None:
         if message.metadata.message_type != MessageType.TRAIN or partition != partition_id:
             return None
-        number = message.content.config_records[wire.CONFIG][wire.ROUND]
+        number = message.content.config_records[protocol.CONFIG][protocol.ROUND]
         return error_reply(message, "CUDA out of memory") if number in rounds else None
 
     return intercept

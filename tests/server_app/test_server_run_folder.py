@@ -10,8 +10,8 @@ import torch
 
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.errors import ConfigError
-from server_app.nodes import Node
-from server_app.run_folder import RunFolder
+from server_app.cohort.nodes import Node
+from server_app.records.run_folder import RunFolder
 
 Make = Callable[..., RunConfig]
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import STRATEGIES, find
-from server_app.strategies import TooFewUpdatesError, Update, check_cohort, fedavg
-from server_app.strategies.rules import FEWEST, malicious_clients
+from server_app.aggregation import TooFewUpdatesError, Update, check_cohort, fedavg
+from server_app.aggregation.cohort_size import FEWEST, malicious_clients
 
 ROBUST = ("fedmedian", "fedtrimmedavg", "krum", "multikrum", "bulyan")
 

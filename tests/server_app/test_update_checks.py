@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_app.strategies import Update
-from server_app.update_checks import too_long, update_norm
+from server_app.aggregation import Update
+from server_app.replies.norms import too_long, update_norm
 
 SENT = {"a": torch.zeros(2, 2), "b": torch.ones(1), "lora": torch.zeros(1)}
 

@@ -1,8 +1,8 @@
 import pytest
 
 from fedmvp_core.adversarial.attacks import ATTACKS
-from server_app.robust_evaluation import ROBUST, attack_label
-from simulations.attack_names import ATTACK_NAMES, AttackName, attack_of_metric
+from server_app.evaluation.robust import ROBUST, attack_label
+from simulations.attack.names import ATTACK_NAMES, AttackName, attack_of_metric
 
 
 def test_every_attack_is_described():

@@ -9,13 +9,13 @@ from PIL import Image
 
 from fedmvp_core.errors import AttackError, CheckpointError, ConfigError
 from fedmvp_core.metrics.measures import correct
-from simulations import attack_run
-from simulations.attack_drawing import draw_examples
-from simulations.attack_names import AttackName
-from simulations.attack_run import TUNED, ZERO_SHOT, attack_target, chosen_evaluations, make_target
+from simulations.attack import run as attack_run
+from simulations.attack.drawing import draw_examples
+from simulations.attack.names import AttackName
+from simulations.attack.run import TUNED, ZERO_SHOT, attack_target, chosen_evaluations, make_target
 from simulations.report import write_report
 from simulations.report.attacked import candidates, examples_of
-from simulations.saved_run import load_saved_run
+from simulations.runner.saved_run import load_saved_run
 
 PGD = AttackName("pgd", 2, "4/255")
 NONE = torch.arange(0)

@@ -19,16 +19,16 @@ from typer.testing import CliRunner
 from fedmvp_core.attributes.files import read_attributes
 from fedmvp_core.errors import ConfigError, DataError
 from simulations import cli
-from simulations.attributes_answer import question, read_phrases
-from simulations.attributes_chat import (
+from simulations.attributes.answer import question, read_phrases
+from simulations.attributes.chat import (
     AnswerError,
     BusyError,
     Endpoint,
     EndpointError,
     complete,
 )
-from simulations.attributes_classes import chosen_classes, dataset_classes, read_class_names
-from simulations.attributes_generate import Patience, Request, ask, generate
+from simulations.attributes.classes import chosen_classes, dataset_classes, read_class_names
+from simulations.attributes.generate import Patience, Request, ask, generate
 
 KEY = "sk-very-secret-4711"
 AT_ONCE = Patience(attempts=4, first=0.001, longest=0.002)

@@ -8,7 +8,7 @@ import pytest
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.metrics.names import of_metric
-from simulations import ceilings
+from simulations.suite import ceilings
 
 
 @pytest.fixture

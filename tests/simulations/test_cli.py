@@ -47,7 +47,7 @@ def fake_engine(monkeypatch):
 
         def run(plan, console):
             plans.append(plan)
-            folder = run_module.Path(plan.config.output_dir) / plan.config.run_name
+            folder = run_module.Path(plan.config.run.output_dir) / plan.config.run.run_name
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "metrics.csv").write_text(METRICS)
             return RunOutcome(folder, status, error, 3, 1.0)
@@ -124,7 +124,7 @@ def test_a_completed_run_prints_its_table_and_report(tmp_path, fake_engine, monk
     assert "-5.0" in result.output
     assert "client-000" not in result.output
     assert f"report: {tmp_path}/demo/report.html" in result.output
-    assert (plans[0].supernodes, plans[0].config.rounds) == (2, 3)
+    assert (plans[0].supernodes, plans[0].config.federation.rounds) == (2, 3)
 
 
 def test_no_report_names_the_folder(tmp_path, fake_engine):

@@ -7,9 +7,10 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from simulations import attack_report, cli
-from simulations.attack_names import AttackName
-from simulations.attack_plan import plan_attack
+from simulations import cli
+from simulations.attack import report as attack_report
+from simulations.attack.names import AttackName
+from simulations.attack.plan import plan_attack
 
 COLUMNS = (
     "split,attack,steps,epsilon,round,images,"

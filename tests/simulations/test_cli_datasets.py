@@ -8,10 +8,10 @@ from data_trees import TREES
 from small_pictures import write_folder
 from typer.testing import CliRunner, Result
 
-from fedmvp_core.data.known import ENTRIES
+from fedmvp_core.data.catalogue import ENTRIES
 from fedmvp_core.errors import ConfigError
 from simulations.cli import app
-from simulations.dataset_check import examine, unlike
+from simulations.datasets.check import examine, unlike
 
 RUNNER = CliRunner(env={"COLUMNS": "200"})
 

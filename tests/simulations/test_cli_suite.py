@@ -10,9 +10,9 @@ from rich.console import Console
 
 from fedmvp_core.config import parse_config
 from fedmvp_core.errors import ConfigError
-from server_app.checkpoints import save_checkpoint
+from server_app.records.checkpoints import save_checkpoint
+from simulations.runner.claimed_folder import run_folder
 from simulations.runner.project import default_config
-from simulations.runner.run_folder import run_folder
 from simulations.runner.simulate import RunOutcome
 from simulations.suite import load_suite, results, running, suite_names
 from simulations.suite.files import with_root
@@ -48,15 +48,15 @@ def engine(monkeypatch):
 
         def __call__(self, plan, console):
             config = plan.config
-            self.started.append(config.run_name)
+            self.started.append(config.run.run_name)
             folder = run_folder(config)
             folder.mkdir(parents=True, exist_ok=True)
-            status = self.ends.get(config.run_name, "completed")
+            status = self.ends.get(config.run.run_name, "completed")
             (folder / "config.json").write_text(json.dumps({**config.as_mapping(), "clients": 2}))
             (folder / "status.json").write_text(json.dumps({"status": status}))
             attack = "robust-accuracy[pgd-10 eps=4/255]"
-            rows = f"0,base,zero-shot-accuracy,0.5\n3,base,accuracy,{0.5 + config.seed / 10}\n"
-            rows += f"0,base,zero-shot-{attack},0.2\n3,base,{attack},{0.2 + config.seed / 10}\n"
+            rows = f"0,base,zero-shot-accuracy,0.5\n3,base,accuracy,{0.5 + config.run.seed / 10}\n"
+            rows += f"0,base,zero-shot-{attack},0.2\n3,base,{attack},{0.2 + config.run.seed / 10}\n"
             rows = "round,split,metric,value\n" + rows.replace("accuracy", self.headline)
             (folder / "metrics.csv").write_text(rows)
             error = None if status == "completed" else "it broke"
@@ -189,12 +189,12 @@ def test_shipped_suites_are_valid(tmp_path):
 
 
 def test_ceilings_stand_under_the_run_that_is_pooled(tmp_path, engine, monkeypatch):
-    from simulations import ceilings
+    from simulations.suite import ceilings
 
     asked = []
 
     def reached(config, clients):
-        asked.append((config.seed, clients))
+        asked.append((config.run.seed, clients))
         return {"linear-probe": {"base": 0.9}, "fine-tuned": {"base": 0.8, "other": 0.1}}
 
     monkeypatch.setattr(ceilings, "ceilings", reached)
@@ -323,7 +323,7 @@ def test_resume_goes_on_where_there_is_a_checkpoint(suite_file, tmp_path, engine
     resumed = []
 
     def look(plan, console):
-        resumed.append((plan.config.run_name, plan.config.resume))
+        resumed.append((plan.config.run.run_name, plan.config.run.resume))
         return engine(plan, console)
 
     running.run_plan = look  # the engine's fixture puts the real one back

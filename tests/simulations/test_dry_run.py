@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from simulations import cli, dry_run
-from simulations.runner.run_folder import run_folder
+from simulations import cli
+from simulations.runner import dry_run
+from simulations.runner.claimed_folder import run_folder
 
 
 @pytest.fixture

@@ -114,4 +114,4 @@ def test_the_trivial_run_is_valid_for_its_clients(tmp_path):
     config = trivial_config(tmp_path, "paft", 200)
     shards = make_shards(load_setting(config, 8), 24, config)
     assert {len(shard.images) for shard in shards} == {2}
-    assert (config.rounds, config.evaluate_every) == (200, 200)
+    assert (config.federation.rounds, config.evaluation.evaluate_every) == (200, 200)

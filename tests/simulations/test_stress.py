@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from fedmvp_core.errors import ConfigError
 from simulations.cli import app
-from simulations.runner.run_folder import run_folder
+from simulations.runner.claimed_folder import run_folder
 from simulations.runner.simulate import RunOutcome
 from simulations.stress import DEFENCES, plan_stress, run_stress
 from simulations.stress.table import COLUMNS, Measured, rows
@@ -28,18 +28,20 @@ def test_every_defence_is_run_without_liars_and_under_each_attack(tmp_path) -> N
     found = {(run.defence, run.attack) for run in runs}
     assert found == {(d, a) for d in DEFENCES for a in ("none", "sign-flip", "nan")}
     assert (runs[0].defence, runs[0].attack) == ("fedavg", "none")
-    assert len({run.plan.config.run_name for run in runs}) == len(runs)
+    assert len({run.plan.config.run.run_name for run in runs}) == len(runs)
     for run in runs:
         config = run.plan.config
-        assert config.stress_attack == run.attack
-        assert config.stress_fraction == config.malicious_share == 0.2
-        assert config.strategy == run.defence.split(",")[0]
-        assert (config.max_update_norm > 0) == (run.defence == "fedavg, checked")
+        assert config.stress.stress_attack == run.attack
+        assert config.stress.stress_fraction == config.federation.malicious_share == 0.2
+        assert config.federation.strategy == run.defence.split(",")[0]
+        assert (config.federation.max_update_norm > 0) == (run.defence == "fedavg, checked")
 
 
 def test_keys_of_the_command_line_count_for_all(tmp_path) -> None:
     runs = planned(tmp_path, defences=["krum"], method="fedmvp", seed=5)
-    assert {(run.plan.config.method, run.plan.config.seed) for run in runs} == {("fedmvp", 5)}
+    assert {(run.plan.config.model.method, run.plan.config.run.seed) for run in runs} == {
+        ("fedmvp", 5)
+    }
 
 
 @pytest.mark.parametrize(
@@ -66,11 +68,11 @@ def engine(monkeypatch):
 
     def run(plan, console):
         config = plan.config
-        started.append(config.run_name)
+        started.append(config.run.run_name)
         folder = run_folder(config)
         folder.mkdir(parents=True)
-        attacked = config.stress_attack != "none"
-        fallen = attacked and config.run_name.endswith("-fedavg")
+        attacked = config.stress.stress_attack != "none"
+        fallen = attacked and config.run.run_name.endswith("-fedavg")
         (folder / "config.json").write_text(json.dumps(config.as_mapping()))
         (folder / "status.json").write_text(json.dumps({"status": "completed"}))
         rows = f"3,all,accuracy,{0.1 if fallen else 0.5}\n0,all,zero-shot-accuracy,0.3\n"
@@ -110,8 +112,8 @@ def test_the_table_and_what_is_done_is_not_run_again(tmp_path, engine) -> None:
 def test_seeds_are_runs_of_their_own_and_a_row_is_their_mean(tmp_path) -> None:
     runs = plan_stress(["nan"], ["fedavg", "krum"], {}, 0.2, 15, 3, tmp_path, seeds=[1, 2])
     assert len(runs) == 8
-    assert {run.plan.config.run_name[-5:] for run in runs} == {"seed1", "seed2"}
-    assert {run.plan.config.seed for run in runs} == {1, 2}
+    assert {run.plan.config.run.run_name[-5:] for run in runs} == {"seed1", "seed2"}
+    assert {run.plan.config.run.seed for run in runs} == {1, 2}
     accuracy = {
         ("none", "fedavg", 1): 0.5,
         ("none", "fedavg", 2): 0.3,

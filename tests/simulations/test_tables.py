@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from simulations.attack_names import AttackName
+from simulations.attack.names import AttackName
 from simulations.commands.tables import final_accuracies, final_robust_accuracies, final_table
 
 ATTACK = "robust-accuracy[pgd-10 eps=4/255]"

@@ -9,10 +9,10 @@ from small_pictures import write_folder
 from typer.testing import CliRunner
 
 from fedmvp_core.backbone import load_backbone
-from fedmvp_core.data.known import ENTRIES
-from fedmvp_core.data.pictures import load_picture
+from fedmvp_core.data.catalogue import ENTRIES
+from fedmvp_core.data.pixels.pictures import load_picture
 from simulations.cli import app
-from simulations.zero_shot_check import VIT_B_16, measure_zero_shot, published_zero_shot
+from simulations.datasets.zero_shot import VIT_B_16, measure_zero_shot, published_zero_shot
 
 
 def test_the_numbers_have_the_means_that_are_published_with_them() -> None:

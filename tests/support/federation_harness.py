@@ -157,13 +157,13 @@ def run_federation(config: RunConfig, clients: int, **grid_options: Any) -> Seri
 
 def run_folder(config: RunConfig) -> Path:
     """The folder that a run of this configuration leaves."""
-    return Path(config.output_dir) / config.run_name
+    return Path(config.run.output_dir) / config.run.run_name
 
 
 def final_tensors(config: RunConfig) -> dict[str, Tensor]:
     """The prompt tensors of the last round of a run."""
     folder = run_folder(config) / "checkpoints"
-    return load_file(folder / f"round-{config.rounds:04d}.safetensors")
+    return load_file(folder / f"round-{config.federation.rounds:04d}.safetensors")
 
 
 def metric_rows(config: RunConfig) -> list[tuple[int, str, str, float]]:

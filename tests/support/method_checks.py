@@ -1,7 +1,6 @@
 """What the tests of methods share: sizes at published widths, and one step of training."""
 
 import copy
-import dataclasses
 from typing import Any
 
 import open_clip
@@ -11,9 +10,9 @@ from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
-from fedmvp_core.local_model import LocalModel
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.methods import find_method
-from fedmvp_core.prepared_shard import PreparedShard
 from fedmvp_core.prompting import FULL, Prompting
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
 from fedmvp_core.training import train_locally
@@ -39,7 +38,7 @@ def built(backbone: Backbone, config: RunConfig, names: tuple[str, ...] = NAMES)
 def elements(backbone: Backbone, config: RunConfig, name: str, phase: str = FULL) -> int:
     """How many numbers the method sends in a phase with the measures of backbone `name`."""
     # The stand-in's towers have other widths, so nothing can start from what they encode.
-    config = dataclasses.replace(config, prompt_init="random")
+    config = config.with_values(prompt_init="random")
     prompting = built(sized_as(backbone, name), config)
     tensors = prompting.prompt_tensors()
     return sum(tensors[tensor].numel() for tensor in prompting.phase_tensors(phase))
@@ -50,7 +49,7 @@ def moved_by_one_step(backbone: Backbone, config: RunConfig, phase: str = FULL) 
 
     Every tensor is drawn before, since a factor that starts at zero hides what it multiplies.
     """
-    config = dataclasses.replace(config, weight_decay=0.0, local_epochs=1, attack_steps=1)
+    config = config.with_values(weight_decay=0.0, local_epochs=1, attack_steps=1)
     method, prompting = find_method(config), built(backbone, config)
     draw = torch.Generator().manual_seed(3)
     with torch.no_grad():

@@ -5,7 +5,7 @@ import torch
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
-from fedmvp_core.prepared_shard import PreparedShard, prepare_shard
+from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.tasks import Task
 
 NAMES = ("cat", "dog", "cow")

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from federation_harness import final_tensors, run_federation, run_folder
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import StorageError
-from server_app.checkpoints import latest_round
+from server_app.records.checkpoints import latest_round
 
 Make = Callable[..., RunConfig]
 CLIENTS, ROUNDS = 1, 3
@@ -44,7 +43,7 @@ def test_a_full_disk(small_run: Make, small_disk: Path) -> None:
     one = (run_folder(config) / "checkpoints" / "round-0001.safetensors").stat().st_size
     undisturbed = final_tensors(config)
 
-    config = replace(config, output_dir=str(small_disk), run_name="full")
+    config = config.with_values(output_dir=str(small_disk), run_name="full")
     other = fill(small_disk, left=2 * one + one // 2)  # rounds 0 and 1 have room
     with pytest.raises(StorageError, match="no space is left for the run folder") as caught:
         run_federation(config, CLIENTS)
@@ -58,6 +57,6 @@ def test_a_full_disk(small_run: Make, small_disk: Path) -> None:
     assert status["error"] == sentence
 
     other.unlink()
-    run_federation(replace(config, resume="latest"), CLIENTS)
+    run_federation(config.with_values(resume="latest"), CLIENTS)
     found = final_tensors(config)
     assert all(torch.equal(found[name], value) for name, value in undisturbed.items())

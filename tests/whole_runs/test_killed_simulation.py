@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from simulations.runner.claimed_folder import read_status
 from simulations.runner.processes import processes_of
-from simulations.runner.run_folder import read_status
 
 ROUNDS = 3
 CONFIG = {

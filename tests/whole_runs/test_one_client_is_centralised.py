@@ -22,34 +22,37 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
     """Plain minibatch SGD over all the training images: no client, no message, no average."""
     setting = load_setting(config, backbone.image_size)
     names = setting.train.class_names
-    held = few_shot(setting.train, config.shots, config.seed, 0)
+    held = few_shot(setting.train, config.data.shots, config.run.seed, 0)
     images, labels = held.images, held.labels
     task = encode_task(backbone, setting.make_task(names), FeatureCache(None))
     prompting = find_method(config).build_prompting(backbone, config, ())
     with torch.no_grad():
         plain = backbone.encode_image(images, normalize=True)
         mirrored = backbone.encode_image(images.flip(-1), normalize=True)
-    for round_number in range(1, config.rounds + 1):
+    for round_number in range(1, config.federation.rounds + 1):
         lora = round_number >= lora_from
         trained = [p for n, p in prompting.named_parameters() if n.startswith("lora.") == lora]
-        cosine = 0.5 * (1 + math.cos(math.pi * (round_number - 1) / config.rounds))
+        cosine = 0.5 * (1 + math.cos(math.pi * (round_number - 1) / config.federation.rounds))
         optimizer = torch.optim.SGD(
-            trained, config.learning_rate * cosine, config.momentum, weight_decay=1e-5
+            trained,
+            config.training.learning_rate * cosine,
+            config.training.momentum,
+            weight_decay=1e-5,
         )
-        draw = generator(config.seed, "local training", round_number, 0)
-        for _ in range(config.local_epochs):
+        draw = generator(config.run.seed, "local training", round_number, 0)
+        for _ in range(config.training.local_epochs):
             order = torch.randperm(len(labels), generator=draw)
             mirror = torch.rand(len(labels), generator=draw) < 0.5
-            for start in range(0, len(labels), config.batch_size):
-                rows = order[start : start + config.batch_size]
-                flip = mirror[start : start + config.batch_size]
+            for start in range(0, len(labels), config.training.batch_size):
+                rows = order[start : start + config.training.batch_size]
+                flip = mirror[start : start + config.training.batch_size]
                 target = torch.where(flip[:, None], mirrored[rows], plain[rows])
                 tokens = backbone.embed_patches(images[rows])
                 prompts = prompting.prompts(tokens[:, 1:], task.attribute_features)
                 features = F.normalize(backbone.encode_tokens(tokens, {0: prompts}), dim=-1)
                 logits = backbone.logit_scale * features @ task.class_features.T
                 consistency = (1 - F.cosine_similarity(features, target, dim=-1)).mean()
-                loss = F.cross_entropy(logits, labels[rows]) + config.alpha * consistency
+                loss = F.cross_entropy(logits, labels[rows]) + config.training.alpha * consistency
                 prompting.zero_grad()
                 loss.backward()
                 optimizer.step()

@@ -14,13 +14,14 @@ import torch
 from federation_harness import final_tensors, metric_rows, run_federation, run_folder
 from flwr.app import MessageType
 
-from fedmvp_core import wire
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, ConfigError
-from server_app import checkpoints, server
-from server_app import run_folder as server_run_folder
-from server_app.checkpoints import latest_round
-from server_app.logs import logger
+from fedmvp_core.json_logs import logger
+from server_app.evaluation import examiner as server
+from server_app.records import checkpoints
+from server_app.records import run_folder as server_run_folder
+from server_app.records.checkpoints import latest_round
 
 Make = Callable[..., RunConfig]
 CLIENTS = 2
@@ -155,8 +156,12 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     assert latest_round(run_folder(config) / "checkpoints") == kept
     grid = run_federation(resumed(config), CLIENTS)
     trained = [m for m in grid.sent if m.metadata.message_type == MessageType.TRAIN]
-    first = trained[0].content.config_records[wire.CONFIG]
-    assert (first[wire.ROUND], first[wire.CACHED_ROUND], first[wire.PHASE]) == (kept + 1, 0, "lora")
+    first = trained[0].content.config_records[protocol.CONFIG]
+    assert (first[protocol.ROUND], first[protocol.CACHED_ROUND], first[protocol.PHASE]) == (
+        kept + 1,
+        0,
+        "lora",
+    )
     assert len(trained) == CLIENTS * (ROUNDS - kept)
     check_equal(config, undisturbed, small_run)
 
@@ -203,7 +208,7 @@ def test_another_run_is_not_taken_up(small_run: Make) -> None:
     config = small_run(rounds=1)
     run_federation(config, CLIENTS)
     before = {p: p.read_bytes() for p in run_folder(config).rglob("*") if p.is_file()}
-    other = small_run(rounds=2, seed=5, resume="latest", cache_dir=config.cache_dir + "2")
+    other = small_run(rounds=2, seed=5, resume="latest", cache_dir=config.run.cache_dir + "2")
     sentence = r"another configuration: seed \(was 1, is 5\), rounds \(was 1, is 2\); allowed"
     with pytest.raises(ConfigError, match=sentence):
         run_federation(other, CLIENTS)

@@ -15,7 +15,7 @@ from small_pictures import write_picture
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, DataError
-from simulations.saved_run import (
+from simulations.runner.saved_run import (
     SavedRun,
     class_names_of,
     load_saved_run,
@@ -40,7 +40,7 @@ def config(small_run: Callable[..., RunConfig]) -> RunConfig:
 
 def pictures_of(saved: SavedRun, split: str) -> tuple[list[Path], torch.Tensor]:
     (evaluation,) = (e for e in saved.setting.evaluations if e.name == split)
-    paths = [Path(saved.config.data_dir) / name for name in evaluation.images.names]
+    paths = [Path(saved.config.data.data_dir) / name for name in evaluation.images.names]
     return paths, evaluation.images.labels
 
 
@@ -112,7 +112,7 @@ def test_keys_that_are_younger_than_a_run_have_their_defaults(config: RunConfig)
         defaults()["capt-weight"],
         defaults()["min-clients"],
     )
-    assert read.seed == config.seed
+    assert read.seed == config.run.seed
 
 
 @given(text=st.one_of(st.text(max_size=40), json_values.map(json.dumps)))

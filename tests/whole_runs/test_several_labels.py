@@ -9,7 +9,7 @@ import torch
 from federation_harness import final_tensors, metric_rows, run_federation, run_folder
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import emojiscenes
+from fedmvp_core.data.emoji import scenes as emojiscenes
 
 ATTACK = "[pgd-2 eps=1/255]"
 Make = Callable[..., RunConfig]

@@ -50,7 +50,7 @@ def partition(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]
     """
     if len(images) == 0:
         raise DataError(f"there are no training images to part among {clients} clients")
-    rule: Partition = find(PARTITIONS, config.partition)
+    rule: Partition = find(PARTITIONS, config.data.partition)
     if len(dataset_names(config)) > 1:
         shards = cut_each(rule, images, clients, config)
     else:
@@ -58,7 +58,7 @@ def partition(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]
     empty = [str(client) for client, shard in enumerate(shards) if len(shard) == 0]
     if empty:
         raise DataError(
-            f"partition '{config.partition}' leaves clients {', '.join(empty)} of {clients} "
+            f"partition '{config.data.partition}' leaves clients {', '.join(empty)} of {clients} "
             f"without images; use fewer clients than {clients}, or another partition"
         )
     return shards

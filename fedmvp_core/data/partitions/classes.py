@@ -32,14 +32,14 @@ def pathological(images: ImageSet, clients: int, config: RunConfig) -> list[Tens
     """
     require_one_label(images, "pathological")
     classes = images.labels.unique().tolist()
-    _check_classes_per_client(config.classes_per_client, len(classes), clients)
-    draw = np.random.default_rng(derived_seed(config.seed, "partition"))
+    _check_classes_per_client(config.data.classes_per_client, len(classes), clients)
+    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
     holders: list[list[int]] = [[] for _ in classes]
     for client in range(clients):
         # Those with the fewest holders first, equals in random order.
         holding = np.array([len(held) for held in holders])
         order = np.lexsort((draw.random(len(classes)), holding))
-        for position in order[: config.classes_per_client].tolist():
+        for position in order[: config.data.classes_per_client].tolist():
             holders[position].append(client)
     shards: list[list[Tensor]] = [[] for _ in range(clients)]
     order_of_rows = rows_by_name(images)
@@ -68,13 +68,13 @@ def _check_classes_per_client(each: int, classes: int, clients: int) -> None:
 def dirichlet(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
     """Each class is shared out by a draw from Dirichlet(dirichlet-alpha) (Hsu et al. 2019)."""
     require_one_label(images, "dirichlet")
-    draw = np.random.default_rng(derived_seed(config.seed, "partition"))
+    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
     order = rows_by_name(images)
     shards: list[list[Tensor]] = [[] for _ in range(clients)]
     for label in images.labels.unique():
         members = order[images.labels[order] == label]
         members = members[torch.from_numpy(draw.permutation(len(members)))]
-        shares = draw.dirichlet(np.full(clients, config.dirichlet_alpha))
+        shares = draw.dirichlet(np.full(clients, config.data.dirichlet_alpha))
         cuts = np.round(shares.cumsum()[:-1] * len(members)).astype(int)
         for shard, piece in zip(shards, members.tensor_split(cuts.tolist()), strict=True):
             shard.append(piece)

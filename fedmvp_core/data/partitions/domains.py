@@ -12,7 +12,7 @@ from fedmvp_core.seeding import generator
 
 def iid(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
     """A shuffled deal."""
-    order = torch.randperm(len(images), generator=generator(config.seed, "partition"))
+    order = torch.randperm(len(images), generator=generator(config.run.seed, "partition"))
     order = rows_by_name(images)[order]
     return [order[start::clients].sort().values for start in range(clients)]
 
@@ -24,7 +24,7 @@ def by_domain(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]
     shards = []
     for domain, members in members_of.items():
         order = torch.randperm(
-            len(members), generator=generator(config.seed, f"partition {domain}")
+            len(members), generator=generator(config.run.seed, f"partition {domain}")
         )
         shards += [members[order[start::each]].sort().values for start in range(each)]
     return shards

@@ -27,7 +27,7 @@ def kmeans_labels(images: ImageSet, clients: int, config: RunConfig) -> list[Ten
         )
     powers = np.exp(distinct)
     points = powers / powers.sum(axis=1, keepdims=True)
-    draw = np.random.default_rng(derived_seed(config.seed, "partition"))
+    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
     cluster_of = torch.from_numpy(kmeans(points, counts, clients, draw)[point_of.reshape(-1)])
     return [torch.nonzero(cluster_of == client).flatten() for client in range(clients)]
 
@@ -38,10 +38,10 @@ def dirichlet_labels(images: ImageSet, clients: int, config: RunConfig) -> list[
     A label's shares are drawn from Dirichlet(dirichlet-alpha), as in `dirichlet`. An image is drawn
     a client from the mean of its labels' shares; one without labels may go anywhere.
     """
-    draw = np.random.default_rng(derived_seed(config.seed, "partition"))
+    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
     order = rows_by_name(images)
     vectors = label_vectors(images)[order.numpy()]
-    shares = draw.dirichlet(np.full(clients, config.dirichlet_alpha), size=vectors.shape[1])
+    shares = draw.dirichlet(np.full(clients, config.data.dirichlet_alpha), size=vectors.shape[1])
     # einsum, not @: sums in the same order with any number of threads, so all clients agree.
     weights = np.einsum("nl,lc->nc", vectors, shares)
     weights[vectors.sum(axis=1) == 0] = 1.0

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from fedmvp_core.data.pictures import SUFFIXES
+from fedmvp_core.data.pixels.pictures import SUFFIXES
 from fedmvp_core.errors import DataError
 
 

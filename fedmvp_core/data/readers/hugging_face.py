@@ -7,7 +7,6 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,8 +14,8 @@ from PIL import Image
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data import imagefolder
+from fedmvp_core.data.catalogue import HUB
 from fedmvp_core.data.image_set import Dataset
-from fedmvp_core.data.known import HUB
 from fedmvp_core.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -30,8 +29,8 @@ def load(config: RunConfig, image_size: int) -> Dataset:
     Raises:
         DataError: it is not there, or `imagefolder` cannot read it.
     """
-    folder = prepared_folder(config.dataset, Path(config.data_dir).expanduser())
-    return imagefolder.load(replace(config, data_dir=str(folder)), image_size)
+    folder = prepared_folder(config.data.dataset, Path(config.data.data_dir).expanduser())
+    return imagefolder.load(config.with_values(data_dir=str(folder)), image_size)
 
 
 def prepared_folder(name: str, root: Path) -> Path:

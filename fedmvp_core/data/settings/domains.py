@@ -17,9 +17,9 @@ def msst(dataset: Dataset, config: RunConfig) -> Setting:
     Raises:
         ConfigError: the data set has no such domain, or no other.
     """
-    _check_domain(dataset, "msst", "target-domain", config.target_domain)
-    sources = [domain for domain in dataset.domains if domain != config.target_domain]
-    return _of_domains(dataset, config, sources, {"target": config.target_domain}, single=True)
+    _check_domain(dataset, "msst", "target-domain", config.data.target_domain)
+    sources = [domain for domain in dataset.domains if domain != config.data.target_domain]
+    return _of_domains(dataset, config, sources, {"target": config.data.target_domain}, single=True)
 
 
 def ssmt(dataset: Dataset, config: RunConfig) -> Setting:
@@ -30,10 +30,10 @@ def ssmt(dataset: Dataset, config: RunConfig) -> Setting:
     Raises:
         ConfigError: the data set has no such domain, or no other.
     """
-    _check_domain(dataset, "ssmt", "source-domain", config.source_domain)
-    others = [domain for domain in dataset.domains if domain != config.source_domain]
+    _check_domain(dataset, "ssmt", "source-domain", config.data.source_domain)
+    others = [domain for domain in dataset.domains if domain != config.data.source_domain]
     targets = {f"target-{domain}": domain for domain in others}
-    return _of_domains(dataset, config, [config.source_domain], targets, single=False)
+    return _of_domains(dataset, config, [config.data.source_domain], targets, single=False)
 
 
 def _of_domains(

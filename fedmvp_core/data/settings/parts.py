@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from fedmvp_core.attributes.files import Attributes, in_class_order
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.catalogue import attribute_template, class_template
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.known import attribute_template, class_template
 from fedmvp_core.data.settings.setting import Evaluation
 from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.tasks import Task
@@ -17,10 +17,10 @@ def tested(dataset: Dataset, config: RunConfig) -> ImageSet:
     Raises:
         ConfigError: the data set has none.
     """
-    images = dataset.test if config.eval_split == "test" else dataset.validation
+    images = dataset.test if config.data.eval_split == "test" else dataset.validation
     if len(images) == 0:
         raise ConfigError(
-            f"eval-split is '{config.eval_split}', but {dataset.name} has no such images"
+            f"eval-split is '{config.data.eval_split}', but {dataset.name} has no such images"
         )
     return images
 
@@ -50,7 +50,7 @@ def task_maker(
             attributes=in_class_order(attributes, class_names),
             template=class_template(config),
             attribute_template=attribute_template(config),
-            attribute_weight=config.attribute_weight,
+            attribute_weight=config.data.attribute_weight,
             multi_label=several,
         )
 

@@ -1,7 +1,5 @@
 """cross-dataset: train on one data set, test on others."""
 
-from dataclasses import replace
-
 from fedmvp_core.attributes.files import Attributes, attributes_of
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset
@@ -36,7 +34,7 @@ def cross_dataset(dataset: Dataset, config: RunConfig) -> Setting:
         )
     ]
     for name, target in targets.items():
-        task = task_maker(described[name], replace(config, dataset=name), several)(
+        task = task_maker(described[name], config.with_values(dataset=name), several)(
             target.class_names
         )
         evaluations.append(evaluation(name, tested(target, config), task, target))
@@ -56,12 +54,12 @@ def target_names(config: RunConfig) -> tuple[str, ...]:
     Raises:
         ConfigError: see cross_dataset.
     """
-    names = tuple(name.strip() for name in config.target_datasets.split(",") if name.strip())
-    others = [name for name in names_in(DATASETS) if name != config.dataset]
+    names = tuple(name.strip() for name in config.data.target_datasets.split(",") if name.strip())
+    others = [name for name in names_in(DATASETS) if name != config.data.dataset]
     for name in names or ("",):
         if name not in others or names.count(name) > 1:
             raise ConfigError(
-                f"target-datasets is '{config.target_datasets}'; allowed: different names, with "
+                f"target-datasets is '{config.data.target_datasets}'; allowed: different names, with "
                 f"commas between them, out of {', '.join(others)}"
             )
     return names
@@ -69,7 +67,9 @@ def target_names(config: RunConfig) -> tuple[str, ...]:
 
 def _load(name: str, source: Dataset, config: RunConfig) -> Dataset:
     """A target at the image size of the source."""
-    target: Dataset = find(DATASETS, name)(replace(config, dataset=name), source.train.image_size)
+    target: Dataset = find(DATASETS, name)(
+        config.with_values(dataset=name), source.train.image_size
+    )
     if target.train.multi_label != source.train.multi_label:
         kind = "several labels" if target.train.multi_label else "one label"
         raise ConfigError(

@@ -55,9 +55,9 @@ def configured_label_split(dataset: Dataset, config: RunConfig) -> LabelSplit:
     Raises:
         DataError: see label_masks.
     """
-    if config.label_split:
-        return read_label_split(Path(config.label_split).expanduser(), dataset.class_names)
-    return default_label_split(dataset.class_names, config.seed)
+    if config.data.label_split:
+        return read_label_split(Path(config.data.label_split).expanduser(), dataset.class_names)
+    return default_label_split(dataset.class_names, config.run.seed)
 
 
 def _setting(

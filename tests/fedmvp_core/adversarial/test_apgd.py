@@ -10,7 +10,7 @@ import torch
 from fedmvp_core.adversarial import apgd as module
 from fedmvp_core.adversarial.apgd import apgd
 from fedmvp_core.adversarial.losses import margin
-from fedmvp_core.adversarial.worst import broken
+from fedmvp_core.adversarial.worst_case import broken
 
 
 @pytest.mark.parametrize("loss", ["ce", "dlr", "dlr-targeted"])

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from fedmvp_core.adversarial.apgd_ascent import State, ascend, checkpoints
 from fedmvp_core.adversarial.losses import LOSSES
-from fedmvp_core.adversarial.worst import Worst
+from fedmvp_core.adversarial.worst_case import WorstCase
 
 EPSILON = 0.1
 
@@ -16,7 +16,7 @@ def test_checkpoints_are_those_of_the_paper() -> None:
     assert all(0 < step <= 7 for step in checkpoints(7))
 
 
-def climb(level: float, peak: float, steps: int) -> tuple[Worst, list[float]]:
+def climb(level: float, peak: float, steps: int) -> tuple[WorstCase, list[float]]:
     """Climb a ridge whose height falls off with the distance of each pixel from `peak`."""
     visited = []
 
@@ -27,7 +27,7 @@ def climb(level: float, peak: float, steps: int) -> tuple[Worst, list[float]]:
 
     images, labels = torch.full((1, 3, 2, 2), level), torch.tensor([0])
     with torch.no_grad():
-        worst = Worst.at(images, labels, model(images))
+        worst = WorstCase.at(images, labels, model(images))
     visited.clear()
     bounds = images - EPSILON, images + EPSILON
     state = State.begin(EPSILON, torch.tensor([0]), images, *bounds, labels, labels)

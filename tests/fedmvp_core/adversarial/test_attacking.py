@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from fedmvp_core.adversarial.attacking import attacking
+from fedmvp_core.adversarial.perturbation import attack_mode
 
 
 def mixed_model() -> nn.Sequential:
@@ -23,7 +23,7 @@ def state(model: nn.Module) -> list[bool]:
 def test_modes_and_flags_come_back() -> None:
     models = mixed_model(), mixed_model().eval()
     before = [state(model) for model in models]
-    with attacking(*models):
+    with attack_mode(*models):
         assert not any(any(state(model)) for model in models)
     assert [state(model) for model in models] == before
 
@@ -31,6 +31,6 @@ def test_modes_and_flags_come_back() -> None:
 def test_also_after_an_error_and_when_nested() -> None:
     model = mixed_model()
     before = state(model)
-    with pytest.raises(RuntimeError), attacking(model), attacking(model[1]):
+    with pytest.raises(RuntimeError), attack_mode(model), attack_mode(model[1]):
         raise RuntimeError
     assert state(model) == before

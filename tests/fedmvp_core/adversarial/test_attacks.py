@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.attacks import ATTACKS, evaluation_attack
 from fedmvp_core.adversarial.losses import margin
-from fedmvp_core.adversarial.worst import broken, wrong_labels
+from fedmvp_core.adversarial.perturbation import attack_mode
+from fedmvp_core.adversarial.worst_case import broken, wrong_labels
 from fedmvp_core.errors import AttackError
 
 OURS = [name for name in ATTACKS if name != "autoattack"]
@@ -89,7 +89,7 @@ def test_side_effects(problem: Callable[..., Any], name: str) -> None:
         draws = torch.Generator().manual_seed(seed)
         return evaluation_attack(name)(case.model, images, labels, 0.01, 11, draws)
 
-    with torch.no_grad(), attacking(case.model):
+    with torch.no_grad(), attack_mode(case.model):
         first, again, other = run(0), run(0), run(1)
     assert torch.equal(first, again)
     if name in ("pgd", "cw", "tpgd", "square"):  # others have no draw, or end in the same corner

@@ -9,10 +9,10 @@ import torch
 from run_configs import run_config
 from torch import Tensor
 
-from fedmvp_core.adversarial.attacking import attacking
 from fedmvp_core.adversarial.attacks import evaluation_attack
+from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.backbone import Backbone, load_backbone
-from fedmvp_core.data.emojidomains import load
+from fedmvp_core.data.emoji.domains import load
 
 
 @dataclass
@@ -54,7 +54,7 @@ def test_nothing_is_left_at_a_quarter_of_the_range(plain: ZeroShot, name: str) -
     assert len(right) >= 8
     images, labels = case.images[right], case.labels[right]
     draws = torch.Generator().manual_seed(0)
-    with attacking(case.backbone):
+    with attack_mode(case.backbone):
         found = evaluation_attack(name)(case.logits, images, labels, 64 / 255, 10, draws)
     assert not case.right(found, labels).any()
 
@@ -75,7 +75,7 @@ def accuracy_after(name: str, steps: int) -> float:
     case = robust()
     images, labels = case.images[:500], case.labels[:500]
     draws = torch.Generator().manual_seed(0)
-    with attacking(case.backbone):
+    with attack_mode(case.backbone):
         found = evaluation_attack(name)(case.logits, images, labels, EPSILON, steps, draws)
     return 100 * case.right(found, labels).float().mean().item()
 
@@ -88,7 +88,7 @@ def accuracy_after_library(name: str) -> float:
     attack = library.AutoAttack(case.logits, attacks=[name], **arguments)
     attack.apgd.n_restarts, attack.apgd.n_iter = 1, STEPS
     attack.square.n_queries, attack.square.rescale_schedule = QUERIES, True
-    with attacking(case.backbone), torch.random.fork_rng(devices=[]):
+    with attack_mode(case.backbone), torch.random.fork_rng(devices=[]):
         found, _ = attack.run_standard_evaluation(images, labels, batch_size=500)
     return 100 * case.right(found, labels).float().mean().item()
 

@@ -9,7 +9,7 @@ from fedmvp_core.adversarial.apgd import apgd
 from fedmvp_core.adversarial.ensemble import ensemble, worst_of
 from fedmvp_core.adversarial.losses import margin
 from fedmvp_core.adversarial.square import square
-from fedmvp_core.adversarial.worst import broken, wrong_labels
+from fedmvp_core.adversarial.worst_case import broken, wrong_labels
 
 EPSILON = 0.01
 

@@ -8,7 +8,7 @@ import torch
 
 from fedmvp_core.adversarial.iterated import default_step_size, fgsm, mi_fgsm, pgd_restarts
 from fedmvp_core.adversarial.losses import margin
-from fedmvp_core.adversarial.worst import broken
+from fedmvp_core.adversarial.worst_case import broken
 from fedmvp_core.errors import AttackError
 
 EPSILON = 0.01

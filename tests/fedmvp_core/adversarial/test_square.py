@@ -8,7 +8,7 @@ import torch
 
 from fedmvp_core.adversarial.losses import margin
 from fedmvp_core.adversarial.square import _squares, square, square_side
-from fedmvp_core.adversarial.worst import broken
+from fedmvp_core.adversarial.worst_case import broken
 
 
 def test_the_square_shrinks_as_the_budget_goes() -> None:

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.adversarial.iterated import pgd_restarts
-from fedmvp_core.adversarial.tecoa import finetune_image_encoder
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.errors import AttackError
+from simulations.assets.tecoa import finetune_image_encoder
 
 SENTENCES = ("a picture of a bird.", "a picture of a fish.", "a picture of a tree.")
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from fedmvp_core.adversarial.worst import (
-    Worst,
+from fedmvp_core.adversarial.worst_case import (
+    WorstCase,
     broken,
     clean_start,
     hardest_targets,
@@ -30,7 +30,7 @@ def grey(*levels: float) -> torch.Tensor:
 
 def test_the_more_harmful_image_is_kept() -> None:
     images = grey(0.1, 0.2)
-    worst = Worst.at(images, torch.tensor([0, 0]), torch.tensor([[3.0, 0.0], [3.0, 0.0]]))
+    worst = WorstCase.at(images, torch.tensor([0, 0]), torch.tensor([[3.0, 0.0], [3.0, 0.0]]))
     assert worst.unfinished().tolist() == [0, 1]
     worst.see(torch.tensor([1]), grey(0.3), torch.tensor([[1.0, 2.0]]))  # breaks the second
     worst.see(torch.tensor([0, 1]), grey(0.4, 0.5), torch.tensor([[2.0, 0.0], [4.0, 0.0]]))
@@ -41,7 +41,7 @@ def test_the_more_harmful_image_is_kept() -> None:
 
 def test_more_wrong_labels_outweigh_a_larger_margin() -> None:
     labels = torch.tensor([[1, 1, 1]])
-    worst = Worst.at(grey(0.1), labels, torch.tensor([[-1.0, 0.1, 0.1]]))  # one wrong, sum -0.2
+    worst = WorstCase.at(grey(0.1), labels, torch.tensor([[-1.0, 0.1, 0.1]]))  # one wrong, sum -0.2
     worst.see(torch.tensor([0]), grey(0.2), torch.tensor([[-1.0, -1.0, 9.0]]))  # two wrong, -9
     assert worst.images[0, 0, 0, 0].item() == pytest.approx(0.2)
     assert worst.unfinished().tolist() == [0]
@@ -52,7 +52,7 @@ def test_more_wrong_labels_outweigh_a_larger_margin() -> None:
 def test_unknown_labels_are_neither_right_nor_wrong() -> None:
     labels = torch.tensor([[1, -1, 0], [-1, -1, -1]])
     assert wrong_labels(LOGITS, labels).tolist() == [1, 0]
-    worst = Worst.at(grey(0.1, 0.2), labels, LOGITS)
+    worst = WorstCase.at(grey(0.1, 0.2), labels, LOGITS)
     assert worst.unfinished().tolist() == [0]  # of the second image nothing is known to be lost
     worst.see(torch.tensor([0]), grey(0.3), torch.tensor([[-1.0, 9.0, 1.0]]))
     assert worst.unfinished().tolist() == []
@@ -65,7 +65,7 @@ def test_nan_logits_are_named() -> None:
 
     with pytest.raises(AttackError, match="square: "):
         clean_start(nan, grey(0.1), torch.tensor([0]), "square")
-    worst = Worst.at(grey(0.1), torch.tensor([0]), torch.tensor([[1.0, 0.0]]))
+    worst = WorstCase.at(grey(0.1), torch.tensor([0]), torch.tensor([[1.0, 0.0]]))
     with pytest.raises(AttackError, match="pgd: "):
         see_last(nan, worst, torch.tensor([0]), grey(0.1), "pgd")
 

@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
-from fedmvp_core.data import assets, emoji_things
-from fedmvp_core.data.emojidomains import STYLES
+from fedmvp_core.data.emoji import assets
+from fedmvp_core.data.emoji import things as emoji_things
+from fedmvp_core.data.emoji.domains import STYLES
 from fedmvp_core.data.image_set import Dataset, ImageSet
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import assets, emojidomains
+from fedmvp_core.data.emoji import assets
+from fedmvp_core.data.emoji import domains as emojidomains
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.errors import DataError
 

@@ -9,7 +9,8 @@ import torch
 from run_configs import run_config
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import emojidomains, emojiscenes
+from fedmvp_core.data.emoji import domains as emojidomains
+from fedmvp_core.data.emoji import scenes as emojiscenes
 from fedmvp_core.data.image_set import Dataset, ImageSet
 
 SPLITS = ("train", "validation", "test")

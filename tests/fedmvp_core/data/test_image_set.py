@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedmvp_core.data.image_set import Dataset, ImageSet, JoinedPictures
-from fedmvp_core.data.pixels import PictureFiles
+from fedmvp_core.data.pixels.files import PictureFiles
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from small_pictures import write_folder, write_picture
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data import imagefolder
 from fedmvp_core.data.image_set import Dataset
-from fedmvp_core.data.pictures import load_picture
+from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.errors import DataError
 
 CLASSES = ("ant", "bee")

@@ -3,7 +3,7 @@
 import pytest
 from run_configs import run_config
 
-from fedmvp_core.data.known import (
+from fedmvp_core.data.catalogue import (
     ENTRIES,
     attribute_template,
     class_sentence,

@@ -12,11 +12,12 @@ from data_trees import TREES
 from small_pictures import write_picture
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import listed, pixels
+from fedmvp_core.data import listed
+from fedmvp_core.data.catalogue import ENTRIES
 from fedmvp_core.data.image_set import Dataset
-from fedmvp_core.data.known import ENTRIES
 from fedmvp_core.data.listing import Picture
-from fedmvp_core.data.pictures import load_picture
+from fedmvp_core.data.pixels.files import files as pixels
+from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.data.settings import load_setting
 from fedmvp_core.data.shards import local_evaluations, make_shards
 from fedmvp_core.errors import DataError

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from fedmvp_core.data.pictures import load_picture, resize_and_crop, to_tensor
+from fedmvp_core.data.pixels.pictures import load_picture, resize_and_crop, to_tensor
 from fedmvp_core.errors import DataError
 
 

@@ -9,12 +9,12 @@ from prepared import prepared
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedmvp_core.adversarial.attacking import attacking
+from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.local_model import LocalModel
+from fedmvp_core.local.model import LocalModel
 from fedmvp_core.methods.apt import perturbed_features
 from fedmvp_core.prompting.text_context import TextContext
 
@@ -65,16 +65,16 @@ def test_a_class_name_that_is_too_long_is_refused_at_once(
 def text_of(backbone: Backbone, config: RunConfig, prompting: TextContext) -> Tensor:
     """What the attack on four images should look at, by the paper's description."""
     shard = prepared(backbone, 4)
-    if config.attack_prompt == "constant":
+    if config.attack.attack_prompt == "constant":
         return shard.task.zero_shot_features
     words = prompting.context.detach().clone().requires_grad_()
     classes = prompting.class_features_with(words, backbone, shard.task)
-    if config.attack_prompt == "on-the-fly":
+    if config.attack.attack_prompt == "on-the-fly":
         return classes.detach()
     seen = backbone.encode_image(shard.images, normalize=True)
     F.cross_entropy(backbone.logit_scale * seen @ classes.T, shard.labels).backward()
     assert words.grad is not None
-    moved = words.detach() + config.perturb_rate * words.grad
+    moved = words.detach() + config.attack.perturb_rate * words.grad
     return prompting.class_features_with(moved, backbone, shard.task)
 
 
@@ -93,7 +93,7 @@ def test_the_attack_climbs_the_loss_against_the_chosen_text(
     assert isinstance(prompting, TextContext)
     text = text_of(tiny_backbone, config, prompting)
     before = prompting.context.detach().clone()
-    with attacking(prompting):
+    with attack_mode(prompting):
         found = attacked(tiny_backbone, prompting, config, shard)
     assert torch.equal(prompting.context, before), "the words are those that were there"
     assert prompting.context.grad is None

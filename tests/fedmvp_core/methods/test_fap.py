@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.logits import cosine_logits
 
 
 def test_size_at_published_widths(
@@ -40,7 +41,9 @@ def test_the_attack_moves_away_from_the_clean_scores_whatever_the_labels(
 
     def scores(pixels: Tensor) -> Tensor:
         with torch.no_grad():
-            logits = prompting(tiny_backbone, pixels, shard.task).logits(tiny_backbone.logit_scale)
+            logits = cosine_logits(
+                prompting(tiny_backbone, pixels, shard.task), tiny_backbone.logit_scale
+            )
         return logits.log_softmax(dim=-1)
 
     def distance(pixels: Tensor) -> float:

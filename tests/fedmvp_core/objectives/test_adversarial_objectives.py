@@ -10,10 +10,11 @@ from run_configs import run_config
 from torch import Tensor
 from torch.nn import functional as F
 
+from fedmvp_core.logits import cosine_logits
+from fedmvp_core.losses.classification import divergence
 from fedmvp_core.objectives import Batch, Objective
 from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.objectives.capt import alpha_cons, capt_objective
-from fedmvp_core.objectives.classification import divergence
 from fedmvp_core.objectives.fap import fap_objective
 from fedmvp_core.objectives.fedmvp import fedmvp_objective
 from fedmvp_core.objectives.fedmvp_capt import fedmvp_capt_objective
@@ -45,7 +46,7 @@ def predictor(weights: Tensor, classes: Tensor) -> Callable[[Tensor], tuple[Feat
 
     def predict(images: Tensor) -> tuple[Features, Tensor]:
         features = Features(F.normalize(torch.tanh(images.flatten(1) @ weights), dim=-1), classes)
-        return features, features.logits(SCALE)
+        return features, cosine_logits(features, SCALE)
 
     return predict
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fedmvp_core.objectives.feature_consistency import feature_consistency
+from fedmvp_core.losses.feature_consistency import feature_consistency
 
 
 def test_hand_values() -> None:

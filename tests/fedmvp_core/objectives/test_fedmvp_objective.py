@@ -8,6 +8,7 @@ from run_configs import run_config
 from torch import Tensor
 from torch.nn import functional as F
 
+from fedmvp_core.logits import cosine_logits
 from fedmvp_core.objectives import Batch
 from fedmvp_core.objectives.fedmvp import fedmvp_objective
 from fedmvp_core.prompting import Features
@@ -18,7 +19,7 @@ CLASSES = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
 def predict(images: Tensor) -> tuple[Features, Tensor]:
     """Stands for backbone and prompting: an image's first two numbers are its feature."""
     features = Features(F.normalize(images.flatten(1)[:, :2], dim=-1), CLASSES)
-    return features, features.logits(torch.tensor(2.0, dtype=torch.float64))
+    return features, cosine_logits(features, torch.tensor(2.0, dtype=torch.float64))
 
 
 def batch() -> Batch:

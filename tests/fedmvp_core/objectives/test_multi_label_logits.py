@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import load_backbone
-from fedmvp_core.data import emojiscenes
+from fedmvp_core.data.emoji import scenes as emojiscenes
+from fedmvp_core.logits import label_logits, shared_direction
 from fedmvp_core.metrics.multi_label import mean_average_precision, precision_recall
-from fedmvp_core.objectives.label_logits import label_logits, shared_direction
 
 
 def unit(rows: int, seed: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, kl_divergence
 from torch.nn import functional as F
 
-from fedmvp_core.objectives.multi_label import (
+from fedmvp_core.losses.multi_label import (
     asymmetric_loss,
     binary_cross_entropy,
     label_divergence,

@@ -9,19 +9,19 @@ from run_configs import run_config
 from torch import Tensor
 from torch.nn import functional as F
 
+from fedmvp_core.logits import label_logits
+from fedmvp_core.losses.multi_label import (
+    asymmetric_loss,
+    binary_cross_entropy,
+    label_divergence,
+    softmax_loss,
+)
 from fedmvp_core.objectives import Batch, Objective
 from fedmvp_core.objectives.adversarial import adversarial_objective
 from fedmvp_core.objectives.capt import alpha_cons, capt_objective
 from fedmvp_core.objectives.fap import fap_objective
 from fedmvp_core.objectives.fedmvp import fedmvp_objective
 from fedmvp_core.objectives.fedmvp_capt import fedmvp_capt_objective
-from fedmvp_core.objectives.label_logits import label_logits
-from fedmvp_core.objectives.multi_label import (
-    asymmetric_loss,
-    binary_cross_entropy,
-    label_divergence,
-    softmax_loss,
-)
 from fedmvp_core.objectives.trades import trades_objective
 from fedmvp_core.prompting import Features
 

@@ -5,6 +5,7 @@ from method_checks import encoded
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
+from fedmvp_core.logits import cosine_logits
 from fedmvp_core.prompting.linear_head import LinearHead
 
 
@@ -39,6 +40,6 @@ def test_it_is_a_linear_classifier(tiny_backbone: Backbone) -> None:
     with torch.no_grad():
         head.offsets.copy_(torch.randn(head.offsets.shape))
         layer.weight.copy_(tiny_backbone.logit_scale * task.zero_shot_features + head.offsets)
-        found = head(tiny_backbone, images, task).logits(tiny_backbone.logit_scale)
+        found = cosine_logits(head(tiny_backbone, images, task), tiny_backbone.logit_scale)
         expected = layer(tiny_backbone.encode_image(images, normalize=True))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-3)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fedmvp_core.errors import WireError
+from fedmvp_core.logits import cosine_logits
 from fedmvp_core.prompting import FULL, Features
 from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.prompting.promptformer import PromptFormer
@@ -43,7 +44,7 @@ def test_unknown_names_and_other_shapes_are_refused(module: PromptFormer) -> Non
 
 def test_logits_are_scaled_dot_products() -> None:
     features = Features(torch.tensor([[0.6, 0.8]]), torch.tensor([[1.0, 0.0], [0.0, 0.5]]))
-    logits = features.logits(torch.tensor(10.0))
+    logits = cosine_logits(features, torch.tensor(10.0))
     torch.testing.assert_close(logits, torch.tensor([[6.0, 4.0]]))
 
 

@@ -15,7 +15,7 @@ def test_a_taken_port_or_no_node_leaves_an_earlier_run_alone(
     small_run: Callable[..., RunConfig], tmp_path: Path
 ) -> None:
     config = small_run(output_dir=str(tmp_path))
-    earlier = tmp_path / config.run_name / "status.json"
+    earlier = tmp_path / config.run.run_name / "status.json"
     earlier.parent.mkdir()
     earlier.write_text("{}")
     with socket.socket() as taken:

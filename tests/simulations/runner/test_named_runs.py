@@ -22,7 +22,7 @@ def test_shipped_run_is_valid_and_described(name):
     run = load_named_run(name)
     config = resolve_config(run, {})
     assert run.description
-    assert config.run_name == name
+    assert config.run.run_name == name
     assert resolve_supernodes(run, {}, config, None) == run.supernodes
 
 
@@ -68,10 +68,10 @@ def test_paths_become_absolute_relative_to_the_working_directory(tmp_path, monke
     (tmp_path / "weights.bin").touch()
     given = {"output-dir": "out", "cache-dir": "", "data-dir": "~/pictures"}
     config = resolve_config(BARE, {**given, "backbone": "ViT-B-32", "pretrained": "weights.bin"})
-    assert config.output_dir == str(tmp_path / "out")
-    assert config.cache_dir == ""
-    assert config.data_dir == str(Path.home() / "pictures")
-    assert config.pretrained == str(tmp_path / "weights.bin")
+    assert config.run.output_dir == str(tmp_path / "out")
+    assert config.run.cache_dir == ""
+    assert config.data.data_dir == str(Path.home() / "pictures")
+    assert config.model.pretrained == str(tmp_path / "weights.bin")
 
 
 @pytest.mark.parametrize("pretrained", ["embedded", "openai", "laion2b_s34b_b79k", ""])
@@ -120,7 +120,7 @@ def test_paths_of_a_base_and_an_image_tower_become_absolute(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "with+plus.pt").touch()  # a file of that very name is one path
     config = resolve_config(BARE, {"backbone": "ViT-B-32", "pretrained": given})
-    assert config.pretrained == resolved.format(here=tmp_path)
+    assert config.model.pretrained == resolved.format(here=tmp_path)
 
 
 def test_a_folder_of_open_clip_becomes_absolute(tmp_path, monkeypatch):
@@ -128,4 +128,4 @@ def test_a_folder_of_open_clip_becomes_absolute(tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "open_clip_config.json").touch()
     config = resolve_config(BARE, {"backbone": "mine", "pretrained": ""})
-    assert config.backbone == str(tmp_path / "mine")
+    assert config.model.backbone == str(tmp_path / "mine")

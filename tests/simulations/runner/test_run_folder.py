@@ -5,9 +5,9 @@ import json
 import pytest
 
 from fedmvp_core.errors import ConfigError
+from simulations.runner.claimed_folder import EventTail, claimed_folder, close_run, read_status
 from simulations.runner.failure import reason
 from simulations.runner.named_runs import NamedRun, resolve_config
-from simulations.runner.run_folder import EventTail, claimed_folder, close_run, read_status
 
 
 def config_in(folder, **overrides):

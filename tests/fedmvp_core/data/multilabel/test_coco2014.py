@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fedmvp_core.data.multilabel.coco2014 import coco2014
+from fedmvp_core.data.readers.multilabel.coco2014 import coco2014
 from fedmvp_core.errors import DataError
 
 # ids are neither dense nor in the order of the names, as in the real file

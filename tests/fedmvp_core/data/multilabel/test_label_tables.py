@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fedmvp_core.data.listing import Picture
-from fedmvp_core.data.multilabel.tables import make_listing, read_indicators
+from fedmvp_core.data.readers.multilabel.tables import make_listing, read_indicators
 from fedmvp_core.errors import DataError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fedmvp_core.data.listing import Listing
-from fedmvp_core.data.multilabel.mlrsnet import mlrsnet
+from fedmvp_core.data.readers.multilabel.mlrsnet import mlrsnet
 from fedmvp_core.errors import DataError
 
 HEADER = "image,airplane,bare soil,habor,ships,water"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fedmvp_core.data.multilabel import READERS
 from fedmvp_core.data.readers import READERS as SINGLE_LABEL
+from fedmvp_core.data.readers.multilabel import READERS
 from fedmvp_core.errors import DataError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmvp_core.data.multilabel.multiscene import multiscene
+from fedmvp_core.data.readers.multilabel.multiscene import multiscene
 from fedmvp_core.errors import DataError
 
 HEADER = "image,Apron,BaseballField,LakePond,OilFiled,SolarPannel,WindTrubine,Sea"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fedmvp_core.data.listing import Listing
-from fedmvp_core.data.multilabel.nuswide import nuswide
+from fedmvp_core.data.readers.multilabel.nuswide import nuswide
 from fedmvp_core.errors import DataError
 
 CONCEPTS = ("airport", "animal", "beach", "nighttime")

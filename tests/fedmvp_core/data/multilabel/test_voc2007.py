@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmvp_core.data.multilabel.voc2007 import voc2007
+from fedmvp_core.data.readers.multilabel.voc2007 import voc2007
 from fedmvp_core.errors import DataError
 
 OBJECT = """\t<object>

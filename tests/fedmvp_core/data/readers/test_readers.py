@@ -7,7 +7,7 @@ import pytest
 import torch
 from listings import every_picture
 
-from fedmvp_core.data.pictures import load_picture
+from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.data.readers import READERS, ReaderEntry
 from fedmvp_core.errors import DataError
 

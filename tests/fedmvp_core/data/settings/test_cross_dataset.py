@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data import emojidomains
+from fedmvp_core.data.emoji import domains as emojidomains
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.settings import cross_dataset, load_setting
 from fedmvp_core.errors import ConfigError

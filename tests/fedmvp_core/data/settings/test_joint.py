@@ -1,7 +1,6 @@
 """One federation over several data sets, two of which have a class of the same name."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -50,7 +49,7 @@ def dataset(name: str, classes: tuple[str, ...], shade: int = 0, each: int = 2) 
 def two(config: RunConfig, rule: Callable[[Dataset, RunConfig], Setting] = base_to_new) -> Setting:
     return joint_setting(
         {
-            name: rule(dataset(name, classes, shade), replace(config, dataset=name))
+            name: rule(dataset(name, classes, shade), config.with_values(dataset=name))
             for shade, (name, classes) in enumerate(CLASSES.items(), 1)
         }
     )
@@ -75,7 +74,7 @@ def test_every_class_is_told_apart_and_spoken_of_in_its_own_words(config: RunCon
     assert described.startswith("a photo of a rose, a type of flower, ")
     assert described.endswith(" oxford_flowers's rose.")
     assert task.attribute_sentences(1) == ["a photo of rose, a type of food."]
-    assert task.attribute_weight == config.attribute_weight
+    assert task.attribute_weight == config.data.attribute_weight
 
 
 def test_a_class_of_no_data_set_is_refused(config: RunConfig) -> None:
@@ -156,7 +155,7 @@ def test_a_data_set_is_cut_as_it_is_alone(default_config: Make, rule: str) -> No
     config = default_config(
         dataset=",".join(names), data_dir="somewhere", partition=rule, classes_per_client=2
     )
-    alone = {n: replace(config, dataset=n) for n in names}
+    alone = {n: config.with_values(dataset=n) for n in names}
     parts = {n: base_to_new(whole[n], alone[n]) for n in names}
     together = make_shards(joint_setting(parts), 6, config)
     apart = [s for n, k in (("food101", 4), ("dtd", 2)) for s in make_shards(parts[n], k, alone[n])]
@@ -171,7 +170,7 @@ def test_fedmvp_s_nine_data_sets_are_thirty_clients_together(default_config: Mak
     parts = {
         name: base_to_new(
             dataset(name, tuple(f"class {i}" for i in range(classes)), each=1),
-            replace(config, dataset=name),
+            config.with_values(dataset=name),
         )
         for name, (classes, _) in PUBLISHED.items()
     }
@@ -197,7 +196,7 @@ def test_configured_data_sets_are_loaded_and_joined(default_config: Make) -> Non
     """EmojiDomains holds the classes of one of its groups too: the same names, twice."""
     config = default_config(dataset="emoji-activities, emojidomains")
     setting = load_setting(config, 8)
-    assert config.dataset == "emoji-activities,emojidomains"
+    assert config.data.dataset == "emoji-activities,emojidomains"
     assert len(set(setting.train.class_names)) == len(setting.train.class_names) == 2 + 18
     spoken = setting.make_task(setting.train.class_names).spoken_names
     assert len(set(spoken)) < len(spoken)

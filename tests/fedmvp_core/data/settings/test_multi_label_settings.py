@@ -96,7 +96,7 @@ def test_nothing_unseen_is_ever_trained(
         assert images.class_names == SEEN
         for name, row in zip(images.names, images.labels.tolist(), strict=True):
             assert {SEEN[i] for i, label in enumerate(row) if label} == whole[name] & set(SEEN)
-    for shard in make_shards(setting, 2, replace(configured, mask_rate=rate)):
+    for shard in make_shards(setting, 2, configured.with_values(mask_rate=rate)):
         assert shard.task.class_names == shard.images.class_names == SEEN
         assert shard.task.multi_label
         assert shard.images.labels.shape[1] == shard.validation.labels.shape[1] == len(SEEN)

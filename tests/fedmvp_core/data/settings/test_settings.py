@@ -1,7 +1,6 @@
 """What is trained on and tested on: classes and domains of one data set."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,7 +86,7 @@ def test_tasks_have_the_configured_sentences(default_config: Make) -> None:
     )
     for setting in (
         base_to_new(dataset(4), config),
-        msst(dataset(4), replace(config, setting="msst", target_domain="art")),
+        msst(dataset(4), config.with_values(setting="msst", target_domain="art")),
     ):
         for task in (setting.evaluations[0].task, setting.make_task(["a"])):
             assert task.class_sentences()[0] == "one a"

@@ -1,0 +1,44 @@
+"""The run configuration: typed and checked once, at the edge.
+
+What keys there are is in keys.py, what a value may be in values.py, which values go together in
+rules.py, how a perturbation's budget is written in epsilon.py.
+"""
+
+from fedmvp_core.config.keys import (
+    BY_DOMAIN,
+    PLACES,
+    STRESS_ATTACKS,
+    AttackSection,
+    DataSection,
+    EvaluationSection,
+    FederationSection,
+    ModelSection,
+    PrivacySection,
+    RunConfig,
+    RunSection,
+    StressSection,
+    TrainingSection,
+    dataset_names,
+)
+from fedmvp_core.config.parsing import did_you_mean, parse_config
+from fedmvp_core.config.values import Scalar
+
+__all__ = [
+    "BY_DOMAIN",
+    "PLACES",
+    "STRESS_ATTACKS",
+    "AttackSection",
+    "DataSection",
+    "EvaluationSection",
+    "FederationSection",
+    "ModelSection",
+    "PrivacySection",
+    "RunConfig",
+    "RunSection",
+    "Scalar",
+    "StressSection",
+    "TrainingSection",
+    "dataset_names",
+    "did_you_mean",
+    "parse_config",
+]

@@ -1,0 +1,51 @@
+"""Reading a flat kebab-case mapping into a RunConfig."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from fedmvp_core.config.keys import RunConfig, kebab
+from fedmvp_core.config.rules import check_together
+from fedmvp_core.config.values import check_value
+from fedmvp_core.errors import ConfigError
+
+
+def parse_config(mapping: Mapping[str, Any]) -> RunConfig:
+    """Check a flat kebab-case mapping that holds every key.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value is of the wrong type, out of range, or
+            contradicts another; the message names the key, the value and what is allowed.
+    """
+    sections = get_type_hints(RunConfig)
+    kinds = {
+        kebab(name): kind
+        for section in sections.values()
+        for name, kind in get_type_hints(section, include_extras=True).items()
+    }
+    for key in mapping:
+        if key not in kinds:
+            raise ConfigError(f"unknown run-config key '{key}'{did_you_mean(key, list(kinds))}")
+    missing = sorted(set(kinds) - set(mapping))
+    if missing:
+        raise ConfigError(f"run-config lacks the keys {', '.join(missing)}")
+    values = {
+        key.replace("-", "_"): check_value(key, mapping[key], kind) for key, kind in kinds.items()
+    }
+    config = RunConfig(
+        **{
+            name: section(**{field.name: values[field.name] for field in fields(section)})
+            for name, section in sections.items()
+        }
+    )
+    check_together(config)
+    return config
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """A clause that offers the nearest known words, or lists all of them."""
+    close = difflib.get_close_matches(word, known, n=3)
+    return (
+        f"; did you mean {', '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"
+    )

@@ -1,0 +1,1 @@
+"""The embedded data sets: EmojiDomains, its groups, EmojiThings and EmojiScenes."""

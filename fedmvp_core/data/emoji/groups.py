@@ -1,0 +1,40 @@
+"""EmojiDomains' five groups as data sets of their own, for the cross-dataset setting.
+
+A class belongs to one group of Unicode's emoji, so that no two of these share a class.
+"""
+
+import json
+from collections.abc import Callable
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.emoji import domains as emojidomains
+from fedmvp_core.data.emoji.assets import read_asset
+from fedmvp_core.data.image_set import Dataset
+
+
+def _loader(group: str) -> Callable[[RunConfig, int], Dataset]:
+    def load(config: RunConfig, image_size: int) -> Dataset:
+        whole = emojidomains.load(config, image_size)
+        names = _classes_of(group, whole.class_names)
+        return Dataset(
+            f"emoji-{group}",
+            whole.train.of_classes(names),
+            whole.validation.of_classes(names),
+            whole.test.of_classes(names),
+            whole.attributes,
+        )
+
+    return load
+
+
+def _classes_of(group: str, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    table = json.loads(read_asset("emojidomains/concepts.json"))
+    members = {concept["class"] for concept in table["concepts"] if concept["group"] == group}
+    return tuple(name for name in class_names if name in members)
+
+
+activities = _loader("activities")
+animals_nature = _loader("animals-nature")
+food_drink = _loader("food-drink")
+objects = _loader("objects")
+travel_places = _loader("travel-places")

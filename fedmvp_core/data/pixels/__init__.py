@@ -1,0 +1,1 @@
+"""Picture files and their pixels: finding, decoding, keeping, checking."""

@@ -1,0 +1,1 @@
+"""Losses and divergences of a batch, used by objectives and by attacks alike."""

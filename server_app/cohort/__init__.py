@@ -1,0 +1,1 @@
+"""The clients: who they are, what they are asked, what they are sent."""

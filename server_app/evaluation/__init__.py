@@ -1,0 +1,1 @@
+"""Central evaluation: clean, under attack, and when."""

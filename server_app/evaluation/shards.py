@@ -1,0 +1,28 @@
+"""Whose classes the server tests one by one: the shards that it cuts, or those that nodes name."""
+
+from collections.abc import Sequence
+
+import torch
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.own_shard import OWN
+from fedmvp_core.data.settings import Setting
+from fedmvp_core.data.shards import Shard, make_shards
+from server_app.cohort.nodes import Node, places
+
+
+def tested_shards(setting: Setting, nodes: Sequence[Node], config: RunConfig) -> list[Shard]:
+    """A shard for each node, also for those that may still come; of nodes with data of their own,
+    of which only those are known that have come, it holds classes but no images.
+
+    A node that does not name its classes (share-class-names) has none here.
+    """
+    if config.data.partition != OWN:
+        return make_shards(setting, places(nodes, config), config)
+    nothing = torch.empty(0, dtype=torch.int64)
+    train, validation = setting.train.select(nothing), setting.validation.select(nothing)
+    return [
+        Shard(node.partition_id, train, validation, setting.make_task(tuple(node.classes)))
+        for node in nodes
+        if node.classes
+    ]

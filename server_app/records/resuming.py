@@ -1,0 +1,112 @@
+"""What a run that goes on takes from its folder: its last checkpoint, and the rows up to there."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from fedmvp_core.config import PLACES, RunConfig
+from fedmvp_core.disk import replace_text
+from fedmvp_core.errors import CheckpointError, ConfigError
+from server_app.records.checkpoints import latest_round
+
+Row = tuple[int, str, str, float]  # round, split, metric, value
+
+
+def round_to_resume(folder: Path, config: RunConfig) -> int | None:
+    """The round after which `resume = "latest"` goes on; None: the run begins anew.
+
+    Raises:
+        ConfigError: the folder holds a run of another configuration.
+        CheckpointError: what it holds is damaged, so that nothing of the run could be kept.
+    """
+    if config.run.resume != "latest" or not (folder / "config.json").exists():
+        return None
+    _check_config(folder / "config.json", config)
+    found = latest_round(folder / "checkpoints")
+    if found is None and any((folder / "checkpoints").glob("round-*.safetensors")):
+        raise CheckpointError(
+            f"'{folder}' holds checkpoints and none can be used; to begin anew, leave resume out"
+        )
+    return found
+
+
+def _check_config(path: Path, config: RunConfig) -> None:
+    """A key that the file lacks is younger than the run, and had its default then."""
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"'{path}' cannot be read: {error}") from error
+    if not isinstance(saved, dict):
+        raise CheckpointError(f"'{path}' cannot be read: it holds no object")
+    wanted = config.as_mapping()
+    differs = [
+        f"{key} (was {saved[key]!r}, is {value!r})"
+        for key, value in wanted.items()
+        if key not in PLACES and saved.get(key, value) != value
+    ]
+    if differs:
+        raise ConfigError(
+            f"resume is latest, but the run in '{path.parent}' has another configuration: "
+            f"{', '.join(differs)}; allowed: the same, or resume='' to begin anew"
+        )
+
+
+def check_shards(path: Path, shards: list[dict[str, Any]], all_there: bool) -> None:
+    """Compare who holds what with what shards.json says of the run's beginning.
+
+    all_there: the clients must be the same; otherwise some may not have come then, or not now.
+
+    Raises:
+        ConfigError: it is something else, so that the run could not go on as it began.
+    """
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # it had not come so far, or the file is lost: there is nothing to compare
+    now = json.loads(json.dumps(shards))
+    if not all_there:
+        known = {shard["partition-id"]: shard for shard in before}
+        before = [known.get(shard["partition-id"], shard) for shard in now]
+    if before != now:
+        raise ConfigError(
+            f"resume is latest, but the {len(shards)} clients do not hold what '{path}' says they "
+            "held when the run began; allowed: the same supernodes with the same data"
+        )
+
+
+def metric_rows(path: Path, last: int) -> list[Row]:
+    """The rows of metrics.csv of the rounds up to `last`.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+        read = [(int(r["round"]), r["split"], r["metric"], float(r["value"])) for r in rows]
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise CheckpointError(f"'{path}' cannot be read: {error!r}") from error
+    return [row for row in read if row[0] <= last]
+
+
+def cut_steps(path: Path, last: int) -> None:
+    """Remove what rounds after `last` left in steps.csv; its last line may be half a line."""
+    if not path.exists():
+        return
+    lines = path.read_bytes().decode(errors="replace").splitlines(keepends=True)
+    kept = [line for line in lines[1:] if line.endswith("\n") and _round_of(line) <= last]
+    replace_text(path, "".join([*lines[:1], *kept]))
+
+
+def _round_of(line: str) -> float:
+    """The round that a line begins with; of a damaged line: after all others."""
+    word = line.partition(",")[0]
+    return int(word) if word.isascii() and word.isdigit() else float("inf")
+
+
+def end_half_line(path: Path) -> None:
+    """Let what is appended to a file begin on a line of its own, whatever was cut off before."""
+    if path.exists() and not path.read_bytes().endswith(b"\n"):
+        with path.open("ab") as file:
+            file.write(b"\n")

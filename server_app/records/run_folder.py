@@ -1,0 +1,208 @@
+"""The folder that a run leaves (docs/run_folder.md)."""
+
+import csv
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.disk import remove_leftovers, replace_file, replace_text
+from fedmvp_core.errors import ConfigError
+from server_app.cohort.nodes import Node
+from server_app.records.checkpoints import Checkpoint, ServerState, read_checkpoint, save_checkpoint
+from server_app.records.environment import environment
+from server_app.records.metrics_table import MetricsTable
+from server_app.records.resuming import check_shards, cut_steps, end_half_line, round_to_resume
+
+LEFT_BEHIND = (
+    "config.json",  # first: without it nothing is taken for a run
+    "classes.csv",
+    "environment.json",
+    "metrics.csv",
+    "progress.jsonl",
+    "report.html",
+    "shards.json",
+    "steps.csv",
+)
+
+
+class RunFolder:
+    """Writes the files of one run; every file is whole at any moment.
+
+    resumed_after: the round after which a run goes on, or None.
+
+    Raises:
+        ConfigError: the folder cannot be written, holds a run that may not be overwritten, or, to
+            be resumed, one of another configuration.
+        CheckpointError: the run to be resumed is damaged.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.path = Path(config.run.output_dir).expanduser().resolve() / config.run.run_name
+        self._metrics = MetricsTable(self.path / "metrics.csv")
+        self._started, self.rounds_completed = time.time(), 0
+        self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # told of every event
+        replaced = config.run.resume != "latest" and (self.path / "config.json").exists()
+        if replaced and not config.run.overwrite:
+            raise ConfigError(
+                f"'{self.path}' holds a run already; choose another run-name, or overwrite"
+            )
+        self.resumed_after = round_to_resume(self.path, config)
+        try:
+            if self.resumed_after is None:
+                self._clear()
+                self._write_json("config.json", config.as_mapping())
+            else:
+                self._take_up(self.resumed_after)
+            self.write_status("running")
+        except OSError as error:
+            raise ConfigError(f"run folder '{self.path}' cannot be written: {error}") from error
+
+    def _take_up(self, last: int) -> None:
+        """Cut to its last checkpoint what a process that was ended in a round left."""
+        self.rounds_completed = last
+        self._metrics.take_up(last)
+        cut_steps(self.path / "steps.csv", last)
+        end_half_line(self.path / "progress.jsonl")
+        for folder in (self.path, self.path / "checkpoints"):
+            remove_leftovers(folder)
+
+    def holds(self, round: int, metric: str) -> bool:
+        """Whether a metric was recorded in round 0 or the latest, by an earlier process too."""
+        return self._metrics.holds(round, metric)
+
+    def start(self, schema: Mapping[str, Tensor]) -> Checkpoint | None:
+        """The state from which a run goes on, or None.
+
+        schema: prompt tensors as the configuration makes them.
+
+        Raises:
+            CheckpointError: the checkpoint's are others.
+        """
+        if self.resumed_after is None:
+            return None
+        return read_checkpoint(self.path / "checkpoints", self.resumed_after, schema)
+
+    def _clear(self) -> None:
+        """Remove what an earlier run of this name left, and nothing else."""
+        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        stale = list((self.path / "checkpoints").glob("round-*"))
+        for path in [*(self.path / name for name in LEFT_BEHIND), *stale]:
+            path.unlink(missing_ok=True)
+        for folder in (self.path, self.path / "checkpoints"):
+            remove_leftovers(folder)
+        shutil.rmtree(self.path / "attacks", ignore_errors=True)
+
+    def write_environment(self, device: str) -> None:
+        """Versions, platform and the hash of the running sources."""
+        self._write_json("environment.json", environment(device, self._started, self.resumed_after))
+
+    def write_shards(self, nodes: Sequence[Node]) -> None:
+        """Who holds what.
+
+        Raises:
+            ConfigError: when the run began, they held something else.
+        """
+        shards = [
+            {
+                "partition-id": node.partition_id,
+                "num-examples": node.num_examples,
+                "classes": node.classes,
+                "domains": node.domains,
+            }
+            for node in nodes
+        ]
+        if self.resumed_after is not None:
+            check_shards(
+                self.path / "shards.json", shards, self.config.federation.start_clients == 0
+            )
+        self._write_json("shards.json", shards)
+
+    def record(self, round: int, split: str, metric: str, value: float) -> None:
+        """Add one row to the metrics; write_metrics puts them on disk."""
+        self._metrics.record(round, split, metric, value)
+
+    def write_metrics(self) -> None:
+        """Put the rows recorded since the last call on disk."""
+        self._metrics.write()
+
+    def append_steps(self, round: int, split: str, steps: Mapping[str, Sequence[float]]) -> None:
+        """What every local step of a client measured, in steps.csv."""
+        path = self.path / "steps.csv"
+        new = not path.exists()
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(("round", "split", "step", "metric", "value"))
+            for metric, values in steps.items():
+                writer.writerows(
+                    (round, split, step, metric, value) for step, value in enumerate(values, 1)
+                )
+
+    def write_classes(
+        self, rows: Sequence[tuple[str, str, int, float, float]], multi_label: bool = False
+    ) -> None:
+        """Accuracy by class after the last round; average precision with several labels."""
+        metric = "average_precision" if multi_label else "accuracy"
+        header = ("split", "class", "images", f"zero_shot_{metric}", metric)
+        self._write_table("classes.csv", header, rows)
+
+    def write_checkpoint(
+        self,
+        round: int,
+        tensors: Mapping[str, Tensor],
+        weights_hash: str,
+        state: ServerState | None = None,
+    ) -> None:
+        """Keep the global prompt tensors of a round, and what the server needs to go on."""
+        config = self.config
+        facts = {
+            "method": config.model.method,
+            "backbone": config.model.backbone,
+            "weights-hash": weights_hash,
+        }
+        save_checkpoint(self.path / "checkpoints", round, tensors, facts, state)
+        self.rounds_completed = round
+        self.write_status("running")
+
+    def write_status(self, status: str, error: str | None = None) -> None:
+        """running, completed, failed or interrupted."""
+        content = {
+            "status": status,
+            "rounds": self.config.federation.rounds,
+            "rounds-completed": self.rounds_completed,
+            "error": error,
+        }
+        self._write_json("status.json", content)
+
+    def end(self, status: str, error: str | None = None) -> None:
+        """Write how the run ended; a process of an earlier run may have written an end before."""
+        self.write_status(status, error)
+        self.event("end", status=status, error=error)
+
+    def event(self, event: str, **facts: Any) -> None:
+        """Append one line to progress.jsonl, which `fedmvp run` shows while the run goes on."""
+        content = {"event": event} | {key.replace("_", "-"): value for key, value in facts.items()}
+        with (self.path / "progress.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(content) + "\n")
+        if self.on_event is not None:
+            self.on_event(content)
+
+    def _write_json(self, name: str, content: Any) -> None:
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        replace_text(self.path / name, text)
+
+    def _write_table(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        def write(path: Path) -> None:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(header)
+                writer.writerows(rows)
+
+        replace_file(self.path / name, write)

@@ -1,0 +1,1 @@
+"""What comes back from clients, checked before it counts."""

@@ -1,0 +1,180 @@
+"""Each thing that is checked of a reply by itself; replies.py puts them in their order."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord
+from torch import Tensor
+
+from fedmvp_core import protocol
+from fedmvp_core.errors import WireError
+from fedmvp_core.prompting import FULL, LORA
+from server_app.replies.norms import Refusal
+
+FAILED = "failed"  # the kind of a reply that holds nothing but an error
+ARRAY_HEADER_BYTES = 1024  # more than NumPy writes before the numbers
+STEP_METRIC = re.compile(re.escape(protocol.STEP_PREFIX) + r"[a-z0-9-]{1,40}")  # rows of steps.csv
+LONGEST_REASON = 600  # letters
+MOST_NAMES, MOST_LETTERS = 5, 80  # of a reply's own names in a sentence about it
+REPORTED = (
+    protocol.TRAIN_LOSS,
+    protocol.SECONDS,
+    protocol.NUM_EXAMPLES,
+    protocol.LORA_PHASE,
+    protocol.IMAGES_ENCODED,
+    protocol.SENTENCES_ENCODED,
+)
+WITHOUT_METRICS = (protocol.LORA_PHASE,)  # what is left of them with share-metrics=false
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What one reply says beside its tensors: numbers by name, and a list of them for each step.
+
+    next_phase: the one that the client is to train in when it is asked again.
+    """
+
+    next_phase: str
+    metrics: dict[str, float]
+    steps: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who was asked (partition id -> node id), for what, and what an answer may hold.
+
+    tensors: all prompt tensors as they were sent. phases: of the clients that are not asked for all
+    of them, by partition id. metrics: what a reply has to report. most_images: what a client may
+    claim to have trained on, by partition id; absent: anything. longest: max-update-norm.
+    """
+
+    round: int
+    nodes: Mapping[int, int]
+    tensors: Mapping[str, Tensor]
+    phases: Mapping[int, str]
+    phase_tensors: Callable[[str], tuple[str, ...]]
+    metrics: Sequence[str]
+    most_images: Mapping[int, int]
+    longest: float
+
+
+class RefusedError(WireError):
+    """A reply that does not count; `refusal` says why, as it may stand in a log."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = Refusal(kind, _one_line(reason))
+
+
+def cause_of(error: Error) -> str:
+    """What a client died of, in its own words, which Flower puts after Ray's traceback."""
+    words = error.reason or "no reason"
+    return words.rpartition("occurred. Message: ")[2].removesuffix("'>").strip()
+
+
+def _one_line(reason: str) -> str:
+    """As it may stand in a log, whatever words a client put into it."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in reason[:LONGEST_REASON])
+    return shown if len(reason) <= LONGEST_REASON else shown + "..."
+
+
+@contextmanager
+def refusing(kind: str) -> Iterator[None]:
+    """Within it, a WireError is a reason of this kind."""
+    try:
+        yield
+    except RefusedError:
+        raise
+    except WireError as error:
+        raise RefusedError(kind, str(error)) from error
+
+
+def records_of(reply: Message) -> tuple[ArrayRecord, MetricRecord, ConfigRecord]:
+    """The tensors, metrics and facts of a reply; raises RefusedError if it has others, or none."""
+    if reply.has_error():
+        raise RefusedError(FAILED, f"a client failed: {cause_of(reply.error)}")
+    content = reply.content
+    prompts, metrics = content.get(protocol.PROMPTS), content.get(protocol.METRICS)
+    facts = content.get(protocol.CONFIG)
+    if (
+        isinstance(prompts, ArrayRecord)
+        and isinstance(metrics, MetricRecord)
+        and isinstance(facts, ConfigRecord)
+    ):
+        return prompts, metrics, facts
+    held = ", ".join(map(repr, list(content)[:MOST_NAMES])) or "nothing"
+    raise RefusedError("records", f"a reply lacks records; it holds {held}")
+
+
+def check_sender(reply: Message, partition_id: int, asked: Asked) -> None:
+    """Raises WireError when the client was not asked, or another supernode speaks for it."""
+    if partition_id not in asked.nodes:
+        raise WireError(f"client {partition_id} was not asked in this round")
+    if reply.metadata.src_node_id != asked.nodes[partition_id]:
+        raise WireError(f"client {partition_id}: the reply comes from another supernode")
+
+
+def check_round(facts: ConfigRecord, round: int, sender: str) -> None:
+    """Raises WireError when a reply answers another round."""
+    answered = protocol.integer(facts, protocol.ROUND, sender)
+    if answered != round:
+        raise WireError(f"{sender} answers round {answered}; expected {round}")
+
+
+def check_examples(claimed: int, most: int | None, sender: str) -> None:
+    """Raises WireError when a client claims no images, or more than `most`, if that is known."""
+    if claimed < 1:
+        raise WireError(f"{sender} claims {claimed} training images; allowed: 1 or more")
+    if most is not None and claimed > most:
+        raise WireError(f"{sender} claims {claimed} training images; allowed: up to {most}")
+
+
+def reported_by(
+    metrics: MetricRecord, facts: ConfigRecord, wanted: Sequence[str], sender: str
+) -> Reported:
+    """What a reply reports; raises WireError when something `wanted` is missing or no number."""
+    for key in metrics:
+        if key.startswith(protocol.STEP_PREFIX) and not STEP_METRIC.fullmatch(key):
+            raise WireError(f"{sender}: unexpected metric {key[:MOST_LETTERS]!r}")
+    missing = set(wanted) - set(metrics)
+    if missing:
+        raise WireError(f"{sender}: the reply lacks the metrics {', '.join(sorted(missing))}")
+    steps = {
+        key.removeprefix(protocol.STEP_PREFIX): protocol.numbers(metrics, key, sender)
+        for key in metrics
+        if key.startswith(protocol.STEP_PREFIX)
+    }
+    following = protocol.word(facts, protocol.PHASE, (FULL, LORA), sender)
+    return Reported(following, {k: protocol.number(metrics, k, sender) for k in wanted}, steps)
+
+
+def phase_of(metrics: MetricRecord, partition_id: int, asked: Asked) -> str:
+    """The phase that the client was asked to train in, and says that it did."""
+    phase = asked.phases.get(partition_id, FULL)
+    if protocol.integer(metrics, protocol.LORA_PHASE, f"client {partition_id}") != int(
+        phase == LORA
+    ):
+        raise WireError(f"client {partition_id} trained in another phase than '{phase}'")
+    return phase
+
+
+def tensors_of(prompts: ArrayRecord, sent: Mapping[str, Tensor], sender: str) -> dict[str, Tensor]:
+    """The tensors of a record; none is decoded that says to be larger than any that was sent.
+
+    Raises:
+        WireError: an array is too large, or cannot be read as numbers.
+    """
+    largest = max(value.numel() * value.element_size() for value in sent.values())
+    for name, array in prompts.items():
+        if len(array.data) > largest + ARRAY_HEADER_BYTES:
+            raise WireError(
+                f"{sender}: prompt tensor {name[:MOST_LETTERS]!r} has {len(array.data)} bytes; "
+                f"expected at most {largest}"
+            )
+    try:
+        return prompts.to_torch_state_dict()
+    # What NumPy raises of bytes that are no array is not documented; all of it means the same.
+    except Exception as error:
+        raise WireError(f"{sender}: a prompt tensor cannot be read: {error}") from error

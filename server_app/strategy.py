@@ -1,0 +1,249 @@
+"""Rounds over prompt tensors: who trains, what is sent, which replies count.
+
+Flower averages whatever it gets and dies of replies that differ; here each reply is checked first,
+and replies are averaged in the order of partition ids, so that results do not depend on who
+finishes first.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+from torch import Tensor
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.errors import WireError
+from fedmvp_core.json_logs import logger, note
+from fedmvp_core.prompting import Prompting
+from server_app.aggregation import (
+    Aggregate,
+    TooFewUpdatesError,
+    check_cohort,
+    strategy_state,
+)
+from server_app.cohort.dispatch import Outbox, draw_cohort
+from server_app.cohort.nodes import Node, cohort_size, places, with_returned
+from server_app.records.checkpoints import Checkpoint, ServerState
+from server_app.records.rounds import record_round, tell_refused
+from server_app.records.run_folder import RunFolder
+from server_app.replies.norms import Refusal
+from server_app.replies.reading import (
+    REPORTED,
+    WITHOUT_METRICS,
+    Asked,
+    Checked,
+    read_evaluation,
+    read_updates,
+)
+
+
+class PromptStrategy(Strategy):
+    """A Flower strategy that sends and averages prompt tensors only."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        nodes: Sequence[Node],
+        prompting: Prompting,
+        class_names: Sequence[str],
+        aggregate: Aggregate,
+        folder: RunFolder,
+        after_round: Callable[[int, Mapping[str, Tensor]], None],
+    ) -> None:
+        """Raises ConfigError when the strategy cannot work with so small a cohort."""
+        check_cohort(config, cohort_size(len(nodes), config.federation.fraction_train))
+        self.config, self.nodes, self.folder = config, list(nodes), folder
+        self.prompting, self.aggregate, self.after_round = prompting, aggregate, after_round
+        self.class_names, self.tensors = list(class_names), prompting.prompt_tensors()
+        self._outbox = Outbox(self.tensors, class_names)
+        self.phases: dict[int, str] = {}  # partition id -> of its next training; others: full
+        self._offset = 0  # rounds that were done before the run was resumed
+        self._started = 0.0
+        self._grid: Grid  # of the current round, to ask again if it is repeated
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take up the state after a round: Flower's first round is then the one that follows.
+
+        Whatever clients held is not counted on: each is sent all tensors again.
+        """
+        self._offset, self.tensors = checkpoint.round, dict(checkpoint.tensors)
+        self.phases = dict(checkpoint.state.phases)
+        strategy_state(self.aggregate).update(checkpoint.state.strategy)
+
+    def state(self) -> ServerState:
+        """What a checkpoint keeps beside the prompt tensors."""
+        return ServerState(dict(self.phases), dict(strategy_state(self.aggregate)))
+
+    def summary(self) -> None:
+        """Flower asks for it at the start of a run."""
+        logger.info(
+            "%s over %d clients, %d rounds, %s prompt tensor elements",
+            self.config.federation.strategy,
+            len(self.nodes),
+            self.config.federation.rounds,
+            f"{sum(t.numel() for t in self.tensors.values()):,}",
+        )
+
+    # --- training
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """One message for each client of the cohort."""
+        self._grid, self._started = grid, time.monotonic()
+        server_round += self._offset
+        note(round=server_round)
+        self._take_back(grid)
+        fraction = self.config.federation.fraction_train
+        return self._messages(server_round, fraction, "cohort", MessageType.TRAIN)
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Check the replies, average those that hold, and record what happened.
+
+        Raises:
+            FedMVPError: too few replies are usable, and the round may not be repeated (any more).
+        """
+        server_round += self._offset
+        averaged, checked = self._averaged(server_round, replies)
+        updates, metrics = checked.updates, checked.reported
+        self.tensors |= averaged
+        self._outbox.changed(averaged, server_round)
+        self._outbox.answered((update.partition_id for update in updates), server_round)
+        self.phases |= {u.partition_id: m.next_phase for u, m in zip(updates, metrics, strict=True)}
+        seconds = time.monotonic() - self._started
+        totals = record_round(self.folder, server_round, checked, self._outbox.sent, seconds)
+        self.after_round(server_round, self.tensors)
+        return ArrayRecord(self.tensors), MetricRecord(dict(totals))
+
+    # --- evaluation by the clients
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Ask some clients to test the new tensors; nobody when fraction-evaluate is 0."""
+        if self.config.evaluation.fraction_evaluate == 0:
+            return []
+        server_round += self._offset
+        fraction = self.config.evaluation.fraction_evaluate
+        return self._messages(server_round, fraction, "evaluating cohort", MessageType.EVALUATE)
+
+    def aggregate_evaluate(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> MetricRecord | None:
+        """The headline on the clients' validation images, a mean weighted by their number.
+
+        That is the pooled accuracy; a pooled mAP cannot be made of the clients' own.
+        """
+        server_round += self._offset
+        metric, total, images = "", 0.0, 0
+        for reply in replies:
+            try:
+                metric, value, tested = read_evaluation(reply)
+            except WireError as error:
+                logger.warning("round %d: evaluation refused: %s", server_round, error)
+                continue
+            total, images = total + value * tested, images + tested
+        if images:
+            self.folder.record(server_round, "clients", f"validation-{metric}", total / images)
+            return MetricRecord({f"validation-{metric}": total / images})
+        return None
+
+    def evaluate_again(self, grid: Grid) -> None:
+        """Ask for the evaluation after the last round, which an end of the process had cost."""
+        messages = self.configure_evaluate(0, ArrayRecord(), ConfigRecord(), grid)
+        self.aggregate_evaluate(
+            0, grid.send_and_receive(messages, timeout=self.config.federation.round_timeout)
+        )
+
+    # --- the parts
+
+    def _take_back(self, grid: Grid) -> None:
+        """Clients that were started again go on; what they had been sent is gone with them.
+
+        Others that had not come when the run began take part from now on.
+        """
+        before, clients = {node.node_id for node in self.nodes}, len(self.nodes)
+        room = places(self.nodes, self.config)
+        self.nodes = with_returned(grid, self.nodes, self.class_names, room)
+        if len(self.nodes) > clients:
+            self.folder.write_shards(self.nodes)
+            self.folder.event("joined", clients=len(self.nodes))
+        for node in self.nodes:
+            if node.node_id not in before:
+                self._outbox.forget(node.partition_id)
+
+    def _averaged(
+        self, round: int, replies: Iterable[Message]
+    ) -> tuple[dict[str, Tensor], Checked]:
+        """The tensors that change, and the replies that count; all that were refused for it.
+
+        A repeated round asks a cohort that is drawn anew, and counts nothing of the one before.
+        """
+        refused: list[Refusal] = []
+        retries = (
+            self.config.federation.round_retries
+            if self.config.federation.on_too_few == "repeat"
+            else 0
+        )
+        for attempt in range(retries + 1):
+            if attempt:
+                fraction, purpose = self.config.federation.fraction_train, f"cohort again {attempt}"
+                messages = self._messages(round, fraction, purpose, MessageType.TRAIN)
+                replies = self._grid.send_and_receive(
+                    messages, timeout=self.config.federation.round_timeout
+                )
+            checked = read_updates(replies, self._asked(round))
+            refused += checked.refused
+            tell_refused(self.folder, round, checked.refused)
+            try:
+                self._require_enough(round, checked)
+                averaged = self.aggregate(checked.updates, self.tensors)
+                return averaged, replace(checked, refused=refused)
+            except TooFewUpdatesError as error:
+                if attempt == retries:
+                    raise
+                logger.warning("%s; the round is repeated (%d of %d)", error, attempt + 1, retries)
+                self.folder.event("repeat", round=round, reason=str(error))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _require_enough(self, round: int, checked: Checked) -> None:
+        usable, asked = len(checked.updates), len(self._outbox.sent)
+        if usable < self.config.federation.min_clients:
+            reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in checked.refused))
+            raise TooFewUpdatesError(
+                f"round {round}: {usable} of {asked} replies are usable, min-clients is "
+                f"{self.config.federation.min_clients}; {reasons or 'none came in time'}"
+            )
+
+    def _asked(self, round: int) -> Asked:
+        """What the replies of this round must look like."""
+        sent = self._outbox.sent
+        nodes = {n.partition_id: n.node_id for n in self.nodes if n.partition_id in sent}
+        reported = REPORTED if self.config.privacy.share_metrics else WITHOUT_METRICS
+        most = {
+            n.partition_id: self.config.federation.max_examples or n.num_examples
+            for n in self.nodes
+        }
+        return Asked(
+            round=round,
+            nodes=nodes,
+            tensors=self.tensors,
+            phases=self.phases,
+            phase_tensors=self.prompting.phase_tensors,
+            metrics=reported,
+            most_images={partition_id: images for partition_id, images in most.items() if images},
+            # With central privacy each update is clipped instead: whether one counts may not depend
+            # on the others', or adding a client would change more than its own part of the sum.
+            longest=0.0
+            if self.config.privacy.privacy == "central"
+            else self.config.federation.max_update_norm,
+        )
+
+    def _messages(self, round: int, fraction: float, purpose: str, kind: str) -> list[Message]:
+        cohort = draw_cohort(self.nodes, fraction, self.config.run.seed, purpose, round)
+        return self._outbox.messages(round, cohort, kind, self.tensors, self.phases)

@@ -1,0 +1,85 @@
+"""What `fedmvp attack` was asked to do, checked before a model is loaded."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fedmvp_core.config.epsilon import parse_epsilon
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.errors import ConfigError, FedMVPError
+from simulations.attack.names import AttackName
+
+DEVICES = ("auto", "cpu", "cuda")
+SQUARE_QUERIES = 1000  # unless asked otherwise: a handful of queries would find nothing
+
+
+@dataclass(frozen=True)
+class AttackPlan:
+    """What to attack, and how; images 0: all. splits: none: all of the setting's."""
+
+    names: tuple[AttackName, ...]
+    splits: tuple[str, ...]
+    images: int
+    zero_shot: bool
+    batch_size: int
+    device: str
+
+    def file_stem(self, names: Sequence[AttackName] = ()) -> str:
+        """Names the files of some attacks (none: all); those of other plans are not overwritten."""
+        every = names or self.names
+        attacks = "+".join(dict.fromkeys(name.short for name in every))
+        radii = "+".join(dict.fromkeys(name.epsilon.replace("/", "-") for name in every))
+        splits = "".join(f"-{split}" for split in self.splits)
+        images = f"-{self.images}-images" if self.images else ""
+        return f"{attacks}-eps{radii}{splits}{images}".replace(" ", "")
+
+
+def plan_attack(
+    config: RunConfig,
+    attacks: Sequence[str],
+    epsilons: Sequence[str],
+    steps: int | None,
+    images: int,
+    splits: Sequence[str],
+    zero_shot: bool,
+    batch_size: int,
+    device: str,
+) -> AttackPlan:
+    """Check what was asked for; what was not is as the run's own evaluation.
+
+    attacks, epsilons, splits: words, each one name or several with commas.
+
+    Raises:
+        ConfigError: an attack is unknown or not installed, or a number is out of range.
+    """
+    ours = "pgd" if config.evaluation.robust_attack == "none" else config.evaluation.robust_attack
+    radius = config.evaluation.robust_epsilon or config.attack.epsilon
+    if device not in DEVICES:
+        raise ConfigError(f"device is '{device}'; allowed: {', '.join(DEVICES)}")
+    names = []
+    for attack in _words(attacks) or [ours]:
+        _check_attack(attack)
+        own_steps = SQUARE_QUERIES if attack == "square" else config.evaluation.robust_steps
+        for epsilon in _words(epsilons) or [radius]:
+            parse_epsilon(epsilon)
+            names.append(AttackName(attack, own_steps if steps is None else steps, epsilon))
+    return AttackPlan(tuple(names), tuple(_words(splits)), images, zero_shot, batch_size, device)
+
+
+def _words(given: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(w.strip() for word in given for w in word.split(",") if w.strip()))
+
+
+def _check_attack(name: str) -> None:
+    from fedmvp_core.adversarial.attacks import evaluation_attack
+
+    try:
+        evaluation_attack(name)
+    except FedMVPError as error:
+        raise ConfigError(str(error)) from None
+    # Told now, and not after hours of other attacks.
+    if name == "autoattack" and importlib.util.find_spec("pyautoattack") is None:
+        raise ConfigError(
+            "attack 'autoattack' needs the package pyautoattack: pip install 'fedmvp[attacks]'"
+        )

@@ -1,0 +1,1 @@
+"""Kills parts of a federation at chosen moments, and looks whether the run is the same."""

@@ -1,0 +1,1 @@
+"""Feeds the server malformed replies."""

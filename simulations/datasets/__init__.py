@@ -1,0 +1,1 @@
+"""Checks of data sets, and pictures of how they are cut."""

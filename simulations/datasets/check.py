@@ -1,0 +1,119 @@
+"""What a copy of a data set holds, against what its authors published."""
+
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from fedmvp_core.config import did_you_mean
+from fedmvp_core.data.catalogue import ENTRIES, HUB, OWN_PICTURES
+from fedmvp_core.data.imagefolder import list_folder
+from fedmvp_core.data.listed import read_listing
+from fedmvp_core.data.listing import Listing
+from fedmvp_core.data.pixels.check import unreadable
+from fedmvp_core.data.readers import ReaderEntry, hugging_face
+from fedmvp_core.data.readers.multilabel import csv_folder
+from fedmvp_core.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Findings:
+    """folder: where it was found. faults: what makes it unfit or another than the published one.
+
+    expected: None for one's own pictures, of which nothing is known beforehand.
+    """
+
+    name: str
+    folder: Path
+    listing: Listing
+    expected: ReaderEntry | None
+    faults: tuple[str, ...]
+
+    def class_counts(self, split: str) -> list[int]:
+        """Pictures of each class, in class order; a picture with several labels counts for each."""
+        pictures = self.listing.splits.get(split, ())
+        counts = Counter(label for picture in pictures for label in picture.labels)
+        return [counts[label] for label in range(len(self.listing.class_names))]
+
+    def domain_counts(self, split: str) -> dict[str, int]:
+        """Pictures of each domain; empty when there are no domains."""
+        domains = Counter(picture.domain for picture in self.listing.splits.get(split, ()))
+        return {name: count for name, count in sorted(domains.items()) if name}
+
+    @property
+    def order(self) -> str:
+        """Equal on two machines if their classes have the same names in the same order.
+
+        Base and new classes are the two halves of that order, so that numbers of two machines can
+        be compared only if it is the same.
+        """
+        names = "\n".join(self.listing.class_names).encode()
+        return hashlib.sha256(names).hexdigest()[:12]
+
+
+def examine(name: str, root: Path, decode: bool) -> Findings:
+    """Read the data set's folder, and every picture if `decode`.
+
+    Raises:
+        ConfigError: no data set with a folder is called so.
+        DataError: the folder cannot be read as that data set.
+    """
+    folder, listing = _read(name, root)
+    expected = ENTRIES.get(name)
+    faults = unlike(listing, expected) if expected else []
+    if decode:
+        paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
+        faults += unreadable(paths).values()
+    return Findings(name, folder, listing, expected, tuple(faults))
+
+
+def expected_layout(name: str) -> str:
+    """How the data set's files must lie, in its reader's own words; "" where none is known."""
+    if name not in ENTRIES:
+        return ""
+    reader = ENTRIES[name].reader
+    function = reader.func if isinstance(reader, partial) else reader
+    return sys.modules[function.__module__].__doc__ or ""
+
+
+def _read(name: str, root: Path) -> tuple[Path, Listing]:
+    if name in ENTRIES:
+        return read_listing(ENTRIES[name], root)
+    if name in OWN_PICTURES:
+        if not root.is_dir():
+            raise DataError(f"'{root}' is not a folder")
+        return root, csv_folder(root) if name == "csv-folder" else list_folder(root, seed=1)
+    if name.startswith(HUB):
+        folder = hugging_face.prepared_folder(name, root)
+        return folder, list_folder(folder, seed=1)
+    raise ConfigError(
+        f"no data set with a folder is called '{name}'"
+        f"{did_you_mean(name, [*ENTRIES, *OWN_PICTURES])}"
+    )
+
+
+def unlike(listing: Listing, expected: ReaderEntry) -> list[str]:
+    """Where classes, domains or the number of pictures are not the published ones."""
+    faults = []
+    if len(listing.class_names) != expected.expected_classes:
+        faults.append(
+            f"{len(listing.class_names)} classes were found; expected: {expected.expected_classes}"
+        )
+    for split, count in expected.expected_counts.items():
+        found = len(listing.splits.get(split, ()))
+        if found != count:
+            faults.append(f"split '{split}' has {found} pictures; expected: {count}")
+    domains = {p.domain for pictures in listing.splits.values() for p in pictures}
+    lacking = [domain for domain in expected.domains if domain not in domains]
+    if lacking:
+        faults.append(f"no pictures of the domains: {', '.join(lacking)}")
+    return faults
+
+
+def halves(class_names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The classes of the setting base-to-new."""
+    half = (len(class_names) + 1) // 2
+    return {"base": class_names[:half], "new": class_names[half:]}

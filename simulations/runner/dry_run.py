@@ -1,0 +1,182 @@
+"""Whether a run can start, and what it would be: looked at without starting or writing anything.
+
+Weights are loaded, the data is read and cut, the prompt tensors are made: what the server and its
+clients would fail on is found here, before Flower is started.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.table import Table
+
+from fedmvp_core.backbone import load_backbone
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.settings import Evaluation, Setting, load_setting
+from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
+from fedmvp_core.devices import choose_device
+from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.methods import check_attackable, find_method
+from fedmvp_core.prompting import FULL, LORA
+from fedmvp_core.protocol import num_bytes
+from fedmvp_core.registry import STRATEGIES, find
+from simulations.runner.claimed_folder import holds_run, read_status, run_folder
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run would be made of.
+
+    elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
+    by phase; a phase that the method does not have is missing. trains: zero-shot methods do not.
+    """
+
+    setting: Setting
+    shards: list[Shard]
+    local: Sequence[Evaluation]
+    image_size: int
+    device: str
+    elements: int
+    sent: int
+    answered: dict[str, int]
+    trains: bool
+
+
+def look(config: RunConfig, clients: int) -> Findings:
+    """Make everything that a run is made of but the run.
+
+    Raises:
+        FedMVPError: what the run would fail on.
+    """
+    check_folder(config)
+    config = config.with_values(decode_cache=False)  # a cache would be written
+    backbone = load_backbone(
+        config.model.backbone,
+        config.model.pretrained or None,
+        str(choose_device(config.model.device)),
+        config.model.precision,
+    )
+    find(STRATEGIES, config.federation.strategy)(config)
+    method = find_method(config)
+    setting = load_setting(config, backbone.image_size)
+    shards = make_shards(setting, clients, config)
+    check_attackable(method, shards, config)
+    local = local_evaluations(setting, shards)
+    for shard in shards:
+        _check_readable(shard.images, f"client {shard.partition_id}")
+    for split in setting.evaluations:
+        _check_readable(split.images, f"split '{split.name}'")
+    prompting = method.build_prompting(backbone, config, setting.train.class_names)
+    tensors = prompting.prompt_tensors()
+    phases = {phase: prompting.phase_tensors(phase) for phase in (FULL, LORA)}
+    answered = {p: num_bytes({n: tensors[n] for n in names}) for p, names in phases.items()}
+    if phases[LORA] == phases[FULL]:
+        del answered[LORA]
+    return Findings(
+        setting=setting,
+        shards=shards,
+        local=local,
+        image_size=backbone.image_size,
+        device=str(backbone.device),
+        elements=sum(tensor.numel() for tensor in tensors.values()),
+        sent=num_bytes(tensors),
+        answered=answered,
+        trains=method.objective is not None,
+    )
+
+
+def _check_readable(images: ImageSet, holder: str) -> None:
+    """Decode the first picture.
+
+    Raises:
+        DataError: there is none, or it cannot be read.
+    """
+    if not len(images):
+        raise DataError(f"{holder} holds no image")
+    _ = images.select(torch.tensor([0])).images
+
+
+def check_folder(config: RunConfig) -> None:
+    """Whether the run folder could be made and written, or taken over.
+
+    Raises:
+        ConfigError: it could not.
+    """
+    folder = run_folder(config)
+    if holds_run(folder) and not config.run.overwrite and not config.run.resume:
+        raise ConfigError(f"{folder} holds a run and overwrite is false; choose another run-name")
+    present = next(path for path in (folder, *folder.parents) if path.exists())
+    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+        why = "cannot be written" if present.is_dir() else "is no folder"
+        raise ConfigError(f"the run folder {folder} cannot be written: {present} {why}")
+
+
+def run_table(config: RunConfig, found: Findings, clients_at_once: int) -> Table:
+    """What the run would be, one fact a row."""
+    title = f"{config.run.run_name}: nothing was started or written"
+    table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    table.add_column("what", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    clients = len(found.shards)
+    cohort = max(1, min(clients, int(config.federation.fraction_train * clients + 0.5)))
+    rounds = config.federation.rounds if found.trains else 0
+    weights = config.model.pretrained or "random"
+    rows = [
+        ("method", f"{config.model.method}, {config.federation.strategy}"),
+        (
+            "backbone",
+            f"{config.model.backbone}, {weights}, {found.image_size} pixels, {found.device}",
+        ),
+        ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
+        ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
+        ("prompt tensors", f"{found.elements:,} numbers, {_size(found.sent)}"),
+        ("a round", f"{_size(cohort * found.sent)} down at most"),
+    ]
+    for phase, size in found.answered.items():
+        of = f" ({phase} phase)" if len(found.answered) > 1 else ""
+        rows.append(("", f"{_size(cohort * size)} up{of}"))
+    when = f"after rounds 0, every {config.evaluation.evaluate_every}, and the last"
+    rows.append(("evaluation", f"{when}; {_attack(config)}"))
+    for split in found.setting.evaluations:
+        words = f"{len(split.images):,} images, {len(split.task.class_names)} classes"
+        rows.append((f"split {split.name}", words))
+    if found.local:
+        images = sum(len(split.images) for split in found.local)
+        rows.append(("split local", f"{len(found.local)} clients' own classes, {images:,} images"))
+    rows.append(("run folder", _folder(config)))
+    if config.run.metrics_port:
+        rows.append(
+            ("metrics", f"http://{config.run.metrics_host}:{config.run.metrics_port}/metrics")
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _size(number: int) -> str:
+    """Bytes as people read them."""
+    if number < 1000:
+        return f"{number} bytes"
+    return f"{number / 1e3:.1f} KB" if number < 1e6 else f"{number / 1e6:.1f} MB"
+
+
+def _attack(config: RunConfig) -> str:
+    if config.evaluation.robust_attack == "none":
+        return "no attack"
+    steps, epsilon = (
+        config.evaluation.robust_steps,
+        config.evaluation.robust_epsilon or config.attack.epsilon,
+    )
+    return f"{config.evaluation.robust_attack}, {steps} steps, epsilon {epsilon}"
+
+
+def _folder(config: RunConfig) -> str:
+    folder: Path = run_folder(config)
+    if not holds_run(folder):
+        return f"{folder} (new)"
+    status = read_status(folder).get("status", "unfinished")
+    fate = "resumed" if config.run.resume else "replaced"
+    return f"{folder} (holds a {status} run, which would be {fate})"

@@ -1,0 +1,130 @@
+"""A finished run, loaded again: its configuration, backbone and tuned prompts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
+from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.data.catalogue import attribute_template, class_template
+from fedmvp_core.data.pixels.pictures import load_picture
+from fedmvp_core.data.settings import Setting, load_setting
+from fedmvp_core.devices import choose_device
+from fedmvp_core.disk import cache_directory
+from fedmvp_core.errors import CheckpointError, ConfigError
+from fedmvp_core.evaluation import predict_probabilities
+from fedmvp_core.methods import find_method
+from fedmvp_core.prompting import Prompting
+from fedmvp_core.tasks import Task, encode_task
+from server_app.records.checkpoints import latest_round, load_checkpoint
+from simulations.runner.project import default_config
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """prompting holds the prompt tensors of the loaded round."""
+
+    folder: Path
+    config: RunConfig
+    round: int
+    backbone: Backbone
+    prompting: Prompting
+    setting: Setting
+    cache: FeatureCache
+
+
+def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) -> SavedRun:
+    """Load a run's prompt tensors, of the last round unless another is named.
+
+    Raises:
+        CheckpointError: the folder holds no run, or no usable checkpoint of that round.
+    """
+    config = read_config(folder)
+    checkpoints = folder / "checkpoints"
+    wanted = latest_round(checkpoints) if round is None else round
+    if wanted is None:
+        raise CheckpointError(f"'{folder}' holds no checkpoint")
+    backbone = load_backbone(
+        config.model.backbone, config.model.pretrained or None, str(choose_device(device)), "fp32"
+    )
+    setting = load_setting(config, backbone.image_size)
+    names = setting.train.class_names
+    prompting = find_method(config).build_prompting(backbone, config, names)
+    prompting.load_prompt_tensors(load_checkpoint(checkpoints, wanted, prompting.prompt_tensors()))
+    return SavedRun(
+        folder=folder,
+        config=config,
+        round=wanted,
+        backbone=backbone,
+        prompting=prompting.eval(),
+        setting=setting,
+        cache=FeatureCache(cache_directory(config.run.cache_dir) / "features"),
+    )
+
+
+def read_config(folder: Path) -> RunConfig:
+    """The configuration that a run was made with; keys that are younger than it have defaults.
+
+    Raises:
+        CheckpointError: the folder holds no run, or one with other keys or plugins than ours.
+    """
+    path = folder / "config.json"
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"'{folder}' is no run folder: {error}") from error
+    if not isinstance(saved, dict) or not saved:
+        raise CheckpointError(f"'{path}' holds no run-config keys")
+    try:
+        return parse_config({**default_config(), **saved})
+    except ConfigError as error:
+        raise CheckpointError(
+            f"'{path}' is of another version or lacks a plugin: {error}"
+        ) from None
+
+
+def class_names_of(saved: SavedRun, classes: str) -> tuple[str, ...]:
+    """Class names for a choice: a split's name ("base"), "all", or a list with commas.
+
+    Raises:
+        ConfigError: no class is named.
+    """
+    splits = {
+        evaluation.name: evaluation.task.class_names for evaluation in saved.setting.evaluations
+    }
+    if classes in splits:
+        return splits[classes]
+    if classes == "all":
+        return tuple(sorted({name for names in splits.values() for name in names}))
+    names = tuple(name.strip() for name in classes.split(",") if name.strip())
+    if not names:
+        raise ConfigError(
+            f"classes is '{classes}'; allowed: {', '.join(splits)}, all, or class names"
+        )
+    return names
+
+
+def predict_pictures(
+    saved: SavedRun, paths: Sequence[Path], classes: str = "all", zero_shot: bool = False
+) -> tuple[tuple[str, ...], torch.Tensor]:
+    """Class names, and class probabilities of picture files: (pictures, classes).
+
+    Classes that the run's data set does not know are classified by their names alone.
+
+    Raises:
+        DataError: a file is no picture.
+    """
+    names = class_names_of(saved, classes)
+    images = torch.stack([load_picture(path, saved.backbone.image_size) for path in paths])
+    known = {name for e in saved.setting.evaluations for name in e.task.class_names}
+    if set(names) <= known:
+        task = saved.setting.make_task(names)
+    else:
+        bare: tuple[tuple[str, ...], ...] = tuple(() for _ in names)
+        task = Task(names, bare, class_template(saved.config), attribute_template(saved.config))
+    encoded = encode_task(saved.backbone, task, saved.cache)
+    prompting = None if zero_shot else saved.prompting
+    return names, predict_probabilities(saved.backbone, prompting, encoded, images)
