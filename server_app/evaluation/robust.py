@@ -1,11 +1,11 @@
 """Central evaluation under attack: what is left of every split, and its image-text alignment."""
 
 import torch
-from fedmvp_core.config.epsilon import parse_epsilon
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.data.settings import Evaluation
 from fedmvp_core.evaluation import configured_attack, evaluate_under_attack
 from fedmvp_core.metrics.measures import measure

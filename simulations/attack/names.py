@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 from fedmvp_core.config.epsilon import parse_epsilon
-
 from fedmvp_core.errors import ConfigError
 
 # name -> (how the field writes it, what it is)

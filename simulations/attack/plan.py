@@ -4,9 +4,8 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fedmvp_core.config.epsilon import parse_epsilon
-
 from fedmvp_core.config import RunConfig
+from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.attack.names import AttackName
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from fedmvp_core.config.epsilon import parse_epsilon
 from torch import Tensor
 
+from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation
 from fedmvp_core.errors import AttackError, ConfigError

@@ -16,7 +16,7 @@ from fedmvp_core.data import listed
 from fedmvp_core.data.catalogue import ENTRIES
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.listing import Picture
-from fedmvp_core.data.pixels.files import files as pixels
+from fedmvp_core.data.pixels import files as pixels
 from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.data.settings import load_setting
 from fedmvp_core.data.shards import local_evaluations, make_shards

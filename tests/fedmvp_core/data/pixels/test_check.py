@@ -7,7 +7,7 @@ from PIL import Image
 from small_pictures import write_picture
 
 from fedmvp_core.data.pixels.check import known_unreadable, unreadable
-from fedmvp_core.data.pixels.files import check as pixels_check
+from fedmvp_core.data.pixels import check as pixels_check
 
 
 @pytest.fixture

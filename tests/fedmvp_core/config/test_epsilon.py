@@ -3,10 +3,10 @@
 import contextlib
 
 import pytest
-from fedmvp_core.config.epsilon import parse_epsilon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.errors import ConfigError
 
 
