@@ -1,10 +1,11 @@
-"""Plugins by name: methods, data sets, partitions, settings and strategies.
+"""Plugins by name: everything that a run's configuration names, the built-in ones included.
 
-All of them, the built-in ones included, are entry points of an installed distribution, so another
-package's method is found as ours are. One whose name ends with a colon stands for all names that
-begin so, such as "hf:" for "hf:uoft-cs/cifar10".
+A plugin is an entry point of an installed distribution, so another package's method is found as
+ours are. One whose name ends with a colon stands for all names that begin so, such as "hf:" for
+"hf:uoft-cs/cifar10". docs/plugins.md shows how to write one.
 """
 
+import logging
 from collections.abc import Container
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -13,20 +14,60 @@ from typing import Any
 from fedmvp_core.errors import ConfigError
 
 METHODS = "fedmvp.methods"
-DATASETS = "fedmvp.datasets"
+PROMPTING = "fedmvp.prompting"
+OBJECTIVES = "fedmvp.objectives"
+TERMS = "fedmvp.terms"
+AGGREGATIONS = "fedmvp.aggregations"
+STRATEGIES = "fedmvp.strategies"
 PARTITIONS = "fedmvp.partitions"
 SETTINGS = "fedmvp.settings"
-STRATEGIES = "fedmvp.strategies"
+DATASETS = "fedmvp.datasets"
+METRICS = "fedmvp.metrics"
+ATTACKS = "fedmvp.attacks"
+CALLBACKS = "fedmvp.callbacks"
+GROUPS = (
+    *(METHODS, PROMPTING, OBJECTIVES, TERMS, AGGREGATIONS, STRATEGIES),
+    *(PARTITIONS, SETTINGS, DATASETS, METRICS, ATTACKS, CALLBACKS),
+)
+OURS = "fedmvp"  # the distribution whose names nobody else may take
+
+logger = logging.getLogger(__name__)
 
 
 @cache
 def _entries(group: str) -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=group)}
+    """What is installed in a group; of two packages that declare a name the second is skipped."""
+    found: dict[str, EntryPoint] = {}
+    # Ours first, then by package, so that the order in which folders are read decides nothing.
+    for entry in sorted(entry_points(group=group), key=lambda e: (package_of(e) != OURS, package_of(e))):
+        taken = found.setdefault(entry.name, entry)
+        if taken.value != entry.value:
+            logger.warning(
+                "%s '%s' of package %s is skipped: package %s has that name",
+                *(kind_of(group), entry.name, package_of(entry), package_of(taken)),
+            )
+    return found
+
+
+def package_of(entry: EntryPoint) -> str:
+    """The distribution that declares an entry point."""
+    return entry.dist.name if entry.dist is not None else "unknown"
+
+
+def kind_of(group: str) -> str:
+    """What one of a group is called: "method" of "fedmvp.methods"."""
+    word = group.removeprefix("fedmvp.")
+    return {"strategies": "strategy", "prompting": "prompting"}.get(word, word.removesuffix("s"))
 
 
 def names_in(group: str) -> tuple[str, ...]:
     """Sorted names of what is installed in a group."""
     return tuple(sorted(_entries(group)))
+
+
+def package_named(group: str, name: str) -> str:
+    """The package that an installed name comes from."""
+    return package_of(_entries(group)[listed_as(name, _entries(group))])
 
 
 def listed_as(name: str, names: Container[str]) -> str:
@@ -39,14 +80,28 @@ def find(group: str, name: str) -> Any:
     """Load what `name` stands for in `group`.
 
     Raises:
-        ConfigError: nothing of that name is installed, or it cannot be loaded from its package.
+        ConfigError: nothing of that name is installed, or its package raises on import.
     """
     entries = _entries(group)
     entry = entries.get(listed_as(name, entries))
     if entry is None:
-        kind = group.removeprefix("fedmvp.").removesuffix("s")
-        raise ConfigError(f"{kind} is '{name}'; installed: {', '.join(names_in(group)) or 'none'}")
+        installed = ", ".join(names_in(group)) or "none"
+        raise ConfigError(f"{kind_of(group)} is '{name}'; installed: {installed}")
     try:
         return entry.load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{group} '{name}' ({entry.value}) fails: {error}") from error
+    except Exception as error:  # whatever another package's module raises on import
+        raise ConfigError(
+            f"{kind_of(group)} '{name}' of package {package_of(entry)} ({entry.value}) fails: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def usable_in(group: str) -> dict[str, Any]:
+    """Everything of a group that loads; what fails is named in a warning, the rest stays usable."""
+    found: dict[str, Any] = {}
+    for name in names_in(group):
+        try:
+            found[name] = find(group, name)
+        except ConfigError as error:
+            logger.warning("%s; it is skipped", error)
+    return found

@@ -20,8 +20,9 @@ from fedmvp_core.config.keys import (
     TrainingSection,
     dataset_names,
 )
-from fedmvp_core.config.parsing import did_you_mean, parse_config
+from fedmvp_core.config.parsing import parse_config
 from fedmvp_core.config.values import Scalar
+from fedmvp_core.config.words import did_you_mean
 
 __all__ = [
     "BY_DOMAIN",

@@ -9,13 +9,25 @@ from dataclasses import dataclass
 from typing import Annotated, Self
 
 from fedmvp_core.config.values import Between, Epsilon, OneOf, Scalar
-from fedmvp_core.registry import DATASETS, METHODS, PARTITIONS, SETTINGS, STRATEGIES
+from fedmvp_core.config.words import kebab
+from fedmvp_core.registry import (
+    AGGREGATIONS,
+    ATTACKS,
+    CALLBACKS,
+    DATASETS,
+    METHODS,
+    METRICS,
+    OBJECTIVES,
+    PARTITIONS,
+    SETTINGS,
+    STRATEGIES,
+)
 
 STRESS_ATTACKS = ("none", "sign-flip", "noise", "label-flip", "backdoor", "nan", "replay")
 # Keys that say where a run leaves things, how it begins and is watched, not what it computes.
 PLACES = (
     *("run-name", "output-dir", "cache-dir", "overwrite", "resume"),
-    *("log-format", "metrics-port", "metrics-host"),
+    *("log-format", "metrics-port", "metrics-host", "callbacks", "callback-options"),
 )
 SEVERAL_DATASETS = ("base-to-new", "few-shot")  # settings that may be of several data sets at once
 BY_DOMAIN = ("by-domain", "by-domain-and-class")
@@ -33,6 +45,8 @@ class RunSection:
     log_format: Annotated[str, OneOf(("text", "json"))]
     metrics_port: Annotated[int, Between(0, 65535)]
     metrics_host: str
+    callbacks: Annotated[str, OneOf(("",), group=CALLBACKS, several=True)]
+    callback_options: str
     seed: Annotated[int, Between(0)]
 
 
@@ -45,19 +59,9 @@ class ModelSection:
     precision: Annotated[str, OneOf(("fp32", "bf16"))]
     device: Annotated[str, OneOf(("auto", "cpu", "cuda"))]
     method: Annotated[str, OneOf(group=METHODS)]
-    prompt_length: Annotated[int, Between(1, 64)]
-    attention_heads: Annotated[int, Between(1, 64)]
-    lora_rank: Annotated[int, Between(1, 1024)]
-    lora_threshold: Annotated[float, Between(0)]
-    prompt_init: Annotated[str, OneOf(("frozen", "random"))]
-    lora_init: Annotated[str, OneOf(("zero", "normal"))]
-    context_length: Annotated[int, Between(1, 64)]
-    class_specific: bool
-    deep_length: Annotated[int, Between(1, 64)]
-    deep_depth: Annotated[int, Between(0)]
-    coupling: Annotated[str, OneOf(("text-to-image", "image-to-text", "independent"))]
-    coupled_prompts: bool
-    pad_size: Annotated[int, Between(0)]
+    method_options: str
+    objective: Annotated[str, OneOf(("",), group=OBJECTIVES)]
+    objective_options: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class DataSection:
     """Pictures, sentences, the protocol, and how the pictures are cut into shards."""
 
     dataset: Annotated[str, OneOf(group=DATASETS, several=True)]
+    dataset_options: str
     data_dir: str
     decode_cache: bool
     on_bad_image: Annotated[str, OneOf(("error", "skip"))]
@@ -73,17 +78,13 @@ class DataSection:
     attributes: str
     attribute_weight: Annotated[float, Between(0, 1)]
     setting: Annotated[str, OneOf(group=SETTINGS)]
-    target_domain: str
-    source_domain: str
-    target_datasets: str
-    label_split: str
+    setting_options: str
     mask_rate: Annotated[float, Between(0, 0.999)]
     partition: Annotated[str, OneOf(group=PARTITIONS)]
+    partition_options: str
     clients: Annotated[int, Between(0)]
     shots: Annotated[int, Between(0)]
     shot_sampling: Annotated[str, OneOf(("fedmvp", "coop"))]
-    classes_per_client: Annotated[int, Between(1)]
-    dirichlet_alpha: Annotated[float, Between(1e-3)]
     eval_split: Annotated[str, OneOf(("test", "validation"))]
 
 
@@ -96,13 +97,7 @@ class TrainingSection:
     learning_rate: Annotated[float, Between(0)]
     momentum: Annotated[float, Between(0, 1)]
     weight_decay: Annotated[float, Between(0)]
-    alpha: Annotated[float, Between(0)]
     multi_label_loss: Annotated[str, OneOf(("asl", "bce", "softmax"))]
-    beta: Annotated[float, Between(0)]
-    capt_weight: Annotated[float, Between(0)]
-    alpha_cons: Annotated[str, OneOf(("constant", "ce-ratio", "confidence"))]
-    alpha_cons_value: Annotated[float, Between(0, 1)]
-    alpha_cons_per: Annotated[str, OneOf(("batch", "sample"))]
 
 
 @dataclass(frozen=True)
@@ -113,8 +108,6 @@ class AttackSection:
     attack_steps: Annotated[int, Between(1)]
     attack_step_size: Annotated[str, Epsilon(optional=True)]
     attack_classes: Annotated[str, OneOf(("local", "global"))]
-    attack_prompt: Annotated[str, OneOf(("on-the-fly", "constant", "perturbed"))]
-    perturb_rate: Annotated[float, Between(0)]
 
 
 @dataclass(frozen=True)
@@ -122,8 +115,9 @@ class EvaluationSection:
     """When the server tests, and the attack that it tests under."""
 
     evaluate_every: Annotated[int, Between(1)]
+    metrics: Annotated[str, OneOf(("",), group=METRICS, several=True)]
     fraction_evaluate: Annotated[float, Between(0, 1)]
-    robust_attack: str
+    robust_attack: Annotated[str, OneOf(("none",), group=ATTACKS)]
     robust_epsilon: Annotated[str, Epsilon(optional=True)]
     robust_steps: Annotated[int, Between(1)]
     robust_every: Annotated[int, Between(0)]
@@ -134,9 +128,10 @@ class EvaluationSection:
 class FederationSection:
     """Rounds, cohorts, aggregation, and what is made of missing replies."""
 
-    strategy: Annotated[str, OneOf(group=STRATEGIES)]
-    malicious_share: Annotated[float, Between(0, 0.499)]
-    selected_clients: Annotated[int, Between(0)]
+    aggregation: Annotated[str, OneOf(group=AGGREGATIONS)]
+    aggregation_options: str
+    strategy: Annotated[str, OneOf(("",), group=STRATEGIES)]
+    strategy_options: str
     weighting: Annotated[str, OneOf(("uniform", "examples"))]
     rounds: Annotated[int, Between(0)]
     fraction_train: Annotated[float, Between(0, 1)]
@@ -205,11 +200,6 @@ class RunConfig:
             for section in dataclasses.asdict(self).values()
             for name, value in section.items()
         }
-
-
-def kebab(name: str) -> str:
-    """A field's name as a key."""
-    return name.replace("_", "-")
 
 
 def dataset_names(config: RunConfig) -> tuple[str, ...]:

@@ -1,18 +1,19 @@
 """Reading a flat kebab-case mapping into a RunConfig."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from fedmvp_core.config.keys import RunConfig, kebab
+from fedmvp_core.config.folding import MOVED, folded, is_option
+from fedmvp_core.config.keys import RunConfig
 from fedmvp_core.config.rules import check_together
 from fedmvp_core.config.values import check_value
+from fedmvp_core.config.words import did_you_mean, kebab
 from fedmvp_core.errors import ConfigError
 
 
 def parse_config(mapping: Mapping[str, Any]) -> RunConfig:
-    """Check a flat kebab-case mapping that holds every key.
+    """Check a flat kebab-case mapping that holds every key; options may be keys of their own.
 
     Raises:
         ConfigError: a key is unknown or missing, or a value is of the wrong type, out of range, or
@@ -25,8 +26,9 @@ def parse_config(mapping: Mapping[str, Any]) -> RunConfig:
         for name, kind in get_type_hints(section, include_extras=True).items()
     }
     for key in mapping:
-        if key not in kinds:
+        if key not in kinds and key not in MOVED and not is_option(key):
             raise ConfigError(f"unknown run-config key '{key}'{did_you_mean(key, list(kinds))}")
+    mapping = folded(mapping)
     missing = sorted(set(kinds) - set(mapping))
     if missing:
         raise ConfigError(f"run-config lacks the keys {', '.join(missing)}")
@@ -41,11 +43,3 @@ def parse_config(mapping: Mapping[str, Any]) -> RunConfig:
     )
     check_together(config)
     return config
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """A clause that offers the nearest known words, or lists all of them."""
-    close = difflib.get_close_matches(word, known, n=3)
-    return (
-        f"; did you mean {', '.join(close)}?" if close else f"; known: {', '.join(sorted(known))}"
-    )

@@ -21,7 +21,7 @@ class Between:
 
 @dataclass(frozen=True)
 class OneOf:
-    """Words that are allowed: those listed, or the names of what is installed in a group."""
+    """Words that are allowed: those listed, and the names of what is installed in a group."""
 
     words: tuple[str, ...] = ()
     group: str = ""
@@ -29,7 +29,7 @@ class OneOf:
 
     def choices(self) -> tuple[str, ...]:
         """All allowed words."""
-        return names_in(self.group) if self.group else self.words
+        return (*self.words, *names_in(self.group)) if self.group else self.words
 
 
 @dataclass(frozen=True)
