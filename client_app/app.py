@@ -13,67 +13,87 @@ from client_app import exit_check
 from client_app.exit_check import keep_words
 from client_app.liars import lie, poisoned
 from client_app.node import Holding, partition_id_of, read_node
-from client_app.requests import SENDER, check_server_sources, class_names_of, config_of, receive
-from client_app.state import remember
+from client_app.requests import (
+    SENDER,
+    Received,
+    check_server_sources,
+    class_names_of,
+    receive,
+)
+from client_app.state import keep, remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.evaluation import predict_probabilities
+from fedmvp_core.exchange import sent_in
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import find_method
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.privacy import noise_for, private_update
-from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.tasks import encode_task
 from fedmvp_core.training import TrainingResult, train_locally
 
 app = ClientApp()
 
-Measured: TypeAlias = int | float | list[float]
+Reported: TypeAlias = int | float | list[float]
 
 
 @app.train(mods=[keep_words, lie])
 def train(message: Message, context: Context) -> Message:
     """Train the received prompt tensors on the shard; reply with those of the client's phase."""
     config, holding = _identity(context)
-    partition_id = holding.partition_id
     received = receive(message, context.state, config)
-    prompting, tensors = received.prompting, received.tensors
     method, backbone = find_method(config), configured_backbone(config)
+    round = received.local_round(context.state, config.training.multi_label_loss)
+    protocol.one_of(round.phase, method.phases, protocol.PHASE, SENDER)
     before = Counter(backbone.encoded)
-    class_names = class_names_of(message)
-    shard = prepared_shard(config, holding, class_names)
-    shard = poisoned(shard, config, holding, class_names)
-    round_number = protocol.integer(config_of(message), protocol.ROUND, SENDER)
-    current = protocol.word(config_of(message), protocol.PHASE, (FULL, LORA), SENDER)
-    result = train_locally(backbone, prompting, method, shard, config, round_number, current)
+    shard = prepared_shard(config, holding, received.request.class_names)
+    shard = poisoned(shard, config, holding, received.request.class_names)
+    result = train_locally(
+        backbone, received.prompting, method, shard, config, round, received.terms
+    )
     words = "client %d, round %d: %d images, loss %.4f, %.1f s"
     numbers = (len(shard.labels), result.mean_loss, result.seconds)
-    logger.info(words, partition_id, round_number, *numbers)
-    following = method.next_phase(current, result.last_loss, config)
-    remember(context.state, received.prompts, round_number)
-    trained = prompting.prompt_tensors()
-    reply = {name: trained[name] for name in prompting.phase_tensors(current)}
-    if config.privacy.privacy == "local":
-        draw = noise_for(config, "local privacy", round_number, partition_id)
-        reply = private_update(
-            reply, tensors, config.privacy.clipping_norm, config.privacy.noise_multiplier, draw
-        )
-    metrics: dict[str, Measured] = {
-        protocol.PARTITION_ID: partition_id,
-        protocol.LORA_PHASE: int(current == LORA),
-    }
+    logger.info(words, holding.partition_id, round.number, *numbers)
+    remember(context.state, received.prompts, round.number)
+    keep(context.state, _kept(received, result))
+    metrics = _always(holding.partition_id, method.phases.index(round.phase))
     if config.privacy.share_metrics:
         metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
-    schema = protocol.schema_hash(tensors)
-    facts: dict[str, str | int] = {protocol.SCHEMA: schema, protocol.PHASE: following}
-    facts[protocol.ROUND] = round_number
-    content = _content(reply, metrics, facts)
-    expected = {name: tensors[name] for name in prompting.phase_tensors(current)}
-    exit_check.check_training(content, expected, config.privacy.share_metrics)
+    following = method.next_phase(round.phase, result.last_loss)
+    content = _content(
+        _reply_tensors(received, result, config, holding.partition_id),
+        metrics,
+        _facts(received.tensors) | {protocol.PHASE: following, protocol.ROUND: round.number},
+    )
+    names = sent_in(received.prompting, received.terms, round.phase)
+    expected = {name: received.tensors[name] for name in names}
+    exit_check.check_training(content, expected, method.phases, config.privacy.share_metrics)
     return Message(content, reply_to=message)
+
+
+def _reply_tensors(
+    received: Received, result: TrainingResult, config: RunConfig, partition_id: int
+) -> dict[str, Tensor]:
+    """What was trained in the client's phase and what terms exchange; noisy with local privacy."""
+    request = received.request
+    trained = received.prompting.prompt_tensors() | result.exchanged
+    names = sent_in(received.prompting, received.terms, request.phase)
+    reply = {name: trained[name] for name in names}
+    if config.privacy.privacy != "local":
+        return reply
+    draw = noise_for(config, "local privacy", request.round, partition_id)
+    clip, noise = config.privacy.clipping_norm, config.privacy.noise_multiplier
+    return private_update(reply, received.tensors, clip, noise, draw)
+
+
+def _kept(received: Received, result: TrainingResult) -> dict[str, Tensor]:
+    """What stays with the client: personal prompt tensors, and those that client terms keep."""
+    trained, personal = received.prompting.prompt_tensors(), received.prompting.personal_tensors()
+    of_terms = {f"{t}/{n}": v for t, tensors in result.kept.items() for n, v in tensors.items()}
+    return {name: trained[name] for name in personal} | of_terms
 
 
 @app.evaluate(mods=[keep_words])
@@ -85,19 +105,19 @@ def evaluate(message: Message, context: Context) -> Message:
     config, holding = _identity(context)
     received = receive(message, context.state, config)
     backbone = configured_backbone(config)
-    shard = shard_of(config, holding, class_names_of(message))
+    shard = shard_of(config, holding, received.request.class_names)
     held = shard.validation
     metric, value, images = headline(held.multi_label), 0.0, 0
     if held.present_classes():
         task = encode_task(backbone, shard.task, feature_cache(config.run.cache_dir))
         found = predict_probabilities(backbone, received.prompting, task, held.images)
         value, images = measure(found, held.labels)[metric], len(held)
-    metrics: dict[str, Measured] = {
+    metrics: dict[str, Reported] = {
         protocol.PARTITION_ID: holding.partition_id,
         protocol.NUM_EXAMPLES: images,
         metric: value,
     }
-    content = _content({}, metrics, {protocol.SCHEMA: protocol.schema_hash(received.tensors)})
+    content = _content({}, metrics, _facts(received.tensors))
     exit_check.check_evaluation(content)
     return Message(content, reply_to=message)
 
@@ -129,7 +149,17 @@ def query(message: Message, context: Context) -> Message:
     return Message(content, reply_to=message)
 
 
-def _measured(result: TrainingResult, images: int, encoded: Counter[str]) -> dict[str, Measured]:
+def _always(partition_id: int, phase_number: int) -> dict[str, Reported]:
+    """What a training reply says whatever the client holds."""
+    return {protocol.PARTITION_ID: partition_id, protocol.PHASE_NUMBER: phase_number}
+
+
+def _facts(tensors: dict[str, Tensor]) -> dict[str, str | int]:
+    """The words of every reply that answers tensors."""
+    return {protocol.SCHEMA: protocol.schema_hash(tensors)}
+
+
+def _measured(result: TrainingResult, images: int, encoded: Counter[str]) -> dict[str, Reported]:
     """What a client tells of its training, step by step where every step measured it."""
     return {
         protocol.NUM_EXAMPLES: images,
@@ -153,7 +183,7 @@ def _shares(context: Context, what: str) -> bool:
 
 
 def _content(
-    tensors: dict[str, Tensor], metrics: dict[str, Measured], facts: dict[str, str | int]
+    tensors: dict[str, Tensor], metrics: dict[str, Reported], facts: dict[str, str | int]
 ) -> RecordDict:
     return RecordDict(
         {

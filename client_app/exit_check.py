@@ -15,34 +15,25 @@ from torch import Tensor
 from fedmvp_core import protocol
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.metrics.names import ACCURACY, MAP
-from fedmvp_core.prompting import FULL, LORA
 
 SENDER = "this client's reply"
-# What a reply says whatever the client holds, and what follows from its images.
-_ALWAYS = (protocol.PARTITION_ID, protocol.LORA_PHASE, protocol.ROUND)
-_MEASURED = (
-    protocol.NUM_EXAMPLES,
-    protocol.TRAIN_LOSS,
-    protocol.SECONDS,
-    protocol.IMAGES_ENCODED,
-    protocol.SENTENCES_ENCODED,
-)
-_STEP = re.compile(re.escape(protocol.STEP_PREFIX) + r"[a-z0-9-]{1,40}")
 
-
-def check_training(content: RecordDict, expected: Mapping[str, Tensor], measured: bool) -> None:
+def check_training(
+    content: RecordDict, expected: Mapping[str, Tensor], phases: Collection[str], measured: bool
+) -> None:
     """A trained client sends these tensors, and numbers about the training if `measured`.
 
-    expected: prompt tensors of the client's phase, of the shapes and types to be sent.
+    expected: tensors of the client's phase, of the shapes and types to be sent. phases: the
+    method's.
 
     Raises:
         WireError: the content holds anything else, or lacks a tensor; it says what.
     """
-    prompts, metrics = _records(content)
+    prompts, metrics = _records(content, phases)
     tensors = prompts.to_torch_state_dict()
     protocol.check_prompt_tensors(tensors, expected, expected, SENDER)
-    allowed = (*_ALWAYS, *_MEASURED) if measured else _ALWAYS
-    steps = [key for key in metrics if measured and _STEP.fullmatch(key)]
+    allowed = (*protocol.ALWAYS, *protocol.MEASURED) if measured else protocol.ALWAYS
+    steps = [key for key in metrics if measured and protocol.STEP_METRIC.fullmatch(key)]
     _check_names(metrics, {*allowed, *steps}, protocol.METRICS)
     for key in steps:
         protocol.numbers(metrics, key, SENDER)
@@ -55,9 +46,9 @@ def check_evaluation(content: RecordDict) -> None:
     Raises:
         WireError: the content holds anything else.
     """
-    prompts, metrics = _records(content)
+    prompts, metrics = _records(content, ())
     protocol.check_prompt_tensors(prompts.to_torch_state_dict(), {}, (), SENDER)
-    _check_names(metrics, {*_ALWAYS, protocol.NUM_EXAMPLES, ACCURACY, MAP}, protocol.METRICS)
+    _check_names(metrics, {*protocol.ALWAYS, protocol.NUM_EXAMPLES, ACCURACY, MAP}, protocol.METRICS)
     _check_numbers(metrics, metrics)
 
 
@@ -95,15 +86,17 @@ def unnamed(error: Exception) -> str:
     return f"{type(error).__name__}; share-class-names is false, so only the client's log says more"
 
 
-def _records(content: RecordDict) -> tuple[ArrayRecord, MetricRecord]:
+def _records(
+    content: RecordDict, phases: Collection[str]
+) -> tuple[ArrayRecord, MetricRecord]:
     """The tensors and metrics of a reply, whose other words are a hash and a phase."""
     _check_names(content, {protocol.PROMPTS, protocol.METRICS, protocol.CONFIG}, "records")
     facts = content.config_records[protocol.CONFIG]
     _check_names(facts, {protocol.SCHEMA, protocol.PHASE, protocol.ROUND}, protocol.CONFIG)
     if not re.fullmatch("[0-9a-f]{16}", str(facts.get(protocol.SCHEMA))):
         raise WireError(f"{SENDER}: '{protocol.SCHEMA}' is no hash")
-    if facts.get(protocol.PHASE, FULL) not in (FULL, LORA):
-        raise WireError(f"{SENDER}: '{protocol.PHASE}' is neither {FULL} nor {LORA}")
+    if protocol.PHASE in facts:
+        protocol.word(facts, protocol.PHASE, phases, SENDER)
     _check_numbers(facts, {protocol.ROUND} & set(facts))
     return content.array_records[protocol.PROMPTS], content.metric_records[protocol.METRICS]
 

@@ -1,34 +1,89 @@
 """What a client is sent, read and checked before anything is done with it."""
 
-import json
 from dataclasses import dataclass
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from torch import Tensor
 
-from client_app.state import merge_received
+from client_app.state import kept_tensors, merge_received
 from client_app.worker import new_prompting
 from fedmvp_core import protocol
 from fedmvp_core.code_version import check_sources
 from fedmvp_core.config import RunConfig
-from fedmvp_core.errors import WireError
+from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import note
+from fedmvp_core.local.model import LocalRound
 from fedmvp_core.prompting import Prompting
+from fedmvp_core.terms.term import ConfiguredTerm, configured_terms, of_terms
 
 SENDER = "the server"
 
 
 @dataclass(frozen=True)
-class Received:
-    """The global prompt tensors of a round.
+class Request:
+    """What the server asks for: the words and numbers beside the tensors, decoded once.
 
-    prompting: the method's module, with these tensors. tensors: in the schema's order. prompts: the
-    same in bytes, as they came.
+    class_names: all classes that the federation trains on. phase: "" where nothing is trained.
     """
 
+    round: int
+    phase: str
+    class_names: tuple[str, ...]
+    terms: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Received:
+    """The global tensors of a round.
+
+    prompting: the method's module, with these tensors and the client's personal ones. tensors: all
+    that travel, in the schema's order. prompts: the same in bytes, as they came.
+    """
+
+    request: Request
     prompting: Prompting
     tensors: dict[str, Tensor]
     prompts: ArrayRecord
+    terms: list[ConfiguredTerm]
+
+    def local_round(self, state: RecordDict, multi_label_loss: str) -> LocalRound:
+        """What holds for all steps of this round, on the module's device."""
+        own = prompt_part(self.tensors, self.prompting)
+        device = next((p.device for p in self.prompting.parameters()), None)
+        kept = kept_tensors(state)
+        exchanged = of_terms(self.terms, self.tensors)
+        return LocalRound(
+            number=self.request.round,
+            phase=self.request.phase,
+            received={name: value.to(device) for name, value in own.items()},
+            exchanged={t: {n: v.to(device) for n, v in of.items()} for t, of in exchanged.items()},
+            kept={
+                term.name: {
+                    name: kept.get(f"{term.name}/{name}", start).to(device)
+                    for name, start in term.kept(own).items()
+                }
+                for term, _ in self.terms
+            },
+            multi_label_loss=multi_label_loss,
+        )
+
+
+def read_request(message: Message) -> Request:
+    """The words and numbers of a message to train or to evaluate.
+
+    Raises:
+        WireError: other sources than the server's, or something is missing or of another kind.
+    """
+    check_server_sources(message)
+    facts = config_of(message)
+    number = protocol.integer(facts, protocol.ROUND, SENDER)
+    note(round=number)
+    return Request(
+        round=number,
+        phase=str(facts.get(protocol.PHASE, "")),
+        class_names=class_names_of(message),
+        terms=protocol.terms_of(facts, SENDER),
+    )
 
 
 def receive(message: Message, state: RecordDict, config: RunConfig) -> Received:
@@ -37,32 +92,33 @@ def receive(message: Message, state: RecordDict, config: RunConfig) -> Received:
     Raises:
         WireError: other sources than the server's, another schema, missing or damaged tensors.
     """
-    check_server_sources(message)
-    facts = config_of(message)
-    note(round=protocol.integer(facts, protocol.ROUND, SENDER))
+    request = read_request(message)
+    terms = configured_terms(request.terms)
     merged = merged_prompts(message, state)
     tensors = merged.to_torch_state_dict()
-    prompting = new_prompting(config, class_names_of(message))
-    schema = prompting.prompt_tensors()
-    protocol.check_schema(protocol.schema_hash(schema), str(facts[protocol.SCHEMA]), SENDER)
+    prompting = new_prompting(config, request.class_names)
+    schema = travelling_tensors(prompting, terms)
+    expected = str(config_of(message)[protocol.SCHEMA])
+    protocol.check_schema(protocol.schema_hash(schema), expected, SENDER)
     # The merge may have changed the order; the schema's order is the one that counts.
     protocol.check_prompt_tensors(tensors, schema, schema, SENDER)
     ordered = {name: tensors[name] for name in schema}
-    prompting.load_prompt_tensors(ordered)
-    return Received(prompting, ordered, merged)
+    prompting.load_prompt_tensors(prompt_part(ordered, prompting))
+    personal = {n: t for n, t in kept_tensors(state).items() if n in prompting.personal_tensors()}
+    prompting.load_prompt_tensors(personal)
+    return Received(request, prompting, ordered, merged, terms)
 
 
 def merged_prompts(message: Message, state: RecordDict) -> ArrayRecord:
-    """The prompt tensors of the message over those that the client still holds.
+    """The tensors of the message over those that the client still holds.
 
     Raises:
         WireError: the server counts on tensors that this client no longer holds.
     """
     prompts = message.content[protocol.PROMPTS]
     assert isinstance(prompts, ArrayRecord)
-    return merge_received(
-        state, prompts, protocol.integer(config_of(message), protocol.CACHED_ROUND, SENDER)
-    )
+    cached = protocol.integer(config_of(message), protocol.CACHED_ROUND, SENDER)
+    return merge_received(state, prompts, cached)
 
 
 def config_of(message: Message) -> ConfigRecord:
@@ -73,19 +129,8 @@ def config_of(message: Message) -> ConfigRecord:
 
 
 def class_names_of(message: Message) -> tuple[str, ...]:
-    """All classes that the federation trains on.
-
-    Raises:
-        WireError: the message does not hold a list of names.
-    """
-    text = config_of(message).get(protocol.CLASS_NAMES)
-    try:
-        names = json.loads(str(text))
-    except ValueError:
-        names = None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise WireError(f"{SENDER}: '{protocol.CLASS_NAMES}' is {text!r}; expected a list of names")
-    return tuple(names)
+    """All classes that the federation trains on; raises WireError when there is no list of them."""
+    return protocol.names_of(config_of(message), protocol.CLASS_NAMES, SENDER)
 
 
 def check_server_sources(message: Message) -> None:

@@ -51,7 +51,7 @@ def configured_backbone(config: RunConfig) -> Backbone:
 
 @lru_cache(maxsize=1)
 def _untrained(config: RunConfig, class_names: tuple[str, ...]) -> Prompting:
-    return find_method(config).build_prompting(configured_backbone(config), config, class_names)
+    return find_method(config).build_prompting(configured_backbone(config), class_names)
 
 
 def new_prompting(config: RunConfig, class_names: tuple[str, ...]) -> Prompting:

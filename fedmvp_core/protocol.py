@@ -1,7 +1,9 @@
 """What server and client agree on: names of records and keys, and the schema of prompt tensors."""
 
 import hashlib
+import json
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 import torch
@@ -22,6 +24,7 @@ SOURCES = "source-hash"
 SOURCE_FOLDER = "source-folder"
 CLASS_NAMES = "class-names"  # JSON list: all classes that the federation trains on
 PHASE = "phase"  # of training in this round; in a train reply's CONFIG: that of the client's next
+TERMS = "client-terms"  # JSON list of [name, options]: client terms of this round
 CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
 
 # Keys of METRICS. The answer to an evaluation has its headline too, "accuracy" or "map".
@@ -29,10 +32,15 @@ NUM_EXAMPLES = "num-examples"
 PARTITION_ID = "partition-id"
 TRAIN_LOSS = "train-loss"
 SECONDS = "seconds"
-LORA_PHASE = "lora-phase"
+PHASE_NUMBER = "phase"  # place of the trained phase among those of the method, from 0
 IMAGES_ENCODED = "images-encoded"
 SENTENCES_ENCODED = "sentences-encoded"
 STEP_PREFIX = "step-"  # of what every step measured: a list of numbers, such as "step-loss"
+STEP_METRIC = re.compile(re.escape(STEP_PREFIX) + r"[a-z0-9-]{1,40}")
+
+# What a training reply says whatever the client holds, and what follows from its images.
+ALWAYS = (PARTITION_ID, PHASE_NUMBER)
+MEASURED = (TRAIN_LOSS, SECONDS, NUM_EXAMPLES, IMAGES_ENCODED, SENTENCES_ENCODED)
 
 # Keys of DESCRIPTION; the rest of it is class and domain counts as JSON.
 NUM_PARTITIONS = "num-partitions"
@@ -121,13 +129,51 @@ def integer(record: Mapping[str, object], key: str, sender: str) -> int:
     return int(value)
 
 
-def word(record: Mapping[str, object], key: str, allowed: Collection[str], sender: str) -> str:
-    """One of some words out of a record.
+def class_names_text(names: Iterable[str]) -> str:
+    """Class names as they travel; `names_of` reads them."""
+    return json.dumps(list(names), ensure_ascii=False)
+
+
+def names_of(record: Mapping[str, object], key: str, sender: str) -> tuple[str, ...]:
+    """A list of names out of a record.
 
     Raises:
         WireError: the key is missing or holds something else.
     """
-    value = record.get(key)
+    found = _json(record.get(key))
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise WireError(f"{sender}: '{key}' is {_short(record.get(key))}; expected a list of names")
+    return tuple(found)
+
+
+def terms_of(record: Mapping[str, object], sender: str) -> list[tuple[str, str]]:
+    """The client terms that a record names, each with its options; none where the key is missing.
+
+    Raises:
+        WireError: the key holds something else.
+    """
+    found = _json(record.get(TERMS, "[]"))
+    pairs = found if isinstance(found, list) else [None]
+    for pair in pairs:
+        if not (isinstance(pair, list) and [type(word) for word in pair] == [str, str]):
+            raise WireError(f"{sender}: '{TERMS}' is {_short(record[TERMS])}; expected pairs")
+    return [(name, options) for name, options in pairs]
+
+
+def _json(text: object) -> object:
+    try:
+        return json.loads(str(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def word(record: Mapping[str, object], key: str, allowed: Collection[str], sender: str) -> str:
+    """One of some words out of a record; raises WireError when it holds something else."""
+    return one_of(record.get(key), allowed, key, sender)
+
+
+def one_of(value: object, allowed: Collection[str], key: str, sender: str) -> str:
+    """The value of a key, if it is one of some words; else raises WireError."""
     if not isinstance(value, str) or value not in allowed:
         raise WireError(f"{sender}: '{key}' is {_short(value)}; expected {' or '.join(allowed)}")
     return value

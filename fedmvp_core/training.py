@@ -2,34 +2,41 @@
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, TrainingSection
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.local.attack import TrainingAttack
-from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.logits import class_logits
-from fedmvp_core.methods import Method
-from fedmvp_core.objectives import Batch
+from fedmvp_core.methods import ConfiguredMethod
+from fedmvp_core.objectives import Batch, Loss
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.seeding import generator
+from fedmvp_core.terms.term import ConfiguredTerm, MeanGradients, finished_terms
 
 FLIP_PROBABILITY = 0.5  # of the view x' whose frozen feature is the consistency target
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """seconds of local work; steps: what each step measured, by name, "loss" among them."""
+    """seconds of local work; steps: what each step measured, by name, "loss" among them.
+
+    exchanged: tensors of client terms for the server, by the names that travel. kept: those that
+    the client keeps, by term.
+    """
 
     seconds: float
     steps: dict[str, list[float]]
+    exchanged: dict[str, Tensor] = field(default_factory=dict)
+    kept: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     @property
     def mean_loss(self) -> float:
@@ -42,23 +49,19 @@ class TrainingResult:
         return self.steps["loss"][-1]
 
 
-def learning_rate(config: RunConfig, round: int) -> float:
+def learning_rate(training: TrainingSection, rounds: int, round: int) -> float:
     """Cosine from learning-rate to nearly 0 over the rounds (1-based)."""
-    return (
-        config.training.learning_rate
-        * 0.5
-        * (1 + math.cos(math.pi * (round - 1) / config.federation.rounds))
-    )
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * (round - 1) / rounds))
 
 
 def train_locally(
     backbone: Backbone,
     prompting: Prompting,
-    method: Method,
+    method: ConfiguredMethod,
     shard: PreparedShard,
     config: RunConfig,
-    round: int,
-    phase: str,
+    round: LocalRound,
+    terms: Sequence[ConfiguredTerm] = (),
 ) -> TrainingResult:
     """Train the phase's prompt tensors in place for `local-epochs` epochs; every batch is a step.
 
@@ -69,36 +72,45 @@ def train_locally(
             message names the client.
     """
     started = time.perf_counter()
-    if method.objective is None:
-        raise FedMVPError(f"method '{method.name}' trains nothing")
     _check_classes(shard)
-    objective = method.objective(config)
-    method.begin_phase(prompting, phase, config)
-    trained = _select_trained(prompting, phase)
+    training, seed, number = config.training, config.run.seed, round.number
+    loss_of, attack = method.loss(), method.attack()
+    method.begin_phase(prompting, round.phase)
+    trained = _select_trained(prompting, round.phase)
     optimizer = torch.optim.SGD(
-        trained,
-        lr=learning_rate(config, round),
-        momentum=config.training.momentum,
-        weight_decay=config.training.weight_decay,
+        trained.values(),
+        lr=learning_rate(training, config.federation.rounds, number),
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
     )
-    draw = generator(config.run.seed, "local training", round, shard.partition_id)
-    attack_draw = generator(config.run.seed, "attack in training", round, shard.partition_id)
-    attack = method.attack(config) if method.attack is not None else None
+    draw = generator(seed, "local training", number, shard.partition_id)
+    attack_draw = generator(seed, "attack in training", number, shard.partition_id)
     measured: list[dict[str, Tensor]] = []
-    for _ in range(config.training.local_epochs):
-        for batch in _batches(backbone, shard, config.training.batch_size, draw):
-            model = LocalModel(backbone, prompting, shard)
+    gradients = MeanGradients(trained if terms else {})
+    for _ in range(training.local_epochs):
+        for batch in _batches(backbone, shard, training.batch_size, draw):
+            model = LocalModel(backbone, prompting, shard, round)
             if attack is not None:
                 batch = _attacked(model, attack, batch, attack_draw)
-            loss = objective(model.predict, batch)
+            loss = _with_terms(loss_of(model, batch), terms, model)
             optimizer.zero_grad(set_to_none=True)
             loss.value.backward()
+            gradients.add()
             optimizer.step()
             measured.append({"loss": loss.value.detach(), **loss.measured})
     # One transfer from the device for each quantity, after the last step.
     steps = {name: torch.stack([step[name] for step in measured]).tolist() for name in measured[0]}
-    _check_finite(steps["loss"], shard.partition_id, round)
-    return TrainingResult(time.perf_counter() - started, steps)
+    _check_finite(steps["loss"], shard.partition_id, number)
+    finished = finished_terms(terms, round, gradients.means())
+    return TrainingResult(time.perf_counter() - started, steps, *finished)
+
+
+def _with_terms(loss: Loss, terms: Sequence[ConfiguredTerm], model: LocalModel) -> Loss:
+    """The loss with the penalties of the client terms, each measured under the term's name."""
+    for term, options in terms:
+        penalty = term.penalty(options, model)
+        loss = Loss(loss.value + penalty, {**loss.measured, term.name: penalty.detach()})
+    return loss
 
 
 def _check_classes(shard: PreparedShard) -> None:
@@ -121,12 +133,12 @@ def _attacked(
         return batch._replace(adversarial=attack(model, batch.images, labels, draw))
 
 
-def _select_trained(prompting: Prompting, phase: str) -> list[torch.nn.Parameter]:
-    """Only the phase's tensors ask for gradients."""
+def _select_trained(prompting: Prompting, phase: str) -> dict[str, torch.nn.Parameter]:
+    """Only the phase's tensors ask for gradients; they are returned by name."""
     names = set(prompting.phase_tensors(phase))
     for name, parameter in prompting.named_parameters():
         parameter.requires_grad_(name in names)
-    return [parameter for parameter in prompting.parameters() if parameter.requires_grad]
+    return {name: p for name, p in prompting.named_parameters() if p.requires_grad}
 
 
 def _batches(

@@ -1,29 +1,81 @@
 """The tuned model as one step of local training sees it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.logits import class_logits
-from fedmvp_core.prompting import Features, Prompting
+from fedmvp_core.losses.classification import classification_loss
+from fedmvp_core.prompting import FULL, Features, Prompting
+
+
+@dataclass(frozen=True)
+class LocalRound:
+    """What holds for all steps of a client's round.
+
+    number: of the round, from 1. phase: the one that the client trains in. received: the prompt
+    tensors as they came from the server, by name, on the backbone's device. exchanged, kept:
+    tensors of client terms, by term and name; see terms/term.py. multi_label_loss: the run's.
+    """
+
+    number: int = 1
+    phase: str = FULL
+    received: Mapping[str, Tensor] = field(default_factory=dict)
+    exchanged: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    kept: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    multi_label_loss: str = "asl"
 
 
 class LocalModel:
     """A client's model for one step: text is encoded once, however many images are looked at.
 
+    This is what an objective, an attack in training or a client term sees: `predict`, the
+    prompting, the shard, and the round with the tensors that were received.
+
     attacked_classes: (attacked classes, d), features of the classes that an attack may aim at.
     classes: (classes, d), those of the client's own classes among them.
     """
 
-    def __init__(self, backbone: Backbone, prompting: Prompting, shard: PreparedShard) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        prompting: Prompting,
+        shard: PreparedShard,
+        round: LocalRound | None = None,
+    ) -> None:
         self.backbone, self.prompting, self.shard = backbone, prompting, shard
+        self.round = round or LocalRound()
         self.attacked_classes = prompting.class_features(backbone, shard.attack_task)
         self.classes = self.attacked_classes[shard.attack_rows]
+
+    @property
+    def received(self) -> Mapping[str, Tensor]:
+        """The prompt tensors as they came from the server, by name."""
+        return self.round.received
+
+    def trained(self) -> dict[str, Tensor]:
+        """The prompt tensors that this round trains, by name, with their graph."""
+        return {n: p for n, p in self.prompting.named_parameters() if p.requires_grad}
+
+    def class_counts(self) -> Tensor:
+        """(classes,) int64: how many of the client's images show each of its classes."""
+        labels = self.shard.labels
+        if labels.ndim == 2:
+            return (labels == 1).sum(dim=0)
+        return torch.bincount(labels, minlength=len(self.shard.task.task.class_names))
 
     def predict(self, images: Tensor) -> tuple[Features, Tensor]:
         """images: (batch, 3, height, width), in [0, 1] -> features, logits: (batch, classes)."""
         features = Features(self._image_features(images), self.classes)
         return features, class_logits(features, self.shard.task, self.backbone.logit_scale)
+
+    def classification_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy, or the run's `multi-label-loss`, averaged over the images: a scalar."""
+        return classification_loss(logits, labels, self.round.multi_label_loss)
 
     def attacked_logits(self, images: Tensor, class_features: Tensor | None = None) -> Tensor:
         """What an attack looks at: (batch, attacked classes); no gradient reaches text.

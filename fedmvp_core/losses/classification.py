@@ -7,7 +7,6 @@ of two softmaxes the sum over labels of the divergences of two Bernoullis.
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedmvp_core.config import RunConfig
 from fedmvp_core.losses.multi_label import (
     asymmetric_loss,
     binary_cross_entropy,
@@ -18,13 +17,13 @@ from fedmvp_core.losses.multi_label import (
 MULTI_LABEL_LOSSES = {"asl": asymmetric_loss, "bce": binary_cross_entropy, "softmax": softmax_loss}
 
 
-def classification_loss(logits: Tensor, labels: Tensor, config: RunConfig) -> Tensor:
-    """Cross-entropy, or the configured `multi-label-loss`, averaged over the images: a scalar.
+def classification_loss(logits: Tensor, labels: Tensor, multi_label_loss: str) -> Tensor:
+    """Cross-entropy, or the named multi-label loss, averaged over the images: a scalar.
 
     logits: (batch, classes). labels: (batch,) int64, or (batch, classes) of 1, 0 and -1 (unknown).
     """
     if labels.ndim == 2:
-        return MULTI_LABEL_LOSSES[config.training.multi_label_loss](logits, labels).mean()
+        return MULTI_LABEL_LOSSES[multi_label_loss](logits, labels).mean()
     return F.cross_entropy(logits, labels)
 
 

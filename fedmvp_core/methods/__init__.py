@@ -1,5 +1,10 @@
-"""Methods under their papers' names: a prompting module, an objective, and what is sent."""
+"""Methods under their papers' names: a prompting module, a default objective, options, phases."""
 
-from fedmvp_core.methods.method import ClassNames, Method, check_attackable, find_method
+from fedmvp_core.methods.method import (
+    ConfiguredMethod,
+    Method,
+    check_attackable,
+    find_method,
+)
 
-__all__ = ["ClassNames", "Method", "check_attackable", "find_method"]
+__all__ = ["ConfiguredMethod", "Method", "check_attackable", "find_method"]

@@ -5,17 +5,15 @@ public code: length 2, depth 9, image prompts projected from text prompts, cross
 adversarial images.
 """
 
-from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import Method
-from fedmvp_core.objectives.adversarial import adversarial_objective
-from fedmvp_core.prompting.coupled import build_coupled
+from fedmvp_core.prompting.coupled import DeepOptions, deep_prompts
 
 method = Method(
     name="adv-maple",
     paper="AdvMaPLe (FAP's baseline, NeurIPS 2024)",
-    prompting=lambda backbone, config, class_names: build_coupled(
-        backbone, config, class_names, coupling="text-to-image"
+    prompting=lambda backbone, options, words: deep_prompts(
+        backbone, options, words, coupling="text-to-image"
     ),
-    objective=adversarial_objective,
-    attack=pgd_attack("ce"),
+    objective="adversarial",
+    options=DeepOptions,
 )

@@ -10,51 +10,43 @@ constant    the run's hand-written template
 perturbed   the words after one step of SGD (`perturb-rate`) up the clean cross-entropy
 """
 
+from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from fedmvp_core.adversarial.losses import cross_entropy
-from fedmvp_core.backbone import Backbone
-from fedmvp_core.config import RunConfig
-from fedmvp_core.data.catalogue import spoken_name
-from fedmvp_core.local.attack import (
-    TextForAttack,
-    TrainingAttack,
-    pgd_attack,
-    tuned_text,
-)
+from fedmvp_core.config.options import Between, OneOf, option
+from fedmvp_core.local.attack import TextForAttack, tuned_text
 from fedmvp_core.local.model import LocalModel
 from fedmvp_core.logits import class_logits
-from fedmvp_core.methods.method import ClassNames, Method
-from fedmvp_core.objectives.adversarial import adversarial_objective
+from fedmvp_core.losses.classification import cross_entropy
+from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting import Features
-from fedmvp_core.prompting.text_context import TextContext
+from fedmvp_core.prompting.text_context import TextContext, TextContextOptions
 
 
-def build_text_context(
-    backbone: Backbone, config: RunConfig, class_names: ClassNames
-) -> TextContext:
-    """The learned words; raises ConfigError when a class name leaves no room for them."""
-    context = TextContext(
-        text_width=backbone.text_width,
-        class_names=class_names,
-        length=config.model.context_length,
-        class_specific=config.model.class_specific,
+@dataclass(frozen=True)
+class APTOptions(TextContextOptions):
+    """The words', and the text that the attack in training looks at."""
+
+    attack_prompt: Annotated[str, OneOf(("on-the-fly", "constant", "perturbed"))] = option(
+        "on-the-fly", "the text that an attack looks at"
     )
-    context.token_ids(backbone, tuple(spoken_name(config, name) for name in class_names))
-    return context
+    perturb_rate: Annotated[float, Between(0)] = option(
+        0.1, "step of the ascending words of perturbed"
+    )
 
 
-def attack(config: RunConfig) -> TrainingAttack:
-    """PGD on cross-entropy, with the text that `attack-prompt` asks for."""
+def attack_text(options: APTOptions) -> TextForAttack:
+    """The class features that `attack-prompt` asks for."""
     texts: dict[str, TextForAttack] = {
         "on-the-fly": tuned_text,
         "constant": lambda model, images, labels: model.shard.attack_task.zero_shot_features,
-        "perturbed": partial(perturbed_features, rate=config.attack.perturb_rate),
+        "perturbed": partial(perturbed_features, rate=options.perturb_rate),
     }
-    return pgd_attack("ce", texts[config.attack.attack_prompt])(config)
+    return texts[options.attack_prompt]
 
 
 def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: float) -> Tensor:
@@ -79,7 +71,8 @@ def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: 
 method = Method(
     name="apt",
     paper="APT (CVPR 2024)",
-    prompting=build_text_context,
-    objective=adversarial_objective,
-    attack=attack,
+    prompting="text-context",
+    objective="adversarial",
+    options=APTOptions,
+    attack_text=attack_text,
 )

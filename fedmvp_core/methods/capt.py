@@ -6,17 +6,13 @@ closed form of alpha_cons are not public: `deep-length`, `deep-depth`, `coupling
 `attack-steps`, `capt-weight` and `alpha-cons` set them, and the strategies are this project's.
 """
 
-from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import Method
-from fedmvp_core.objectives.capt import capt_objective
-from fedmvp_core.prompting.coupled import build_coupled
+from fedmvp_core.prompting.coupled import CoupledOptions
 
 method = Method(
     name="capt",
     paper="CAPT (arXiv 2405.11154)",
-    prompting=lambda backbone, config, class_names: build_coupled(
-        backbone, config, class_names, config.model.coupling
-    ),
-    objective=capt_objective,
-    attack=pgd_attack("ce"),
+    prompting="coupled",
+    objective="capt",
+    options=CoupledOptions,
 )

@@ -6,17 +6,15 @@ clean and adversarial features are, and PGD on the divergence from the clean sco
 1/255 within 1/255).
 """
 
-from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import Method
-from fedmvp_core.objectives.fap import fap_objective
-from fedmvp_core.prompting.coupled import build_coupled
+from fedmvp_core.prompting.coupled import DeepOptions, deep_prompts
 
 method = Method(
     name="fap",
     paper="FAP (NeurIPS 2024)",
-    prompting=lambda backbone, config, class_names: build_coupled(
-        backbone, config, class_names, coupling="image-to-text"
+    prompting=lambda backbone, options, words: deep_prompts(
+        backbone, options, words, coupling="image-to-text"
     ),
-    objective=fap_objective,
-    attack=pgd_attack("kl"),
+    objective="fap",
+    options=DeepOptions,
 )

@@ -5,55 +5,60 @@ cross-entropy and a consistency term; the server averages prompt tensors. A clie
 loss falls below sigma goes on with rank-8 LoRA on the cross-attention's inputs and sends only that.
 """
 
-from fedmvp_core.backbone import Backbone
+from dataclasses import dataclass
+from typing import Annotated
+
 from fedmvp_core.config import RunConfig
+from fedmvp_core.config.options import Between, OneOf, option
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.methods.method import ClassNames, Method
-from fedmvp_core.objectives.fedmvp import fedmvp_objective
-from fedmvp_core.prompting import FULL, LORA, Prompting
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.methods.method import Method
+from fedmvp_core.prompting import FULL, Prompting
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer, PromptFormerOptions
 from fedmvp_core.seeding import generator
 
 
-def build_promptformer(
-    backbone: Backbone, config: RunConfig, class_names: ClassNames
-) -> PromptFormer:
-    """PromptFormer for the backbone; raises ConfigError for heads that do not divide its width."""
-    if backbone.image_width % config.model.attention_heads:
-        raise ConfigError(
-            f"attention-heads is {config.model.attention_heads}; allowed: a divisor of the image width "
-            f"{backbone.image_width} of backbone '{backbone.name}'"
-        )
-    promptformer = PromptFormer(
-        image_width=backbone.image_width,
-        text_width=backbone.embed_dim,
-        prompt_length=config.model.prompt_length,
-        heads=config.model.attention_heads,
-        lora_rank=config.model.lora_rank,
+@dataclass(frozen=True)
+class FedMVPOptions(PromptFormerOptions):
+    """PromptFormer's, and when and how the LoRA phase begins."""
+
+    lora_threshold: Annotated[float, Between(0)] = option(
+        0.5, "sigma: a client whose last batch loss is below it goes on with LoRA; 0 = never"
     )
-    if config.model.prompt_init == "frozen":
-        promptformer.start_with(backbone.class_token())
-    return promptformer
+    lora_init: Annotated[str, OneOf(("zero", "normal"))] = option(
+        "zero", "zero: no jump at the switch; normal: as published"
+    )
 
 
-def next_phase(phase: str, last_loss: float, config: RunConfig) -> str:
+def next_phase(phase: str, last_loss: float, options: FedMVPOptions) -> str:
     """Once in the LoRA phase, a client stays there."""
-    return LORA if phase == LORA or last_loss < config.model.lora_threshold else FULL
+    return LORA if phase == LORA or last_loss < options.lora_threshold else FULL
 
 
-def begin_phase(prompting: Prompting, phase: str, config: RunConfig) -> None:
+def begin_phase(prompting: Prompting, phase: str, options: FedMVPOptions, seed: int) -> None:
     """Draw LoRA's factors at the switch when they are to be drawn as published."""
-    if phase == LORA and config.model.lora_init == "normal":
+    if phase == LORA and options.lora_init == "normal":
         assert isinstance(prompting, PromptFormer)
         # The same draw at every client, so that the first average of LoRA factors is meaningful.
-        prompting.start_lora(generator(config.run.seed, "lora"))
+        prompting.start_lora(generator(seed, "lora"))
+
+
+def check(options: FedMVPOptions, config: RunConfig) -> None:
+    """Raises ConfigError for a draw that differential privacy would clip as an update."""
+    if config.privacy.privacy != "none" and options.lora_init != "zero":
+        raise ConfigError(
+            f"lora-init is '{options.lora_init}' but privacy is '{config.privacy.privacy}', which "
+            "would clip the draw too; allowed with it: zero"
+        )
 
 
 method = Method(
     name="fedmvp",
     paper="FedMVP (ICCV 2025)",
-    prompting=build_promptformer,
-    objective=fedmvp_objective,
+    prompting="promptformer",
+    objective="fedmvp",
+    options=FedMVPOptions,
+    phases=(FULL, LORA),
     next_phase=next_phase,
     begin_phase=begin_phase,
+    check=check,
 )

@@ -6,11 +6,10 @@ here the run's `template`. Whatever is robust about it is the backbone's: give i
 """
 
 from fedmvp_core.methods.method import Method
-from fedmvp_core.prompting.none import NoPrompts
 
 method = Method(
     name="hep",
     paper="hand-engineered prompts (APT's baseline, CVPR 2024)",
-    prompting=lambda backbone, config, class_names: NoPrompts(),
+    prompting="none",
     objective=None,
 )

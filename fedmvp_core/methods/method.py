@@ -2,73 +2,151 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.config.options import NoOptions, options_type, parse_options
+from fedmvp_core.data.catalogue import ClassWords, class_words
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.local.attack import TrainingAttack
-from fedmvp_core.objectives import Objective
-from fedmvp_core.prompting import Prompting
-from fedmvp_core.registry import METHODS, find
+from fedmvp_core.local.attack import TextForAttack, TrainingAttack, pgd_attack, tuned_text
+from fedmvp_core.objectives import LossFunction, Objective
+from fedmvp_core.prompting import FULL, Prompting
+from fedmvp_core.registry import METHODS, OBJECTIVES, PROMPTING, find
 from fedmvp_core.seeding import seeded_global_rng
+from fedmvp_core.terms import TermText
 
-ClassNames: TypeAlias = tuple[str, ...]
+# (backbone, options of the method, the classes that the federation trains on) -> untrained module.
+BuildPrompting: TypeAlias = Callable[[Backbone, Any, ClassWords], Prompting]
 
 
-def _stay(phase: str, last_loss: float, config: RunConfig) -> str:
+def _stay(phase: str, last_loss: float, options: Any) -> str:
     return phase
 
 
-def _as_it_is(prompting: Prompting, phase: str, config: RunConfig) -> None:
+def _as_it_is(prompting: Prompting, phase: str, options: Any, seed: int) -> None:
+    return None
+
+
+def _fits(options: Any, config: RunConfig) -> None:
     return None
 
 
 @dataclass(frozen=True)
 class Method:
-    """prompting + objective + what is sent; the phases matter to methods with a LoRA phase only.
+    """A prompting module, a default objective, options and phases, under the paper's name.
 
-    prompting: made from the backbone, the configuration and the names of all classes that the
-        federation trains on, for modules with prompt tensors of a class's own.
-    attack: makes the adversarial images of a step; None: the objective looks at clean images only.
-    next_phase: phase of a client's next round from its phase and its last batch loss.
-    begin_phase: called on the global prompt tensors before a client trains in a phase.
+    prompting: the name of a module (fedmvp.prompting), or what builds one.
+    objective: the name of the default objective (fedmvp.objectives); None: nothing is trained.
+    options: the options class.
+    phases: stages in which a part of the tensors is trained and sent (Prompting.phase_tensors); a
+        client begins in the first.
+    next_phase: phase of a client's next round from its phase, its last batch loss and the options.
+    begin_phase: called on the received prompt tensors before a client trains in a phase, with the
+        options and the run's seed.
+    attack_text: the class features that an attack in training looks at; None: the tuned ones.
+    term: a client term that the method asks for: its name and its options.
+    check: raises ConfigError when the options do not fit the run's configuration.
     """
 
     name: str
     paper: str
-    prompting: Callable[[Backbone, RunConfig, ClassNames], Prompting]
-    objective: Callable[[RunConfig], Objective] | None
-    attack: Callable[[RunConfig], TrainingAttack] | None = None
-    next_phase: Callable[[str, float, RunConfig], str] = _stay
-    begin_phase: Callable[[Prompting, str, RunConfig], None] = _as_it_is
+    prompting: str | BuildPrompting
+    objective: str | None
+    options: type = NoOptions
+    phases: tuple[str, ...] = (FULL,)
+    next_phase: Callable[[str, float, Any], str] = _stay
+    begin_phase: Callable[[Prompting, str, Any, int], None] = _as_it_is
+    attack_text: Callable[[Any], TextForAttack] | None = None
+    term: TermText | None = None
+    check: Callable[[Any, RunConfig], None] = _fits
 
-    def build_prompting(
-        self, backbone: Backbone, config: RunConfig, class_names: ClassNames
-    ) -> Prompting:
-        """The untrained prompting module, the same wherever it is built from the same seed."""
-        with seeded_global_rng(config.run.seed, "initial prompt tensors"):
-            return self.prompting(backbone, config, class_names).to(backbone.device)
+    def build(self) -> BuildPrompting:
+        """What makes the untrained prompting module."""
+        named = isinstance(self.prompting, str)
+        build: BuildPrompting = find(PROMPTING, str(self.prompting)) if named else self.prompting
+        return build
 
 
-def find_method(config: RunConfig) -> Method:
-    """The configured method.
+class ConfiguredMethod:
+    """A method as a run's configuration has it: with its options, objective and attack.
 
     Raises:
-        ConfigError: no such method is installed.
+        ConfigError: the method or the objective is not installed, an option is not what it may be,
+            or does not fit the rest of the configuration.
     """
-    method: Method = find(METHODS, config.model.method)
-    return method
+
+    def __init__(self, config: RunConfig) -> None:
+        method: Method = find(METHODS, config.model.method)
+        self.method, self.name, self.phases = method, method.name, method.phases
+        owner = f"method '{method.name}'"
+        self.options = parse_options(owner, options_type(method), config.model.method_options)
+        method.check(self.options, config)
+        self._config = config
+        self.objective = _objective(method, config)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train."""
+        return self.objective is not None
+
+    def build_prompting(self, backbone: Backbone, class_names: tuple[str, ...]) -> Prompting:
+        """The untrained prompting module, the same wherever it is built from the same seed."""
+        words = class_words(self._config.data, class_names)
+        with seeded_global_rng(self._config.run.seed, "initial prompt tensors"):
+            return self.method.build()(backbone, self.options, words).to(backbone.device)
+
+    def loss(self) -> LossFunction:
+        """What a client minimises."""
+        if self.objective is None:
+            raise ConfigError(f"method '{self.name}' trains nothing, so it has no objective")
+        owner = f"objective '{self.objective.name}'"
+        text = self._config.model.objective_options
+        return self.objective.loss(parse_options(owner, options_type(self.objective), text))
+
+    def attack(self) -> TrainingAttack | None:
+        """What makes the adversarial images of a step; None: the objective looks at clean ones."""
+        if self.objective is None or self.objective.attack is None:
+            return None
+        made = self.method.attack_text
+        text = tuned_text if made is None else made(self.options)
+        return pgd_attack(self._config.attack, self.objective.attack, text)
+
+    def next_phase(self, phase: str, last_loss: float) -> str:
+        """The phase of a client's next round."""
+        return self.method.next_phase(phase, last_loss, self.options)
+
+    def begin_phase(self, prompting: Prompting, phase: str) -> None:
+        """Change the received prompt tensors as the phase's beginning asks."""
+        self.method.begin_phase(prompting, phase, self.options, self._config.run.seed)
 
 
-def check_attackable(method: Method, shards: Sequence[Shard], config: RunConfig) -> None:
+def _objective(method: Method, config: RunConfig) -> Objective | None:
+    if method.objective is None:
+        if config.model.objective:
+            raise ConfigError(
+                f"objective is '{config.model.objective}', but method '{method.name}' trains "
+                "nothing; allowed with it: ''"
+            )
+        return None
+    objective: Objective = find(OBJECTIVES, config.model.objective or method.objective)
+    return objective
+
+
+def find_method(config: RunConfig) -> ConfiguredMethod:
+    """The configured method; raises ConfigError as ConfiguredMethod does."""
+    return ConfiguredMethod(config)
+
+
+def check_attackable(method: ConfiguredMethod, shards: Sequence[Shard], config: RunConfig) -> None:
     """See before the first round that attacks in training have a class to lead to.
 
     Raises:
         ConfigError: they aim at a client's own classes, and a client holds only one.
     """
-    if method.attack is None or config.attack.attack_classes != "local":
+    attacks = method.objective is not None and method.objective.attack is not None
+    if not attacks or config.attack.attack_classes != "local":
         return
     for shard in shards:
         names = shard.task.class_names

@@ -5,15 +5,11 @@ APT's public code has it as its linear probe. Cross-entropy on adversarial image
 from the zero-shot classifier here; see `LinearHead` for what an untrained class gets.
 """
 
-from fedmvp_core.local.attack import pgd_attack
 from fedmvp_core.methods.method import Method
-from fedmvp_core.objectives.adversarial import adversarial_objective
-from fedmvp_core.prompting.linear_head import LinearHead
 
 method = Method(
     name="paft",
     paper="PAFT (CVPR 2020)",
-    prompting=lambda backbone, config, class_names: LinearHead(backbone.embed_dim, class_names),
-    objective=adversarial_objective,
-    attack=pgd_attack("ce"),
+    prompting="linear-head",
+    objective="adversarial",
 )

@@ -1,5 +1,8 @@
-"""Losses, one a file. An objective maps a batch to the loss that a client minimises."""
+"""What a client minimises, one objective a file, under its paper's name.
 
-from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
+Any method can be trained with any of them: `objective=trades`; a method names its default.
+"""
 
-__all__ = ["Batch", "Loss", "Objective", "Predict"]
+from fedmvp_core.objectives.objective import Batch, Loss, LossFunction, Objective
+
+__all__ = ["Batch", "Loss", "LossFunction", "Objective"]

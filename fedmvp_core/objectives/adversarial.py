@@ -1,15 +1,18 @@
 """Adversarial training: L = CE(p(x~), y), as APT and TeCoA do (Madry et al., ICLR 2018)."""
 
-from fedmvp_core.config import RunConfig
-from fedmvp_core.losses.classification import classification_loss
-from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
+from fedmvp_core.config.options import NoOptions
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.objectives.objective import Batch, Loss, LossFunction, Objective
 
 
-def adversarial_objective(config: RunConfig) -> Objective:
+def adversarial(options: NoOptions) -> LossFunction:
     """Cross-entropy on adversarial images alone."""
 
-    def objective(predict: Predict, batch: Batch) -> Loss:
-        _, logits = predict(batch.adversarial)
-        return Loss(classification_loss(logits, batch.labels, config), {})
+    def loss(model: LocalModel, batch: Batch) -> Loss:
+        _, logits = model.predict(batch.adversarial)
+        return Loss(model.classification_loss(logits, batch.labels), {})
 
-    return objective
+    return loss
+
+
+objective = Objective("adversarial", "Madry et al. (ICLR 2018)", adversarial, attack="ce")

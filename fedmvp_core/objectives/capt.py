@@ -15,56 +15,75 @@ mean of log losses (never of `multi-label-loss`, which is no likelihood) and of 
 label is, present or absent.
 """
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
-from fedmvp_core.losses.classification import classification_loss, divergence, log_loss
-from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
+from fedmvp_core.config.options import Annotated, Between, OneOf, option
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.losses.classification import divergence, log_loss
+from fedmvp_core.objectives.objective import Batch, Loss, LossFunction, Objective
 
 # Both cross-entropies may be 0 to float precision; the ratio is then undefined.
 TINY = 1e-12
 
 
-def capt_objective(config: RunConfig) -> Objective:
-    """CAPT with the configured `capt-weight` (lambda) and `alpha-cons` strategy."""
+@dataclass(frozen=True)
+class CAPTOptions:
+    """lambda, and how alpha_cons is found."""
 
-    def objective(predict: Predict, batch: Batch) -> Loss:
-        _, clean = predict(batch.images)
-        _, attacked = predict(batch.adversarial)
-        consistency, measured = adversarial_consistency(clean, attacked, batch, config)
-        loss = classification_loss(clean, batch.labels, config)
-        return Loss(loss + config.training.capt_weight * consistency, measured)
+    capt_weight: Annotated[float, Between(0)] = option(
+        2.0, "lambda: weight of the adversarial consistency"
+    )
+    alpha_cons: Annotated[str, OneOf(("constant", "ce-ratio", "confidence"))] = option(
+        "ce-ratio", "how much the frozen model is trusted"
+    )
+    alpha_cons_value: Annotated[float, Between(0, 1)] = option(0.5, "that trust, if constant")
+    alpha_cons_per: Annotated[str, OneOf(("batch", "sample"))] = option(
+        "sample", "whether each image or each batch has a trust of its own"
+    )
 
-    return objective
+
+def capt(options: CAPTOptions) -> LossFunction:
+    """Clean cross-entropy and the weighted consistency."""
+
+    def loss(model: LocalModel, batch: Batch) -> Loss:
+        _, clean = model.predict(batch.images)
+        _, attacked = model.predict(batch.adversarial)
+        consistency, measured = adversarial_consistency(clean, attacked, batch, options)
+        value = model.classification_loss(clean, batch.labels)
+        return Loss(value + options.capt_weight * consistency, measured)
+
+    return loss
 
 
 def adversarial_consistency(
-    clean: Tensor, attacked: Tensor, batch: Batch, config: RunConfig
+    clean: Tensor, attacked: Tensor, batch: Batch, options: CAPTOptions
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The bracket of the objective, averaged over the batch, and its alpha_cons for the log.
 
-    clean, attacked: (batch, classes), the tuned model's scores of x and x~.
+    clean, attacked: (batch, classes), the tuned model's logits of x and x~.
     """
-    alpha = alpha_cons(clean.detach(), batch.frozen_logits, batch.labels, config)
+    alpha = alpha_cons(clean.detach(), batch.frozen_logits, batch.labels, options)
     to_itself = divergence(clean, attacked, batch.multi_label)
     to_frozen = divergence(batch.frozen_logits, attacked, batch.multi_label)
     consistency = ((1 - alpha) * to_itself + alpha * to_frozen).mean()
     return consistency, {"alpha-cons": alpha.mean()}
 
 
-def alpha_cons(clean: Tensor, frozen: Tensor, labels: Tensor, config: RunConfig) -> Tensor:
+def alpha_cons(clean: Tensor, frozen: Tensor, labels: Tensor, options: CAPTOptions) -> Tensor:
     """The trust in the frozen model: (batch,), in [0, 1].
 
-    clean, frozen: (batch, classes), scores of the tuned and the frozen model, without a graph.
+    clean, frozen: (batch, classes), logits of the tuned and the frozen model, without a graph.
     With `alpha-cons-per = "batch"` every image gets the batch's value.
     """
-    if config.training.alpha_cons == "constant":
-        return clean.new_full((len(clean),), config.training.alpha_cons_value)
-    if config.training.alpha_cons == "confidence":
+    if options.alpha_cons == "constant":
+        return clean.new_full((len(clean),), options.alpha_cons_value)
+    if options.alpha_cons == "confidence":
         own = _belief(frozen, labels)
-        return own.mean().expand(len(own)) if config.training.alpha_cons_per == "batch" else own
+        return own.mean().expand(len(own)) if options.alpha_cons_per == "batch" else own
     tuned, reference = log_loss(clean, labels), log_loss(frozen, labels)
-    if config.training.alpha_cons_per == "batch":
+    if options.alpha_cons_per == "batch":
         tuned, reference = tuned.mean().expand(len(clean)), reference.mean().expand(len(clean))
     return tuned / (tuned + reference + TINY)
 
@@ -76,3 +95,6 @@ def _belief(logits: Tensor, labels: Tensor) -> Tensor:
     known = labels >= 0
     beliefs = logits.where(labels == 1, -logits).sigmoid().masked_fill(~known, 0.0)
     return beliefs.sum(dim=-1) / known.sum(dim=-1).clamp(min=1)
+
+
+objective = Objective("capt", "CAPT (arXiv 2405.11154)", capt, CAPTOptions, attack="ce")

@@ -4,23 +4,41 @@ L = CE(p(x), y) + alpha * (1 - cos(z_i(x), z_i,frz(x')))
   + lambda * [(1 - a) * KL(p(x) || p(x~)) + a * KL(p_frz(x) || p(x~))]
 """
 
-from fedmvp_core.config import RunConfig
-from fedmvp_core.losses.classification import classification_loss
+from dataclasses import dataclass
+
+from fedmvp_core.config.options import Annotated, Between, option
+from fedmvp_core.local.model import LocalModel
 from fedmvp_core.losses.feature_consistency import feature_consistency
-from fedmvp_core.objectives.capt import adversarial_consistency
-from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
+from fedmvp_core.objectives.capt import CAPTOptions, adversarial_consistency
+from fedmvp_core.objectives.objective import Batch, Loss, LossFunction, Objective
 
 
-def fedmvp_capt_objective(config: RunConfig) -> Objective:
-    """The sum, with the configured `alpha` (FedMVP's) and `capt-weight` (CAPT's lambda)."""
+@dataclass(frozen=True)
+class FedMVPCAPTOptions(CAPTOptions):
+    """CAPT's, and FedMVP's weight."""
 
-    def objective(predict: Predict, batch: Batch) -> Loss:
-        features, clean = predict(batch.images)
-        _, attacked = predict(batch.adversarial)
+    alpha: Annotated[float, Between(0)] = option(3.0, "weight of the consistency with frozen CLIP")
+
+
+def fedmvp_capt(options: FedMVPCAPTOptions) -> LossFunction:
+    """The sum, with FedMVP's `alpha` and CAPT's lambda, `capt-weight`."""
+
+    def loss(model: LocalModel, batch: Batch) -> Loss:
+        features, clean = model.predict(batch.images)
+        _, attacked = model.predict(batch.adversarial)
         nearness = feature_consistency(features.image_features, batch.frozen_features)
-        consistency, measured = adversarial_consistency(clean, attacked, batch, config)
-        loss = classification_loss(clean, batch.labels, config)
-        loss = loss + config.training.alpha * nearness + config.training.capt_weight * consistency
-        return Loss(loss, measured)
+        consistency, measured = adversarial_consistency(clean, attacked, batch, options)
+        value = model.classification_loss(clean, batch.labels)
+        value = value + options.alpha * nearness + options.capt_weight * consistency
+        return Loss(value, measured)
 
-    return objective
+    return loss
+
+
+objective = Objective(
+    "fedmvp-capt",
+    "FedMVP (ICCV 2025) with CAPT (arXiv 2405.11154)",
+    fedmvp_capt,
+    FedMVPCAPTOptions,
+    attack="ce",
+)

@@ -1,11 +1,13 @@
-"""What an objective gets and returns."""
+"""What an objective is, what it gets and what it returns."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 from torch import Tensor
 
-from fedmvp_core.prompting import Features
+from fedmvp_core.config.options import NoOptions
+from fedmvp_core.local.model import LocalModel
 
 
 class Batch(NamedTuple):
@@ -13,10 +15,10 @@ class Batch(NamedTuple):
     1, 0 and -1 (unknown) where an image may have several.
 
     frozen_features: (batch, d), unit features of another view x' under the frozen model.
-    frozen_logits: (batch, classes), scores of the images under the frozen model and the plain
+    frozen_logits: (batch, classes), logits of the images under the frozen model and the plain
         template.
-    adversarial: as images; the attack's answer to them, or the images themselves for a method that
-        trains without an attack.
+    adversarial: as images; the attack's answer to them, or the images themselves for an objective
+        that asks for no attack.
     """
 
     images: Tensor
@@ -38,6 +40,22 @@ class Loss(NamedTuple):
     measured: dict[str, Tensor]
 
 
-# Images of the local task to (features, logits: (batch, classes)).
-Predict: TypeAlias = Callable[[Tensor], tuple[Features, Tensor]]
-Objective: TypeAlias = Callable[[Predict, Batch], Loss]
+# What a client minimises: the tuned model of this step and a batch, to the loss.
+LossFunction: TypeAlias = Callable[[LocalModel, Batch], Loss]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss under its paper's name.
+
+    loss: options -> the function that a client minimises.
+    options: the options class.
+    attack: the loss that the attack in training climbs, "ce" (of the labels) or "kl" (from the
+        clean prediction); None: the objective looks at clean images alone.
+    """
+
+    name: str
+    source: str
+    loss: Callable[[Any], LossFunction]
+    options: type = NoOptions
+    attack: str | None = None

@@ -1,19 +1,34 @@
-"""TRADES: L = CE(p(x), y) + beta * KL(p(x) || p(x~)) (Zhang et al., ICML 2019)."""
+"""TRADES: L = CE(p(x), y) + beta * KL(p(x) || p(x~)) (Zhang et al., ICML 2019).
 
-from fedmvp_core.config import RunConfig
-from fedmvp_core.losses.classification import classification_loss, divergence
-from fedmvp_core.objectives.objective import Batch, Loss, Objective, Predict
+x~ climbs the same divergence, from the clean prediction.
+"""
+
+from dataclasses import dataclass
+
+from fedmvp_core.config.options import Annotated, Between, option
+from fedmvp_core.local.model import LocalModel
+from fedmvp_core.losses.classification import divergence
+from fedmvp_core.objectives.objective import Batch, Loss, LossFunction, Objective
 
 
-def trades_objective(config: RunConfig) -> Objective:
-    """`beta` weighs the divergence, 6 in the paper; 0 leaves clean cross-entropy."""
+@dataclass(frozen=True)
+class TradesOptions:
+    """6 in the paper; 0 leaves clean cross-entropy."""
 
-    def objective(predict: Predict, batch: Batch) -> Loss:
-        _, clean = predict(batch.images)
-        _, attacked = predict(batch.adversarial)
+    beta: Annotated[float, Between(0)] = option(6.0, "weight of KL(p(x) || p(x~))")
+
+
+def trades(options: TradesOptions) -> LossFunction:
+    """Clean cross-entropy and the weighted divergence of the attacked from the clean prediction."""
+
+    def loss(model: LocalModel, batch: Batch) -> Loss:
+        _, clean = model.predict(batch.images)
+        _, attacked = model.predict(batch.adversarial)
         moved = divergence(clean, attacked, batch.multi_label).mean()
-        return Loss(
-            classification_loss(clean, batch.labels, config) + config.training.beta * moved, {}
-        )
+        value = model.classification_loss(clean, batch.labels) + options.beta * moved
+        return Loss(value, {})
 
-    return objective
+    return loss
+
+
+objective = Objective("trades", "TRADES (ICML 2019)", trades, TradesOptions, attack="kl")

@@ -1,5 +1,5 @@
 """Modules that make prompts: the only things that are trained, sent, averaged and saved."""
 
-from fedmvp_core.prompting.prompting import FULL, LORA, Features, Prompting
+from fedmvp_core.prompting.prompting import FULL, Features, Prompting
 
-__all__ = ["FULL", "LORA", "Features", "Prompting"]
+__all__ = ["FULL", "Features", "Prompting"]

@@ -7,13 +7,15 @@ independent     prompts of each side on their own, as FAP's baseline AdvVLP has 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone, placeholder_sentences
-from fedmvp_core.config import RunConfig
-from fedmvp_core.data.catalogue import class_sentence, class_templates
+from fedmvp_core.config.options import Between, OneOf, option
+from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts, frozen_text_prompts
 from fedmvp_core.prompting.prompting import Prompting
@@ -22,6 +24,28 @@ from fedmvp_core.tasks import EncodedTask
 
 PROMPT_STD = 0.02
 PUBLISHED_DEPTH = 9  # layers with prompts of their own, in MaPLe and in FAP
+
+
+@dataclass(frozen=True)
+class DeepOptions:
+    """How many prompts, at how many blocks, and how they begin."""
+
+    deep_length: Annotated[int, Between(1, 64)] = option(2, "prompts a block")
+    deep_depth: Annotated[int, Between(0)] = option(
+        0, "blocks with prompts of their own; 0 = up to 9, as many as both encoders have"
+    )
+    prompt_init: Annotated[str, OneOf(("frozen", "random"))] = option(
+        "frozen", "frozen: as nearly the frozen model as can be; random: as published"
+    )
+
+
+@dataclass(frozen=True)
+class CoupledOptions(DeepOptions):
+    """And which side leads."""
+
+    coupling: Annotated[str, OneOf(("text-to-image", "image-to-text", "independent"))] = option(
+        "text-to-image", "which side's prompts are projected from the other's"
+    )
 
 
 class CoupledPrompts(Prompting):
@@ -119,7 +143,14 @@ def _prompts(
 
 
 def build_coupled(
-    backbone: Backbone, config: RunConfig, class_names: tuple[str, ...], coupling: str
+    backbone: Backbone, options: CoupledOptions, words: ClassWords
+) -> CoupledPrompts:
+    """Deep prompts, coupled as `coupling` says; raises ConfigError as `deep_prompts`."""
+    return deep_prompts(backbone, options, words, options.coupling)
+
+
+def deep_prompts(
+    backbone: Backbone, options: DeepOptions, words: ClassWords, coupling: str
 ) -> CoupledPrompts:
     """Deep prompts for the backbone.
 
@@ -128,16 +159,13 @@ def build_coupled(
             leaves no room for `deep-length` prompts.
     """
     layers = min(backbone.image_layers, backbone.text_layers)
-    if config.model.deep_depth > layers:
+    if options.deep_depth > layers:
         raise ConfigError(
-            f"deep-depth is {config.model.deep_depth}; allowed: 1 to {layers}, the layers that both "
+            f"deep-depth is {options.deep_depth}; allowed: 1 to {layers}, the layers that both "
             f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
         )
-    length, depth = (
-        config.model.deep_length,
-        config.model.deep_depth or min(PUBLISHED_DEPTH, layers),
-    )
-    before_class = [template.partition("{class}")[0] for template in class_templates(config)]
+    length, depth = options.deep_length, options.deep_depth or min(PUBLISHED_DEPTH, layers)
+    before_class = [template.partition("{class}")[0] for template in words.templates]
     ends = backbone.tokenize(before_class).argmax(dim=-1)
     own_words = int(ends.min()) - 1  # between start and end of text
     placeholders = max(length - own_words, 0)
@@ -149,9 +177,8 @@ def build_coupled(
         coupling=coupling,
         placeholders=placeholders,
     )
-    sentences = [class_sentence(config, name) for name in class_names]
-    prompts.token_ids(backbone, sentences)
-    if config.model.prompt_init == "frozen":
+    prompts.token_ids(backbone, list(words.sentences))
+    if options.prompt_init == "frozen":
         lead = placeholder_sentences(placeholders, before_class)[0]
         prompts.start_with(
             frozen_text_prompts(backbone, lead, length, depth),

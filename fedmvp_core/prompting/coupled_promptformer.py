@@ -1,14 +1,29 @@
 """PromptFormer and deep coupled prompts side by side: FedMVP's and CAPT's prompts in one model."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.prompting.coupled import CoupledPrompts
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.config.options import option
+from fedmvp_core.data.catalogue import ClassWords
+from fedmvp_core.prompting.coupled import CoupledOptions, CoupledPrompts, build_coupled
+from fedmvp_core.prompting.promptformer import (
+    PromptFormer,
+    PromptFormerOptions,
+    build_promptformer,
+)
 from fedmvp_core.prompting.prompting import FULL, Prompting
 from fedmvp_core.tasks import EncodedTask
+
+
+@dataclass(frozen=True)
+class CoupledPromptFormerOptions(PromptFormerOptions, CoupledOptions):
+    """PromptFormer's, and those of the deep prompts beside it."""
+
+    coupled_prompts: bool = option(False, "CAPT's deep prompts beside PromptFormer's")
 
 
 class CoupledPromptFormer(Prompting):
@@ -47,3 +62,13 @@ class CoupledPromptFormer(Prompting):
         if phase == FULL:
             names += [f"coupled.{name}" for name, _ in self.coupled.named_parameters()]
         return tuple(names)
+
+
+def build_coupled_promptformer(
+    backbone: Backbone, options: CoupledPromptFormerOptions, words: ClassWords
+) -> Prompting:
+    """PromptFormer alone, or beside deep prompts; raises ConfigError as the two do."""
+    promptformer = build_promptformer(backbone, options, words)
+    if not options.coupled_prompts:
+        return promptformer
+    return CoupledPromptFormer(promptformer, build_coupled(backbone, options, words))

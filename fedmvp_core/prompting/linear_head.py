@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.config.options import NoOptions
+from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask
 
@@ -37,3 +39,8 @@ class LinearHead(Prompting):
         rows = [self._rows.get(name, untrained) for name in task.task.class_names]
         known = torch.cat([self.offsets, self.offsets.new_zeros(1, self.offsets.shape[1])])
         return task.zero_shot_features + known[rows] / backbone.logit_scale
+
+
+def build_linear_head(backbone: Backbone, options: NoOptions, words: ClassWords) -> LinearHead:
+    """A head over the trained classes."""
+    return LinearHead(backbone.embed_dim, words.names)

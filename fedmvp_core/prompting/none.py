@@ -4,6 +4,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.config.options import NoOptions
+from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask
 
@@ -18,3 +20,8 @@ class NoPrompts(Prompting):
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d) of the plain template."""
         return task.zero_shot_features
+
+
+def build_none(backbone: Backbone, options: NoOptions, words: ClassWords) -> NoPrompts:
+    """Nothing to build."""
+    return NoPrompts()

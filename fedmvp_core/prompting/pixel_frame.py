@@ -4,15 +4,31 @@ Visual Prompting for Adversarial Robustness (Chen et al., ICASSP 2023); the fram
 et al., ICLR 2023), the tokens as in the baseline of FAP (Zhou et al., NeurIPS 2024).
 """
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.config.options import Between, option
+from fedmvp_core.data.catalogue import ClassWords
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask
 
 TOKENS = 5
 TOKEN_STD = 0.02
+PUBLISHED_PAD, PUBLISHED_SIZE = 30, 224
+
+
+@dataclass(frozen=True)
+class PixelFrameOptions:
+    """The frame's width."""
+
+    pad_size: Annotated[int, Between(0)] = option(
+        0, "width of the frame in pixels; 0 = 30 at 224 pixels, and in proportion"
+    )
 
 
 class PixelFrame(Prompting):
@@ -50,3 +66,17 @@ class PixelFrame(Prompting):
         inside = self.left.new_zeros(3, self.left.shape[1], self.left.shape[1])
         middle = torch.cat([self.left, inside, self.right], dim=2)
         return torch.cat([self.top, middle, self.bottom], dim=1)
+
+
+def build_pixel_frame(
+    backbone: Backbone, options: PixelFrameOptions, words: ClassWords
+) -> PixelFrame:
+    """The frame and the tokens; raises ConfigError for a frame that leaves no picture inside."""
+    size = backbone.image_size
+    pad = options.pad_size or round(PUBLISHED_PAD * size / PUBLISHED_SIZE)
+    if 2 * pad >= size:
+        raise ConfigError(
+            f"pad-size is {pad}; allowed: 1 to {(size - 1) // 2} at the {size} pixels of backbone "
+            f"'{backbone.name}', or 0 for {PUBLISHED_PAD} at {PUBLISHED_SIZE} and in proportion"
+        )
+    return PixelFrame(size, backbone.image_width, pad)

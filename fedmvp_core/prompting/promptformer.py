@@ -6,16 +6,36 @@ phase 36,864.
 """
 
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.prompting.prompting import LORA, Prompting
+from fedmvp_core.config.options import Between, OneOf, option
+from fedmvp_core.data.catalogue import ClassWords
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask
 
 LORA_STD = 0.02
+LORA = "lora"  # the phase in which low-rank factors alone are trained
+
+
+@dataclass(frozen=True)
+class PromptFormerOptions:
+    """Sizes, and how prompts begin."""
+
+    prompt_length: Annotated[int, Between(1, 64)] = option(
+        4, "m: visual prompts made for each image"
+    )
+    attention_heads: Annotated[int, Between(1, 64)] = option(4, "of the cross-attention")
+    lora_rank: Annotated[int, Between(1, 1024)] = option(8, "of the LoRA phase")
+    prompt_init: Annotated[str, OneOf(("frozen", "random"))] = option(
+        "frozen", "frozen: as nearly the frozen model as can be; random: as published"
+    )
 
 
 class FeedForward(nn.Module):
@@ -163,3 +183,24 @@ def _attention_input(width: int) -> nn.Linear:
     nn.init.xavier_uniform_(linear.weight, gain=1 / math.sqrt(2))
     nn.init.zeros_(linear.bias)
     return linear
+
+
+def build_promptformer(
+    backbone: Backbone, options: PromptFormerOptions, words: ClassWords
+) -> PromptFormer:
+    """PromptFormer for the backbone; raises ConfigError for heads that do not divide its width."""
+    if backbone.image_width % options.attention_heads:
+        raise ConfigError(
+            f"attention-heads is {options.attention_heads}; allowed: a divisor of the image width "
+            f"{backbone.image_width} of backbone '{backbone.name}'"
+        )
+    promptformer = PromptFormer(
+        image_width=backbone.image_width,
+        text_width=backbone.embed_dim,
+        prompt_length=options.prompt_length,
+        heads=options.attention_heads,
+        lora_rank=options.lora_rank,
+    )
+    if options.prompt_init == "frozen":
+        promptformer.start_with(backbone.class_token())
+    return promptformer

@@ -11,8 +11,7 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.errors import WireError
 from fedmvp_core.tasks import EncodedTask
 
-# Phases of local training: all prompt tensors, or (methods that have it) low-rank factors only.
-FULL, LORA = "full", "lora"
+FULL = "full"  # the phase of methods that have one alone: all prompt tensors are trained
 
 
 class Features(NamedTuple):
@@ -45,6 +44,14 @@ class Prompting(nn.Module, ABC):
     def phase_tensors(self, phase: str) -> tuple[str, ...]:
         """Names of the prompt tensors that are trained and sent in a phase; all by default."""
         return tuple(name for name, _ in self.named_parameters())
+
+    def personal_tensors(self) -> tuple[str, ...]:
+        """Names of the prompt tensors that each client keeps to itself; none by default.
+
+        They are trained as the others are, stay in the client's state between rounds and never
+        travel. The server's model has them as they began.
+        """
+        return ()
 
     def prompt_tensors(self) -> dict[str, Tensor]:
         """Name -> detached copy on the CPU, in a fixed order."""

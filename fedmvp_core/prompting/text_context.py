@@ -3,16 +3,29 @@
 Learning to Prompt for Vision-Language Models (Zhou et al., IJCV 2022). Images stay as they are.
 """
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.config.options import Between, option
+from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.prompting.sentences import PromptedSentences
 from fedmvp_core.tasks import EncodedTask
 
 CONTEXT_STD = 0.02
+
+
+@dataclass(frozen=True)
+class TextContextOptions:
+    """How many words, and whose."""
+
+    context_length: Annotated[int, Between(1, 64)] = option(16, "number of learned words")
+    class_specific: bool = option(False, "words of each class's own, instead of the same for all")
 
 
 class TextContext(Prompting):
@@ -66,3 +79,17 @@ class TextContext(Prompting):
         untrained = len(context)
         rows = [self._rows.get(name, untrained) for name in names]
         return torch.cat([context, context.mean(dim=0, keepdim=True)])[rows]
+
+
+def build_text_context(
+    backbone: Backbone, options: TextContextOptions, words: ClassWords
+) -> TextContext:
+    """The learned words; raises ConfigError when a class name leaves no room for them."""
+    context = TextContext(
+        text_width=backbone.text_width,
+        class_names=words.names,
+        length=options.context_length,
+        class_specific=options.class_specific,
+    )
+    context.token_ids(backbone, words.spoken)
+    return context
