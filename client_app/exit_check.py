@@ -18,6 +18,7 @@ from fedmvp_core.metrics.names import ACCURACY, MAP
 
 SENDER = "this client's reply"
 
+
 def check_training(
     content: RecordDict, expected: Mapping[str, Tensor], phases: Collection[str], measured: bool
 ) -> None:
@@ -48,7 +49,9 @@ def check_evaluation(content: RecordDict) -> None:
     """
     prompts, metrics = _records(content, ())
     protocol.check_prompt_tensors(prompts.to_torch_state_dict(), {}, (), SENDER)
-    _check_names(metrics, {*protocol.ALWAYS, protocol.NUM_EXAMPLES, ACCURACY, MAP}, protocol.METRICS)
+    _check_names(
+        metrics, {*protocol.ALWAYS, protocol.NUM_EXAMPLES, ACCURACY, MAP}, protocol.METRICS
+    )
     _check_numbers(metrics, metrics)
 
 
@@ -86,9 +89,7 @@ def unnamed(error: Exception) -> str:
     return f"{type(error).__name__}; share-class-names is false, so only the client's log says more"
 
 
-def _records(
-    content: RecordDict, phases: Collection[str]
-) -> tuple[ArrayRecord, MetricRecord]:
+def _records(content: RecordDict, phases: Collection[str]) -> tuple[ArrayRecord, MetricRecord]:
     """The tensors and metrics of a reply, whose other words are a hash and a phase."""
     _check_names(content, {protocol.PROMPTS, protocol.METRICS, protocol.CONFIG}, "records")
     facts = content.config_records[protocol.CONFIG]

@@ -24,12 +24,14 @@ class Request:
     """What the server asks for: the words and numbers beside the tensors, decoded once.
 
     class_names: all classes that the federation trains on. phase: "" where nothing is trained.
+    strategy_config: what a plugin's strategy tells clients.
     """
 
     round: int
     phase: str
     class_names: tuple[str, ...]
     terms: list[tuple[str, str]]
+    strategy_config: dict[str, protocol.Scalar]
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Received:
                 for term, _ in self.terms
             },
             multi_label_loss=multi_label_loss,
+            strategy_config=self.request.strategy_config,
         )
 
 
@@ -83,6 +86,7 @@ def read_request(message: Message) -> Request:
         phase=str(facts.get(protocol.PHASE, "")),
         class_names=class_names_of(message),
         terms=protocol.terms_of(facts, SENDER),
+        strategy_config=protocol.strategy_config_of(facts, SENDER),
     )
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ SOURCE_FOLDER = "source-folder"
 CLASS_NAMES = "class-names"  # JSON list: all classes that the federation trains on
 PHASE = "phase"  # of training in this round; in a train reply's CONFIG: that of the client's next
 TERMS = "client-terms"  # JSON list of [name, options]: client terms of this round
+STRATEGY_CONFIG = "strategy-config"  # JSON object: what a plugin's strategy tells clients
 CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
 
 # Keys of METRICS. The answer to an evaluation has its headline too, "accuracy" or "map".
@@ -48,6 +50,8 @@ CLASSES = "classes"
 DOMAINS = "domains"
 ERROR = "error"
 
+Scalar: TypeAlias = bool | int | float | str
+SCALARS = (bool, int, float, str)
 _SHOWN = 80  # letters of a received value in a sentence about it
 
 
@@ -153,11 +157,24 @@ def terms_of(record: Mapping[str, object], sender: str) -> list[tuple[str, str]]
         WireError: the key holds something else.
     """
     found = _json(record.get(TERMS, "[]"))
-    pairs = found if isinstance(found, list) else [None]
-    for pair in pairs:
+    pairs: list[tuple[str, str]] = []
+    for pair in found if isinstance(found, list) else [found]:
         if not (isinstance(pair, list) and [type(word) for word in pair] == [str, str]):
             raise WireError(f"{sender}: '{TERMS}' is {_short(record[TERMS])}; expected pairs")
-    return [(name, options) for name, options in pairs]
+        pairs.append((pair[0], pair[1]))
+    return pairs
+
+
+def strategy_config_of(record: Mapping[str, object], sender: str) -> dict[str, Scalar]:
+    """What a plugin's strategy tells clients; nothing where the key is missing.
+
+    Raises:
+        WireError: the key holds something else than an object of plain values.
+    """
+    found = _json(record.get(STRATEGY_CONFIG, "{}"))
+    if not isinstance(found, dict) or not all(isinstance(v, SCALARS) for v in found.values()):
+        raise WireError(f"{sender}: '{STRATEGY_CONFIG}' is {_short(record[STRATEGY_CONFIG])}")
+    return found
 
 
 def _json(text: object) -> object:

@@ -39,7 +39,9 @@ def _entries(group: str) -> dict[str, EntryPoint]:
     """What is installed in a group; of two packages that declare a name the second is skipped."""
     found: dict[str, EntryPoint] = {}
     # Ours first, then by package, so that the order in which folders are read decides nothing.
-    for entry in sorted(entry_points(group=group), key=lambda e: (package_of(e) != OURS, package_of(e))):
+    for entry in sorted(
+        entry_points(group=group), key=lambda e: (package_of(e) != OURS, package_of(e))
+    ):
         taken = found.setdefault(entry.name, entry)
         if taken.value != entry.value:
             logger.warning(

@@ -1,31 +1,37 @@
 """The ServerApp: find the clients, run the rounds, test and keep the prompt tensors."""
 
 import errno
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
 from torch import Tensor
 
-from fedmvp_core.backbone import FeatureCache, load_backbone
+from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig, parse_config
-from fedmvp_core.data.settings import load_setting
+from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.devices import choose_device
 from fedmvp_core.disk import cache_directory
-from fedmvp_core.errors import FedMVPError, StorageError
+from fedmvp_core.errors import ConfigError, FedMVPError, StorageError
+from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
-from fedmvp_core.methods import check_attackable, find_method
-from fedmvp_core.registry import STRATEGIES, find
-from server_app.callbacks.prometheus import metrics_endpoint
-from server_app.cohort.nodes import cohort_size, find_nodes, places
+from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
+from fedmvp_core.prompting import Prompting
+from fedmvp_core.registry import METRICS, find
+from fedmvp_core.terms import configured_terms
+from server_app.aggregation import ConfiguredAggregation, Rule
+from server_app.callbacks import configured_callbacks
+from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
 from server_app.evaluation.clean import CentralEvaluation
 from server_app.evaluation.examiner import Examiner
 from server_app.evaluation.robust import ZERO_SHOT, RobustEvaluation
 from server_app.evaluation.shards import tested_shards
+from server_app.guest_strategy import GuestStrategy, make_strategy
 from server_app.privacy import with_central_privacy, within_budget
 from server_app.records.checkpoints import Checkpoint, ServerState
 from server_app.records.run_folder import RunFolder
-from server_app.strategy import PromptStrategy
+from server_app.strategy import Exchange, PromptStrategy
 
 app = ServerApp()
 
@@ -38,7 +44,8 @@ def main(grid: Grid, context: Context) -> None:
     folder = RunFolder(config)
     logger.info("run folder: %s", folder.path)
     try:
-        with metrics_endpoint(config) as folder.on_event:
+        with configured_callbacks(config, folder.path) as callbacks:
+            folder.on_event = callbacks.tell
             _run(grid, config, folder)
         folder.end("completed")
     except BaseException as error:
@@ -64,76 +71,134 @@ def _known(error: BaseException, folder: RunFolder) -> BaseException:
     return error
 
 
-def _start(server: Examiner, tensors: dict[str, Tensor]) -> Checkpoint:
-    """The state before the first round, or, of a run that is resumed, after its last one.
-
-    tensors: the untrained ones.
-    """
-    folder = server.folder
-    resumed = folder.start(tensors)
-    if resumed is not None:
-        folder.event("resume", round=resumed.round)
-        logger.info("resumed after round %d", resumed.round)
-        return resumed
-    server.record(0, server.evaluation.zero_shot(), ZERO_SHOT)
-    folder.write_checkpoint(0, tensors, server.backbone.weights_hash)
-    return Checkpoint(0, tensors, ServerState())
-
-
 def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
+    """The steps of a run, from the backbone to the last table."""
     # `precision` is the clients': what is reported is measured in float32, attacks above all.
     device = str(choose_device(config.model.device))
     backbone = load_backbone(config.model.backbone, config.model.pretrained or None, device)
     folder.write_environment(str(backbone.device))
     method = find_method(config)
-    if method.objective is not None:
+    if method.trains:
         config = within_budget(config)
     setting = load_setting(config, backbone.image_size)
-    class_names = setting.train.class_names
-    prompting = method.build_prompting(backbone, config, class_names)
-    nodes = find_nodes(grid, config, class_names)
+    prompting = method.build_prompting(backbone, setting.train.class_names)
+    nodes = find_nodes(grid, config, setting.train.class_names)
     folder.write_shards(nodes)
+    examiner = _examiner(config, folder, backbone, method, prompting, setting, nodes)
+    exchange = _exchange(config, method, prompting, setting.train.class_names)
+    numbers = sum(tensor.numel() for tensor in prompting.prompt_tensors().values())
+    folder.event("start", rounds=examiner.rounds, clients=len(nodes), prompt_numbers=numbers)
+    start = _start(examiner, exchange.tensors)
+    examiner.test(start.round, prompt_part(start.tensors, prompting))
+    if examiner.rounds:
+        _train(grid, config, examiner, exchange, nodes, start)
+    _conclude(examiner, setting.train.multi_label)
+
+
+def _examiner(
+    config: RunConfig,
+    folder: RunFolder,
+    backbone: Backbone,
+    method: ConfiguredMethod,
+    prompting: Prompting,
+    setting: Setting,
+    nodes: Sequence[Node],
+) -> Examiner:
+    """Who tests, attacks and keeps the tensors."""
     cache = FeatureCache(cache_directory(config.run.cache_dir) / "features")
     shards = tested_shards(setting, nodes, config)
     check_attackable(method, shards, config)
-    central = CentralEvaluation(backbone, setting, shards, cache)
+    more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
+    central = CentralEvaluation(backbone, setting, shards, cache, more)
     attacked = config.evaluation.robust_attack != "none"
     robust = RobustEvaluation(backbone, config, central) if attacked else None
-    rounds = config.federation.rounds if method.objective is not None else 0
-    server = Examiner(config, folder, backbone, prompting, central, robust, rounds)
-    tensors = prompting.prompt_tensors()
-    numbers = sum(tensor.numel() for tensor in tensors.values())
-    folder.event("start", rounds=rounds, clients=len(nodes), prompt_numbers=numbers)
-    start = _start(server, tensors)
-    server.test(start.round, start.tensors)
-    if rounds:
-        federation = PromptStrategy(
-            config=config,
-            nodes=nodes,
-            prompting=prompting,
-            class_names=class_names,
-            aggregate=with_central_privacy(
-                find(STRATEGIES, config.federation.strategy)(config),
-                config,
-                prompting,
-                cohort_size(places(nodes, config), config.federation.fraction_train),
-            ),
-            folder=folder,
-            after_round=lambda round, after: server.after_round(round, after, federation.state()),
-        )
-        federation.go_on_from(start)
-        validated = folder.holds(start.round, f"validation-{central.headline}")
-        if start.round and config.evaluation.fraction_evaluate and not validated:
-            federation.evaluate_again(grid)
-        federation.start(
-            grid=grid,
-            initial_arrays=ArrayRecord(start.tensors),
-            num_rounds=rounds - start.round,
-            timeout=config.federation.round_timeout,
-        )
-        prompting.load_prompt_tensors(federation.tensors)
-    server.attack(rounds, prompting, every_image=True)
-    server.attack(0, None, every_image=True)
-    folder.write_classes(central.by_class(prompting), setting.train.multi_label)
+    rounds = config.federation.rounds if method.trains else 0
+    return Examiner(config, folder, backbone, prompting, central, robust, rounds)
+
+
+def _exchange(
+    config: RunConfig, method: ConfiguredMethod, prompting: Prompting, class_names: Sequence[str]
+) -> Exchange:
+    """Which tensors travel, with those of the terms that method and aggregation ask for."""
+    asked = [method.method.term]
+    if not config.federation.strategy:
+        asked.append(ConfiguredAggregation(config).term())
+    terms = [term for term in asked if term is not None]
+    configured = configured_terms(terms)
+    tensors = travelling_tensors(prompting, configured)
+    return Exchange(prompting, tensors, method.phases, class_names, terms, configured)
+
+
+def _rule(config: RunConfig, exchange: Exchange, nodes: Sequence[Node]) -> Rule:
+    """What aggregates: an aggregation, a plugin's strategy, or the private mean.
+
+    Raises:
+        ConfigError: it cannot work with so small a cohort, or not with the privacy asked for.
+    """
+    federation = config.federation
+    if federation.strategy:
+        if config.privacy.privacy == "central":
+            raise ConfigError(
+                f"strategy is '{federation.strategy}' but privacy is 'central'; allowed with it: ''"
+            )
+        return GuestStrategy(make_strategy(federation), federation.strategy, config.run.seed)
+    aggregation = ConfiguredAggregation(config)
+    aggregation.check_cohort(cohort_size(len(nodes), federation.fraction_train))
+    names = [name for phase in exchange.phases for name in exchange.sent_in(phase)]
+    cohort = cohort_size(places(nodes, config.data), federation.fraction_train)
+    return with_central_privacy(aggregation.rule(), config, list(dict.fromkeys(names)), cohort)
+
+
+def _start(examiner: Examiner, tensors: Mapping[str, Tensor]) -> Checkpoint:
+    """The state before the first round, or, of a run that is resumed, after its last one.
+
+    tensors: the untrained ones.
+    """
+    folder = examiner.folder
+    resumed = folder.start(tensors)
+    if resumed is not None:
+        folder.event("resume", round=resumed.round)
+        logger.info("resumed after round %d", resumed.round)
+        return resumed
+    examiner.record(0, examiner.evaluation.zero_shot(), ZERO_SHOT)
+    folder.write_checkpoint(0, tensors, examiner.backbone.weights_hash)
+    return Checkpoint(0, dict(tensors), ServerState())
+
+
+def _train(
+    grid: Grid,
+    config: RunConfig,
+    examiner: Examiner,
+    exchange: Exchange,
+    nodes: Sequence[Node],
+    start: Checkpoint,
+) -> None:
+    """The rounds that are left; afterwards the examiner's prompting holds the last tensors."""
+    folder, prompting = examiner.folder, exchange.prompting
+
+    def after_round(round: int, tensors: Mapping[str, Tensor]) -> None:
+        examiner.after_round(round, tensors, prompt_part(tensors, prompting), strategy.state())
+
+    rule = _rule(config, exchange, nodes)
+    strategy = PromptStrategy(config, nodes, exchange, rule, folder, after_round)
+    strategy.go_on_from(start)
+    validated = folder.holds(start.round, f"validation-{examiner.evaluation.headline}")
+    if start.round and config.evaluation.fraction_evaluate and not validated:
+        strategy.evaluate_again(grid)
+    strategy.start(
+        grid=grid,
+        initial_arrays=ArrayRecord(start.tensors),
+        num_rounds=examiner.rounds - start.round,
+        timeout=config.federation.round_timeout,
+    )
+    prompting.load_prompt_tensors(prompt_part(strategy.tensors, prompting))
+
+
+def _conclude(examiner: Examiner, multi_label: bool) -> None:
+    """The last attacks, on all images, and the tables of the end."""
+    folder, prompting = examiner.folder, examiner.prompting
+    examiner.attack(examiner.rounds, prompting, every_image=True)
+    examiner.attack(0, None, every_image=True)
+    folder.write_classes(examiner.evaluation.by_class(prompting), multi_label)
     folder.write_metrics()
-    folder.write_environment(str(backbone.device))
+    folder.write_environment(str(examiner.backbone.device))

@@ -13,25 +13,20 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.json_logs import logger
 from fedmvp_core.privacy import affordable_releases, epsilon_spent, noise_for, private_mean
-from fedmvp_core.prompting import FULL, LORA, Prompting
-from server_app.aggregation import Aggregate, Update
+from server_app.aggregation import Rule, Update
 from server_app.records.run_folder import RunFolder
 
 METRIC = "dp-epsilon"
 
 
-def with_central_privacy(
-    aggregate: Aggregate, config: RunConfig, prompting: Prompting, cohort: int
-) -> Aggregate:
-    """The private mean in the strategy's place, if `privacy` is central.
+def with_central_privacy(rule: Rule, config: RunConfig, names: Sequence[str], cohort: int) -> Rule:
+    """The private mean in the rule's place, if `privacy` is central.
 
-    cohort: how many clients a round asks.
+    names: all tensors that anybody may send in this run, in a fixed order. cohort: how many clients
+    a round asks.
     """
     if config.privacy.privacy != "central":
-        return aggregate
-    phases = (FULL, LORA) if config.model.lora_threshold else (FULL,)
-    # All that anybody may send in this run, in a fixed order, without doubles.
-    names = list(dict.fromkeys(name for phase in phases for name in prompting.phase_tensors(phase)))
+        return rule
 
     def private(updates: Sequence[Update], current: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return private_mean(
@@ -80,9 +75,9 @@ def within_budget(config: RunConfig) -> RunConfig:
     )
     if rounds == 0:
         raise ConfigError(
-            f"max-dp-epsilon is {config.privacy.max_dp_epsilon:g}, but one round with noise-multiplier "
-            f"{config.privacy.noise_multiplier:g} spends {spends[0]:.3f}; allowed: at least that, or more "
-            "noise"
+            f"max-dp-epsilon is {config.privacy.max_dp_epsilon:g}, but one round with "
+            f"noise-multiplier {config.privacy.noise_multiplier:g} spends {spends[0]:.3f}; allowed: "
+            "at least that, or more noise"
         )
     if rounds < config.federation.rounds:
         logger.warning(

@@ -1,31 +1,31 @@
 """Rounds over prompt tensors: who trains, what is sent, which replies count.
 
 Flower averages whatever it gets and dies of replies that differ; here each reply is checked first,
-and replies are averaged in the order of partition ids, so that results do not depend on who
+and replies are aggregated in the order of partition ids, so that results do not depend on who
 finishes first.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from torch import Tensor
 
+from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import WireError
+from fedmvp_core.exchange import sent_in
 from fedmvp_core.json_logs import logger, note
 from fedmvp_core.prompting import Prompting
-from server_app.aggregation import (
-    Aggregate,
-    TooFewUpdatesError,
-    check_cohort,
-    strategy_state,
-)
-from server_app.cohort.dispatch import Outbox, draw_cohort
-from server_app.cohort.nodes import Node, cohort_size, places, with_returned
+from fedmvp_core.terms.term import ConfiguredTerm, TermText
+from server_app.aggregation import Rule, TooFewUpdatesError, restore_rule, rule_state
+from server_app.cohort.dispatch import Dispatch, draw_cohort
+from server_app.cohort.nodes import Node, places, with_returned
+from server_app.guest_strategy import GuestStrategy, term_of
 from server_app.records.checkpoints import Checkpoint, ServerState
 from server_app.records.rounds import record_round, tell_refused
 from server_app.records.run_folder import RunFolder
@@ -40,26 +40,43 @@ from server_app.replies.reading import (
 )
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """What server and clients send each other.
+
+    tensors: those that travel, as they begin. phases: the method's. terms: what clients are asked
+    for beside their objective, as it travels and with its options.
+    """
+
+    prompting: Prompting
+    tensors: Mapping[str, Tensor]
+    phases: Sequence[str]
+    class_names: Sequence[str]
+    terms: Sequence[TermText] = ()
+    configured_terms: Sequence[ConfiguredTerm] = ()
+
+    def sent_in(self, phase: str) -> tuple[str, ...]:
+        """Names of the tensors that a client sends after a round in a phase."""
+        return sent_in(self.prompting, self.configured_terms, phase)
+
+
 class PromptStrategy(Strategy):
-    """A Flower strategy that sends and averages prompt tensors only."""
+    """A Flower strategy that sends and aggregates prompt tensors only."""
 
     def __init__(
         self,
         config: RunConfig,
         nodes: Sequence[Node],
-        prompting: Prompting,
-        class_names: Sequence[str],
-        aggregate: Aggregate,
+        exchange: Exchange,
+        rule: Rule,
         folder: RunFolder,
         after_round: Callable[[int, Mapping[str, Tensor]], None],
     ) -> None:
-        """Raises ConfigError when the strategy cannot work with so small a cohort."""
-        check_cohort(config, cohort_size(len(nodes), config.federation.fraction_train))
         self.config, self.nodes, self.folder = config, list(nodes), folder
-        self.prompting, self.aggregate, self.after_round = prompting, aggregate, after_round
-        self.class_names, self.tensors = list(class_names), prompting.prompt_tensors()
-        self._outbox = Outbox(self.tensors, class_names)
-        self.phases: dict[int, str] = {}  # partition id -> of its next training; others: full
+        self.exchange, self.rule, self.after_round = exchange, rule, after_round
+        self.tensors = dict(exchange.tensors)
+        self._dispatch = Dispatch(self.tensors, exchange.class_names, exchange.phases[0])
+        self.phases: dict[int, str] = {}  # partition id -> of its next training; others: the first
         self._offset = 0  # rounds that were done before the run was resumed
         self._started = 0.0
         self._grid: Grid  # of the current round, to ask again if it is repeated
@@ -71,19 +88,20 @@ class PromptStrategy(Strategy):
         """
         self._offset, self.tensors = checkpoint.round, dict(checkpoint.tensors)
         self.phases = dict(checkpoint.state.phases)
-        strategy_state(self.aggregate).update(checkpoint.state.strategy)
+        restore_rule(self.rule, checkpoint.state.strategy)
 
     def state(self) -> ServerState:
-        """What a checkpoint keeps beside the prompt tensors."""
-        return ServerState(dict(self.phases), dict(strategy_state(self.aggregate)))
+        """What a checkpoint keeps beside the tensors."""
+        return ServerState(dict(self.phases), dict(rule_state(self.rule)))
 
     def summary(self) -> None:
         """Flower asks for it at the start of a run."""
+        federation = self.config.federation
         logger.info(
             "%s over %d clients, %d rounds, %s prompt tensor elements",
-            self.config.federation.strategy,
+            federation.strategy or federation.aggregation,
             len(self.nodes),
-            self.config.federation.rounds,
+            federation.rounds,
             f"{sum(t.numel() for t in self.tensors.values()):,}",
         )
 
@@ -97,26 +115,26 @@ class PromptStrategy(Strategy):
         server_round += self._offset
         note(round=server_round)
         self._take_back(grid)
-        fraction = self.config.federation.fraction_train
-        return self._messages(server_round, fraction, "cohort", MessageType.TRAIN)
+        self.folder.tell("round-began", round=server_round)
+        return self._training_messages(server_round, "cohort")
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """Check the replies, average those that hold, and record what happened.
+        """Check the replies, aggregate those that hold, and record what happened.
 
         Raises:
             FedMVPError: too few replies are usable, and the round may not be repeated (any more).
         """
         server_round += self._offset
-        averaged, checked = self._averaged(server_round, replies)
+        aggregated, checked = self._aggregated(server_round, replies)
         updates, metrics = checked.updates, checked.reported
-        self.tensors |= averaged
-        self._outbox.changed(averaged, server_round)
-        self._outbox.answered((update.partition_id for update in updates), server_round)
+        self.tensors |= aggregated
+        self._dispatch.changed(aggregated, server_round)
+        self._dispatch.answered((update.partition_id for update in updates), server_round)
         self.phases |= {u.partition_id: m.next_phase for u, m in zip(updates, metrics, strict=True)}
         seconds = time.monotonic() - self._started
-        totals = record_round(self.folder, server_round, checked, self._outbox.sent, seconds)
+        totals = record_round(self.folder, server_round, checked, self._dispatch.sent, seconds)
         self.after_round(server_round, self.tensors)
         return ArrayRecord(self.tensors), MetricRecord(dict(totals))
 
@@ -126,11 +144,12 @@ class PromptStrategy(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Ask some clients to test the new tensors; nobody when fraction-evaluate is 0."""
-        if self.config.evaluation.fraction_evaluate == 0:
+        fraction = self.config.evaluation.fraction_evaluate
+        if fraction == 0:
             return []
         server_round += self._offset
-        fraction = self.config.evaluation.fraction_evaluate
-        return self._messages(server_round, fraction, "evaluating cohort", MessageType.EVALUATE)
+        cohort = self._drawn(server_round, fraction, "evaluating cohort")
+        return self._messages(server_round, cohort, MessageType.EVALUATE, {}, self.exchange.terms)
 
     def aggregate_evaluate(
         self, server_round: int, replies: Iterable[Message]
@@ -156,9 +175,8 @@ class PromptStrategy(Strategy):
     def evaluate_again(self, grid: Grid) -> None:
         """Ask for the evaluation after the last round, which an end of the process had cost."""
         messages = self.configure_evaluate(0, ArrayRecord(), ConfigRecord(), grid)
-        self.aggregate_evaluate(
-            0, grid.send_and_receive(messages, timeout=self.config.federation.round_timeout)
-        )
+        timeout = self.config.federation.round_timeout
+        self.aggregate_evaluate(0, grid.send_and_receive(messages, timeout=timeout))
 
     # --- the parts
 
@@ -168,16 +186,16 @@ class PromptStrategy(Strategy):
         Others that had not come when the run began take part from now on.
         """
         before, clients = {node.node_id for node in self.nodes}, len(self.nodes)
-        room = places(self.nodes, self.config)
-        self.nodes = with_returned(grid, self.nodes, self.class_names, room)
+        room = places(self.nodes, self.config.data)
+        self.nodes = with_returned(grid, self.nodes, self.exchange.class_names, room)
         if len(self.nodes) > clients:
             self.folder.write_shards(self.nodes)
             self.folder.event("joined", clients=len(self.nodes))
         for node in self.nodes:
             if node.node_id not in before:
-                self._outbox.forget(node.partition_id)
+                self._dispatch.forget(node.partition_id)
 
-    def _averaged(
+    def _aggregated(
         self, round: int, replies: Iterable[Message]
     ) -> tuple[dict[str, Tensor], Checked]:
         """The tensors that change, and the replies that count; all that were refused for it.
@@ -185,25 +203,19 @@ class PromptStrategy(Strategy):
         A repeated round asks a cohort that is drawn anew, and counts nothing of the one before.
         """
         refused: list[Refusal] = []
-        retries = (
-            self.config.federation.round_retries
-            if self.config.federation.on_too_few == "repeat"
-            else 0
-        )
+        federation = self.config.federation
+        retries = federation.round_retries if federation.on_too_few == "repeat" else 0
         for attempt in range(retries + 1):
             if attempt:
-                fraction, purpose = self.config.federation.fraction_train, f"cohort again {attempt}"
-                messages = self._messages(round, fraction, purpose, MessageType.TRAIN)
-                replies = self._grid.send_and_receive(
-                    messages, timeout=self.config.federation.round_timeout
-                )
+                messages = self._training_messages(round, f"cohort again {attempt}")
+                replies = self._grid.send_and_receive(messages, timeout=federation.round_timeout)
             checked = read_updates(replies, self._asked(round))
             refused += checked.refused
             tell_refused(self.folder, round, checked.refused)
             try:
                 self._require_enough(round, checked)
-                averaged = self.aggregate(checked.updates, self.tensors)
-                return averaged, replace(checked, refused=refused)
+                aggregated = self.rule(checked.updates, self.tensors)
+                return aggregated, replace(checked, refused=refused)
             except TooFewUpdatesError as error:
                 if attempt == retries:
                     raise
@@ -212,7 +224,7 @@ class PromptStrategy(Strategy):
         raise AssertionError("the last attempt returns or raises")
 
     def _require_enough(self, round: int, checked: Checked) -> None:
-        usable, asked = len(checked.updates), len(self._outbox.sent)
+        usable, asked = len(checked.updates), len(self._dispatch.sent)
         if usable < self.config.federation.min_clients:
             reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in checked.refused))
             raise TooFewUpdatesError(
@@ -222,28 +234,50 @@ class PromptStrategy(Strategy):
 
     def _asked(self, round: int) -> Asked:
         """What the replies of this round must look like."""
-        sent = self._outbox.sent
+        sent, federation, privacy = (
+            self._dispatch.sent,
+            self.config.federation,
+            self.config.privacy,
+        )
         nodes = {n.partition_id: n.node_id for n in self.nodes if n.partition_id in sent}
-        reported = REPORTED if self.config.privacy.share_metrics else WITHOUT_METRICS
-        most = {
-            n.partition_id: self.config.federation.max_examples or n.num_examples
-            for n in self.nodes
-        }
+        most = {n.partition_id: federation.max_examples or n.num_examples for n in self.nodes}
         return Asked(
             round=round,
             nodes=nodes,
             tensors=self.tensors,
             phases=self.phases,
-            phase_tensors=self.prompting.phase_tensors,
-            metrics=reported,
+            method_phases=self.exchange.phases,
+            phase_tensors=self.exchange.sent_in,
+            metrics=REPORTED if privacy.share_metrics else WITHOUT_METRICS,
             most_images={partition_id: images for partition_id, images in most.items() if images},
             # With central privacy each update is clipped instead: whether one counts may not depend
             # on the others', or adding a client would change more than its own part of the sum.
-            longest=0.0
-            if self.config.privacy.privacy == "central"
-            else self.config.federation.max_update_norm,
+            longest=0.0 if privacy.privacy == "central" else federation.max_update_norm,
         )
 
-    def _messages(self, round: int, fraction: float, purpose: str, kind: str) -> list[Message]:
-        cohort = draw_cohort(self.nodes, fraction, self.config.run.seed, purpose, round)
-        return self._outbox.messages(round, cohort, kind, self.tensors, self.phases)
+    def _training_messages(self, round: int, purpose: str) -> list[Message]:
+        """Whom the run's draw, or a plugin's strategy, asks to train."""
+        terms = list(self.exchange.terms)
+        if not isinstance(self.rule, GuestStrategy):
+            cohort = self._drawn(round, self.config.federation.fraction_train, purpose)
+            return self._messages(round, cohort, MessageType.TRAIN, {}, terms)
+        cohort, told = self.rule.ask(round, self.tensors, self.nodes)
+        wanted = term_of(told)
+        terms += [wanted] if wanted is not None else []
+        return self._messages(round, cohort, MessageType.TRAIN, told, terms)
+
+    def _drawn(self, round: int, fraction: float, purpose: str) -> list[Node]:
+        return draw_cohort(self.nodes, fraction, self.config.run.seed, purpose, round)
+
+    def _messages(
+        self,
+        round: int,
+        cohort: Sequence[Node],
+        kind: str,
+        told: Mapping[str, protocol.Scalar],
+        terms: Sequence[TermText],
+    ) -> list[Message]:
+        """told: what a plugin's strategy tells clients. terms: the client terms of the round."""
+        more = {protocol.TERMS: json.dumps(terms)} if terms else {}
+        more |= {protocol.STRATEGY_CONFIG: json.dumps(told)} if told else {}
+        return self._dispatch.messages(round, cohort, kind, self.tensors, self.phases, more)

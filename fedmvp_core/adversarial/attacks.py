@@ -1,4 +1,4 @@
-"""The attacks of evaluation, by name."""
+"""The attacks of evaluation, by name (entry points of fedmvp.attacks)."""
 
 import difflib
 from functools import partial
@@ -13,50 +13,52 @@ from fedmvp_core.adversarial.inputs import LogitsFunction, check_inputs
 from fedmvp_core.adversarial.iterated import default_step_size, fgsm, mi_fgsm, pgd_restarts
 from fedmvp_core.adversarial.square import square
 from fedmvp_core.errors import AttackError
+from fedmvp_core.registry import ATTACKS, find, names_in
+
+Logits = LogitsFunction
+Draws = torch.Generator
+
+
+def fgsm_attack(f: Logits, x: Tensor, y: Tensor, epsilon: float, steps: int, d: Draws) -> Tensor:
+    """One signed gradient step, whatever `steps`."""
+    return fgsm(f, x, y, epsilon)
+
+
+def mi_fgsm_attack(f: Logits, x: Tensor, y: Tensor, epsilon: float, steps: int, d: Draws) -> Tensor:
+    """Gradient steps with momentum."""
+    return mi_fgsm(f, x, y, epsilon, steps)
+
+
+def autoattack_attack(
+    f: Logits, x: Tensor, y: Tensor, epsilon: float, steps: int, d: Draws
+) -> Tensor:
+    """The standard ensemble, whose budget is part of its name."""
+    return autoattack(f, x, y, epsilon, d)
 
 
 def _pgd(
-    logits_fn: LogitsFunction,
-    images: Tensor,
-    labels: Tensor,
-    epsilon: float,
-    steps: int,
-    generator: torch.Generator,
-    loss: str,
+    f: Logits, x: Tensor, y: Tensor, epsilon: float, steps: int, d: Draws, loss: str
 ) -> Tensor:
     size = default_step_size(epsilon, steps)
-    return pgd_restarts(
-        logits_fn, images, labels, epsilon, size, steps, loss=loss, generator=generator
-    )
+    return pgd_restarts(f, x, y, epsilon, size, steps, loss=loss, generator=d)
 
 
 def _apgd(
-    logits_fn: LogitsFunction,
-    images: Tensor,
-    labels: Tensor,
-    epsilon: float,
-    steps: int,
-    generator: torch.Generator,
-    loss: str,
+    f: Logits, x: Tensor, y: Tensor, epsilon: float, steps: int, d: Draws, loss: str
 ) -> Tensor:
-    return apgd(logits_fn, images, labels, epsilon, steps, loss, generator=generator)
+    return apgd(f, x, y, epsilon, steps, loss, generator=d)
 
 
 # `steps` are the gradient steps of a run, and for "square" its queries ("ensemble" gives it 10 for
-# each step). "fgsm" always takes one step, and the budget of "autoattack" is part of its name.
-ATTACKS: dict[str, Attack] = {
-    "fgsm": lambda f, x, y, epsilon, steps, draws: fgsm(f, x, y, epsilon),
-    "pgd": partial(_pgd, loss="ce"),
-    "mi-fgsm": lambda f, x, y, epsilon, steps, draws: mi_fgsm(f, x, y, epsilon, steps),
-    "cw": partial(_pgd, loss="margin"),
-    "tpgd": partial(_pgd, loss="kl"),
-    "apgd-ce": partial(_apgd, loss="ce"),
-    "apgd-dlr": partial(_apgd, loss="dlr"),
-    "apgd-t": partial(_apgd, loss="dlr-targeted"),
-    "square": square,
-    "ensemble": ensemble,
-    "autoattack": lambda f, x, y, epsilon, steps, draws: autoattack(f, x, y, epsilon, draws),
-}
+# each step).
+pgd_attack: Attack = partial(_pgd, loss="ce")
+cw_attack: Attack = partial(_pgd, loss="margin")
+tpgd_attack: Attack = partial(_pgd, loss="kl")
+apgd_ce_attack: Attack = partial(_apgd, loss="ce")
+apgd_dlr_attack: Attack = partial(_apgd, loss="dlr")
+apgd_t_attack: Attack = partial(_apgd, loss="dlr-targeted")
+square_attack: Attack = square
+ensemble_attack: Attack = ensemble
 
 
 def evaluation_attack(name: str) -> Attack:
@@ -71,11 +73,12 @@ def evaluation_attack(name: str) -> Attack:
         AttackError: no attack has this name. What comes back raises AttackError for arguments out
             of range, and when the model's logits become NaN.
     """
-    if name not in ATTACKS:
-        near = difflib.get_close_matches(name, ATTACKS, n=2)
+    names = names_in(ATTACKS)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=2)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise AttackError(f"attack is '{name}'; {hint}allowed: {', '.join(ATTACKS)}")
-    return partial(_unless_nothing_is_allowed, ATTACKS[name])
+        raise AttackError(f"attack is '{name}'; {hint}allowed: {', '.join(names)}")
+    return partial(_unless_nothing_is_allowed, find(ATTACKS, name))
 
 
 def _unless_nothing_is_allowed(

@@ -8,9 +8,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fedmvp_core.config.options import options_text, options_type, parse_options
+from fedmvp_core.config.options import (
+    changed_options,
+    option_names,
+    options_text,
+    options_type,
+    parse_options,
+)
 from fedmvp_core.config.values import Scalar
-from fedmvp_core.config.words import kebab
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import (
     AGGREGATIONS,
@@ -141,7 +146,7 @@ def _canonical(
     if kind == "strategy":  # its options are the arguments of its constructor
         return text
     owner, declared = f"{kind} '{name}'", options_type(plugin)
-    has = {kebab(field) for field in declared.__dataclass_fields__}
+    has = option_names(declared)
     known = {}
     for key, value in older.items():
         spelling, default = MOVED[key]
@@ -152,15 +157,10 @@ def _canonical(
             logger.warning("%s is %s, which %s does not read", key, value, owner)
         if option in has and value != default:
             _note(f"{key}={value}", f"{spelling}={value}")
-    options = parse_options(owner, declared, options_text(known))
+    options: Any = parse_options(owner, declared, options_text(known))
     for more in (text, options_text(singles)):
         options = parse_options(owner, declared, more, base=options)
-    changed = {
-        kebab(field): value
-        for field, value in vars(options).items()
-        if value != declared.__dataclass_fields__[field].default
-    }
-    return options_text(changed)
+    return options_text(changed_options(options))
 
 
 def _note(old: str, new: str) -> None:

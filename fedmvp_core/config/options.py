@@ -27,8 +27,11 @@ __all__ = [
     "Between",
     "NoOptions",
     "OneOf",
+    "changed_options",
     "describe",
     "option",
+    "option_names",
+    "option_words",
     "options_text",
     "options_type",
     "parse_options",
@@ -47,7 +50,7 @@ def option(default: Scalar, meaning: str) -> Any:
     return dataclasses.field(default=default, metadata={"meaning": meaning})
 
 
-def options_type(plugin: Any) -> type:
+def options_type(plugin: Any) -> type[Any]:
     """The options class that a plugin declares; NoOptions if it declares none.
 
     Raises:
@@ -88,17 +91,33 @@ def parse_options(
     fields = get_type_hints(kind, include_extras=True)
     known = {kebab(name): name for name in fields}
     values: dict[str, Scalar] = {}
-    for key, value in _words(owner, text).items():
+    for key, value in option_words(owner, text).items():
         if key not in known:
             offered = did_you_mean(key, list(known)) if known else "; it has none"
             raise ConfigError(f"{owner} has no option '{key}'{offered}")
         declared = fields[known[key]]
-        values[known[key]] = check_value(f"{owner}: option {key}", _typed(value, declared), declared)
+        values[known[key]] = check_value(
+            f"{owner}: option {key}", _typed(value, declared), declared
+        )
     return kind(**{**vars(base), **values}) if base is not None else kind(**values)
 
 
-def _words(owner: str, text: str) -> dict[str, str]:
-    """Option -> value, as they are written."""
+def option_names(kind: type[Any]) -> tuple[str, ...]:
+    """The names of a class's options, as they are written."""
+    return tuple(kebab(field.name) for field in dataclasses.fields(kind))
+
+
+def changed_options(options: Any) -> dict[str, Scalar]:
+    """Those of some options that are not at their defaults, by name."""
+    return {
+        kebab(field.name): getattr(options, field.name)
+        for field in dataclasses.fields(options)
+        if getattr(options, field.name) != field.default
+    }
+
+
+def option_words(owner: str, text: str) -> dict[str, str]:
+    """Option -> value, as they are written; raises ConfigError for what is no NAME=VALUE."""
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -142,12 +161,12 @@ class OptionDescription:
     """An option as it is shown: its name, default, what is allowed, and what it means."""
 
     name: str
-    default: Scalar
+    default: Any
     allowed: str
     meaning: str
 
 
-def describe(kind: type) -> list[OptionDescription]:
+def describe(kind: type[Any]) -> list[OptionDescription]:
     """Every option of a class, in order."""
     fields = get_type_hints(kind, include_extras=True)
     return [

@@ -2,7 +2,7 @@
 
 from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.config.keys import BY_DOMAIN, SEVERAL_DATASETS, RunConfig, dataset_names
-from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.errors import ConfigError
 
 
 def check_together(config: RunConfig) -> None:
@@ -14,7 +14,6 @@ def check_together(config: RunConfig) -> None:
         for placeholder in needed:
             if text != "auto" and placeholder not in text:
                 raise ConfigError(f"{key} is '{text}'; it must hold {placeholder}, or be auto")
-    _check_attack(config.evaluation.robust_attack)
     if config.attack.attack_step_size and parse_epsilon(config.attack.attack_step_size) == 0:
         raise ConfigError("attack-step-size is 0; allowed: above 0, up to 1, or '' for 2/3 epsilon")
     if config.federation.fraction_train == 0:
@@ -38,15 +37,10 @@ def check_together(config: RunConfig) -> None:
 
 
 def _check_privacy(config: RunConfig) -> None:
-    if config.privacy.privacy == "central" and config.federation.strategy != "fedavg":
+    if config.privacy.privacy == "central" and config.federation.aggregation != "fedavg":
         # How far one client can move the others' outcomes is not known.
         raise ConfigError(
-            f"strategy is '{config.federation.strategy}' but privacy is 'central'; allowed with it: fedavg"
-        )
-    if config.privacy.privacy != "none" and config.model.lora_init != "zero":
-        raise ConfigError(
-            f"lora-init is '{config.model.lora_init}' but privacy is '{config.privacy.privacy}', which would "
-            "clip the draw too; allowed with it: zero"
+            f"aggregation is '{config.federation.aggregation}' but privacy is 'central'; allowed with it: fedavg"
         )
     _check_repeats(config)
     if config.federation.weighting == "examples" and (
@@ -102,13 +96,3 @@ def _check_several(config: RunConfig) -> None:
             f"dataset is '{config.data.dataset}', but partition '{config.data.partition}' is for one; "
             "allowed with several: disjoint-classes, and others that look at classes"
         )
-
-
-def _check_attack(name: str) -> None:
-    from fedmvp_core.adversarial.attacks import evaluation_attack  # torch, which most keys spare
-
-    if name != "none":
-        try:
-            evaluation_attack(name)
-        except FedMVPError as error:
-            raise ConfigError(f"robust-attack: {error}, none") from None

@@ -1,9 +1,10 @@
 """What a data set's name alone says of it, before any folder is looked at."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from fedmvp_core.config import RunConfig, dataset_names
+from fedmvp_core.config import DataSection, RunConfig, dataset_names
 from fedmvp_core.data import readers
 from fedmvp_core.data.class_names import unqualified
 from fedmvp_core.data.readers import ReaderEntry, multilabel
@@ -67,3 +68,29 @@ def attribute_template(config: RunConfig) -> str:
 
 def _unpublished(dataset: str) -> bool:
     return dataset == "imagefolder" or dataset.startswith(("emoji", HUB))
+
+
+@dataclass(frozen=True)
+class ClassWords:
+    """temporary"""
+
+    names: tuple[str, ...]
+    spoken: tuple[str, ...]
+    sentences: tuple[str, ...]
+    templates: tuple[str, ...]
+
+
+def class_words(data: DataSection, class_names: tuple[str, ...]) -> ClassWords:
+    """temporary"""
+    import types
+
+    config = types.SimpleNamespace(
+        data=data,
+        with_values=lambda dataset: types.SimpleNamespace(data=replace(data, dataset=dataset)),
+    )
+    return ClassWords(
+        tuple(class_names),
+        tuple(spoken_name(config, n) for n in class_names),
+        tuple(class_sentence(config, n) for n in class_names),
+        class_templates(config),
+    )

@@ -29,6 +29,11 @@ class FedMVPOptions(PromptFormerOptions):
     )
 
 
+def phases(options: FedMVPOptions) -> tuple[str, ...]:
+    """All tensors, then low-rank factors alone, unless that never begins."""
+    return (FULL, LORA) if options.lora_threshold else (FULL,)
+
+
 def next_phase(phase: str, last_loss: float, options: FedMVPOptions) -> str:
     """Once in the LoRA phase, a client stays there."""
     return LORA if phase == LORA or last_loss < options.lora_threshold else FULL
@@ -57,7 +62,7 @@ method = Method(
     prompting="promptformer",
     objective="fedmvp",
     options=FedMVPOptions,
-    phases=(FULL, LORA),
+    phases=phases,
     next_phase=next_phase,
     begin_phase=begin_phase,
     check=check,

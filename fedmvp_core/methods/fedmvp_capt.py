@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from fedmvp_core.methods import fedmvp
 from fedmvp_core.methods.fedmvp import FedMVPOptions
 from fedmvp_core.methods.method import Method
-from fedmvp_core.prompting import FULL, Prompting
+from fedmvp_core.prompting import Prompting
 from fedmvp_core.prompting.coupled_promptformer import (
     CoupledPromptFormer,
     CoupledPromptFormerOptions,
 )
-from fedmvp_core.prompting.promptformer import LORA
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ method = Method(
     prompting="coupled-promptformer",
     objective="fedmvp-capt",
     options=FedMVPCAPTOptions,
-    phases=(FULL, LORA),
+    phases=fedmvp.phases,
     next_phase=fedmvp.next_phase,
     begin_phase=begin_phase,
     check=fedmvp.check,

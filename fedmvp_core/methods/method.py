@@ -21,6 +21,10 @@ from fedmvp_core.terms import TermText
 BuildPrompting: TypeAlias = Callable[[Backbone, Any, ClassWords], Prompting]
 
 
+def _one_phase(options: Any) -> tuple[str, ...]:
+    return (FULL,)
+
+
 def _stay(phase: str, last_loss: float, options: Any) -> str:
     return phase
 
@@ -40,8 +44,8 @@ class Method:
     prompting: the name of a module (fedmvp.prompting), or what builds one.
     objective: the name of the default objective (fedmvp.objectives); None: nothing is trained.
     options: the options class.
-    phases: stages in which a part of the tensors is trained and sent (Prompting.phase_tensors); a
-        client begins in the first.
+    phases: options -> stages in which a part of the tensors is trained and sent, see
+        Prompting.phase_tensors; a client begins in the first.
     next_phase: phase of a client's next round from its phase, its last batch loss and the options.
     begin_phase: called on the received prompt tensors before a client trains in a phase, with the
         options and the run's seed.
@@ -55,7 +59,7 @@ class Method:
     prompting: str | BuildPrompting
     objective: str | None
     options: type = NoOptions
-    phases: tuple[str, ...] = (FULL,)
+    phases: Callable[[Any], tuple[str, ...]] = _one_phase
     next_phase: Callable[[str, float, Any], str] = _stay
     begin_phase: Callable[[Prompting, str, Any, int], None] = _as_it_is
     attack_text: Callable[[Any], TextForAttack] | None = None
@@ -64,8 +68,9 @@ class Method:
 
     def build(self) -> BuildPrompting:
         """What makes the untrained prompting module."""
-        named = isinstance(self.prompting, str)
-        build: BuildPrompting = find(PROMPTING, str(self.prompting)) if named else self.prompting
+        if not isinstance(self.prompting, str):
+            return self.prompting
+        build: BuildPrompting = find(PROMPTING, self.prompting)
         return build
 
 
@@ -79,9 +84,10 @@ class ConfiguredMethod:
 
     def __init__(self, config: RunConfig) -> None:
         method: Method = find(METHODS, config.model.method)
-        self.method, self.name, self.phases = method, method.name, method.phases
+        self.method, self.name = method, method.name
         owner = f"method '{method.name}'"
-        self.options = parse_options(owner, options_type(method), config.model.method_options)
+        self.options: Any = parse_options(owner, options_type(method), config.model.method_options)
+        self.phases = method.phases(self.options)
         method.check(self.options, config)
         self._config = config
         self.objective = _objective(method, config)

@@ -9,11 +9,13 @@ was chosen on validation images, `cf1[validation-threshold]` and `of1[validation
 one chosen on the very images that are tested, `oracle-cf1` and `oracle-of1`, which are no results.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.calibration import calibration_error, label_calibration_error
 from fedmvp_core.metrics.multi_label import (
     average_precisions,
@@ -40,21 +42,52 @@ def correct(probabilities: Tensor, labels: Tensor) -> Tensor:
     return (((probabilities > 0.5) == (labels == 1)) | (labels < 0)).all(dim=-1)
 
 
+# (probabilities: (n, classes), labels) -> metric -> value; {} for labels that it does not serve.
+MetricFunction: TypeAlias = Callable[[Tensor, Tensor], Mapping[str, float]]
+
+
 def measure(
-    probabilities: Tensor, labels: Tensor, thresholds: Mapping[str, float] | None = None
+    probabilities: Tensor,
+    labels: Tensor,
+    thresholds: Mapping[str, float] | None = None,
+    more: Sequence[MetricFunction] = (),
 ) -> dict[str, float]:
     """Metric -> value.
 
     probabilities: (n, classes). labels: (n,), or (n, classes) of 1, 0 and -1 (unknown). thresholds:
-    of "cf1" and "of1", from `validation_thresholds`, with several labels an image.
+    of "cf1" and "of1", from `validation_thresholds`, with several labels an image. more: metrics of
+    plugins.
 
     Raises:
-        DataError: see `calibration_error` and `mean_average_precision`.
+        DataError: see `calibration_error` and `mean_average_precision`; or a plugin's metric has a
+            name that is taken.
     """
+    found = single_label(probabilities, labels) | several_labels(probabilities, labels)
+    for name, threshold in (thresholds or {}).items():
+        chosen = precision_recall(probabilities, labels, threshold)
+        found[f"{name}[validation-threshold]"] = getattr(chosen, name)
+    for metric in more:
+        values = {name: float(value) for name, value in metric(probabilities, labels).items()}
+        taken = sorted(found.keys() & values.keys())
+        if taken:
+            raise DataError(f"a plugin measures {', '.join(taken)}, which is measured already")
+        found |= values
+    return found
+
+
+def single_label(probabilities: Tensor, labels: Tensor) -> dict[str, float]:
+    """Of images with one label: accuracy and calibration error."""
+    if labels.ndim == 2:
+        return {}
+    hits = correct(probabilities, labels).to(torch.float64)
+    error = calibration_error(probabilities, labels)
+    return {ACCURACY: hits.mean().item(), "calibration-error": error}
+
+
+def several_labels(probabilities: Tensor, labels: Tensor) -> dict[str, float]:
+    """Of images with several labels: mAP and all that is listed above."""
     if labels.ndim == 1:
-        hits = correct(probabilities, labels).to(torch.float64)
-        error = calibration_error(probabilities, labels)
-        return {ACCURACY: hits.mean().item(), "calibration-error": error}
+        return {}
     precision = mean_average_precision(probabilities, labels)
     fixed = precision_recall(probabilities, labels)
     top = top_k_precision_recall(probabilities, labels, min(_TOP, labels.shape[1]))
@@ -65,9 +98,6 @@ def measure(
         "calibration-error": label_calibration_error(probabilities, labels),
         WITHOUT_POSITIVES: float(precision.left_out),
     }
-    for name, threshold in (thresholds or {}).items():
-        chosen = precision_recall(probabilities, labels, threshold)
-        found[f"{name}[validation-threshold]"] = getattr(chosen, name)
     return found | oracle_precision_recall(probabilities, labels)
 
 

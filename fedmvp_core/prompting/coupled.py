@@ -142,9 +142,7 @@ def _prompts(
     }
 
 
-def build_coupled(
-    backbone: Backbone, options: CoupledOptions, words: ClassWords
-) -> CoupledPrompts:
+def build_coupled(backbone: Backbone, options: CoupledOptions, words: ClassWords) -> CoupledPrompts:
     """Deep prompts, coupled as `coupling` says; raises ConfigError as `deep_prompts`."""
     return deep_prompts(backbone, options, words, options.coupling)
 

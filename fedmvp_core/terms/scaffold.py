@@ -33,7 +33,9 @@ def control_variates(tensors: Tensors) -> dict[str, Tensor]:
 
 def penalty(options: ScaffoldOptions, model: LocalModel) -> Tensor:
     """<c - c_i, w> over the prompt tensors that are trained: a scalar."""
-    of_server, own = (variates["scaffold"] for variates in (model.round.exchanged, model.round.kept))
+    of_server, own = (
+        variates["scaffold"] for variates in (model.round.exchanged, model.round.kept)
+    )
     parts = [((of_server[n] - own[n]) * w).sum() for n, w in model.trained().items()]
     return torch.stack(parts).sum()
 

@@ -99,7 +99,9 @@ def of_terms(terms: Sequence[ConfiguredTerm], tensors: Tensors) -> dict[str, dic
     found: dict[str, dict[str, Tensor]] = {}
     for term, _ in terms:
         start = exchanged_name(term, "")
-        found[term.name] = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+        found[term.name] = {
+            n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)
+        }
     return found
 
 

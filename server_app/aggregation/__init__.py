@@ -1,25 +1,30 @@
-"""Ways to make one set of prompt tensors out of many; found by name through entry points.
+"""Ways to make one set of tensors out of many; found by name through entry points.
 
-A strategy is a function from the run's configuration to an aggregation rule; messages, checks and
-rounds are the same for all of them and stand in federation.py.
+An aggregation makes a rule: a function from checked updates and the current tensors to the tensors
+that change. Messages, checks and rounds are the same for all of them and stand in strategy.py.
+`flower_rule` makes one of any of Flower's strategies.
 """
 
-from server_app.aggregation.averaging import fedavg
-from server_app.aggregation.cohort_size import check_cohort, malicious_clients
-from server_app.aggregation.robust import bulyan, fedmedian, fedtrimmedavg, krum, multikrum
-from server_app.aggregation.updates import Aggregate, TooFewUpdatesError, Update, strategy_state
+from server_app.aggregation.flower_rule import flower_rule
+from server_app.aggregation.updates import (
+    Aggregation,
+    AggregationContext,
+    ConfiguredAggregation,
+    Rule,
+    TooFewUpdatesError,
+    Update,
+    restore_rule,
+    rule_state,
+)
 
 __all__ = [
-    "Aggregate",
+    "Aggregation",
+    "AggregationContext",
+    "ConfiguredAggregation",
+    "Rule",
     "TooFewUpdatesError",
     "Update",
-    "bulyan",
-    "check_cohort",
-    "fedavg",
-    "fedmedian",
-    "fedtrimmedavg",
-    "krum",
-    "malicious_clients",
-    "multikrum",
-    "strategy_state",
+    "flower_rule",
+    "restore_rule",
+    "rule_state",
 ]

@@ -1,1 +1,5 @@
-"""What listens to a run."""
+"""What listens to a run: Prometheus, and the callbacks of plugins."""
+
+from server_app.callbacks.callback import Callback, Callbacks, Run, configured_callbacks
+
+__all__ = ["Callback", "Callbacks", "Run", "configured_callbacks"]

@@ -5,62 +5,88 @@ that is not in the folder is shown. docs/operations.md lists the names.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, RunSection
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.json_logs import logger
+from server_app.callbacks.callback import Callback, Event, Run
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-Event: TypeAlias = Mapping[str, Any]
 OnEvent: TypeAlias = Callable[[Event], None]
 
 # Seconds of a round: from a simulation on the spot to a hospital's evening.
 BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0, 300.0, 900.0, 3600.0)
 
 
-@contextmanager
-def metrics_endpoint(config: RunConfig) -> Iterator[OnEvent]:
-    """Serve /metrics on metrics-host:metrics-port inside the block; port 0: serve nothing.
-
-    Yields what wants to be told of every event.
+class Prometheus(Callback):
+    """Serves /metrics on metrics-host:metrics-port until the run ends.
 
     Raises:
-        ConfigError: prometheus-client is not installed, or the address cannot be listened on.
+        ConfigError: metrics-port is 0, prometheus-client is not installed, or the address cannot be
+            listened on.
     """
-    if config.run.metrics_port == 0:
-        yield _ignore
-        return
+
+    def __init__(self, run: Run) -> None:
+        section = run.config.run
+        self._registry, self._server, self._thread = listen(section)
+        logger.info("metrics: http://%s:%d/metrics", section.metrics_host, section.metrics_port)
+        self._on_event = run_metrics(self._registry, run.config)
+        for hook in ("run_began", "round_ended", "update_refused", "evaluated"):
+            setattr(self, hook, self._on_event)
+
+    def run_ended(self, event: Event) -> None:
+        """Stop serving."""
+        close(self._server, self._thread)
+
+
+def prometheus(run: Run) -> Callback:
+    """The endpoint of `metrics-port`."""
+    return Prometheus(run)
+
+
+def listen(run: RunSection) -> tuple["CollectorRegistry", Any, Thread]:
+    """A registry, and the server and thread that show it on metrics-host:metrics-port.
+
+    Raises:
+        ConfigError: as Prometheus.
+    """
     try:
         from prometheus_client import CollectorRegistry, start_http_server
     except ImportError:
         raise ConfigError(
-            f"metrics-port is {config.run.metrics_port}, which needs the package prometheus-client; "
+            f"metrics-port is {run.metrics_port}, which needs the package prometheus-client; "
             "install it (pip install 'fedmvp[metrics]') or set metrics-port to 0"
         ) from None
+    if run.metrics_port == 0:
+        raise ConfigError("callback 'prometheus' listens on metrics-port, which is 0; set it")
     registry = CollectorRegistry()
-    on_event = run_metrics(registry, config)
-    address = f"{config.run.metrics_host}:{config.run.metrics_port}"
     try:
-        server, thread = start_http_server(
-            config.run.metrics_port, config.run.metrics_host, registry
-        )
+        server, thread = start_http_server(run.metrics_port, run.metrics_host, registry)
     except OSError as error:
         raise ConfigError(
-            f"metrics-port is {config.run.metrics_port}; {address} cannot be listened on: "
-            f"{error.strerror or error}"
+            f"metrics-port is {run.metrics_port}; {run.metrics_host}:{run.metrics_port} cannot be "
+            f"listened on: {error.strerror or error}"
         ) from None
-    logger.info("metrics: http://%s/metrics", address)
-    try:
-        yield on_event
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return registry, server, thread
+
+
+def close(server: Any, thread: Thread) -> None:
+    """Stop listening."""
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def try_port(run: RunSection) -> None:
+    """See whether metrics-port could be listened on now; raises ConfigError if not."""
+    if run.metrics_port:
+        _, server, thread = listen(run)
+        close(server, thread)
 
 
 def run_metrics(registry: "CollectorRegistry", config: RunConfig) -> OnEvent:
@@ -89,7 +115,9 @@ def run_metrics(registry: "CollectorRegistry", config: RunConfig) -> OnEvent:
         "method": config.model.method,
         "dataset": config.data.dataset,
     }
-    about.info({**facts, "backbone": config.model.backbone, "strategy": config.federation.strategy})
+    about.info(
+        {**facts, "backbone": config.model.backbone, "aggregation": config.federation.aggregation}
+    )
     for direction in ("up", "down"):
         bytes_moved.labels(direction)  # shown as 0 from the beginning
 
@@ -115,7 +143,3 @@ def run_metrics(registry: "CollectorRegistry", config: RunConfig) -> OnEvent:
                 accuracy.labels(split, metric).set(value)
 
     return on_event
-
-
-def _ignore(event: Event) -> None:
-    return None

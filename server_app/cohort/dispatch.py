@@ -1,6 +1,5 @@
 """What each client is sent, and who is asked."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -9,7 +8,6 @@ from torch import Tensor
 
 from fedmvp_core import protocol
 from fedmvp_core.code_version import source_folder, source_hash
-from fedmvp_core.prompting import FULL
 from fedmvp_core.seeding import generator
 from server_app.cohort.nodes import Node, cohort_size
 
@@ -23,16 +21,19 @@ def draw_cohort(
     return [nodes[i] for i in sorted(order[:size].tolist())]
 
 
-class Outbox:
+class Dispatch:
     """Sends a client what has changed since the round that it last answered.
 
     So the LoRA phase is small both ways.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], class_names: Sequence[str]) -> None:
+    def __init__(
+        self, tensors: Mapping[str, Tensor], class_names: Sequence[str], first_phase: str
+    ) -> None:
         self.sent: dict[int, int] = {}  # partition id -> bytes, of the training that is under way
         self._schema = protocol.schema_hash(tensors)
-        self._class_names = json.dumps(list(class_names), ensure_ascii=False)
+        self._class_names = protocol.class_names_text(class_names)
+        self._first_phase = first_phase
         self._changed_in = dict.fromkeys(tensors, 0)  # round whose average wrote the tensor
         self._bytes = {name: protocol.num_bytes({name: value}) for name, value in tensors.items()}
         self._answered: dict[int, int] = {}  # partition id -> round whose tensors it keeps
@@ -63,18 +64,20 @@ class Outbox:
         kind: str,
         tensors: Mapping[str, Tensor],
         phases: Mapping[int, str],
+        told: Mapping[str, str],
     ) -> list[Message]:
         """One message for each client of the cohort.
 
-        kind: MessageType.TRAIN or EVALUATE. tensors: the newest of all prompt tensors. phases:
-        partition id -> phase of its next training; others are in the full phase.
+        kind: MessageType.TRAIN or EVALUATE. tensors: the newest of all that travel. phases:
+        partition id -> phase of its next training; others are in the method's first one. told: more
+        entries of the config, the same for all.
         """
         if kind == MessageType.TRAIN:
             self.sent = {}
         # Of whoever has been away longest; the others are sent a part of it.
         oldest = min((self._held(node) for node in cohort), default=0)
         encoded = ArrayRecord({name: tensors[name] for name in self._changed_since(oldest)})
-        return [self._message(round, node, kind, encoded, phases) for node in cohort]
+        return [self._message(round, node, kind, encoded, phases, told) for node in cohort]
 
     def _message(
         self,
@@ -83,6 +86,7 @@ class Outbox:
         kind: str,
         encoded: ArrayRecord,
         phases: Mapping[int, str],
+        told: Mapping[str, str],
     ) -> Message:
         held = self._held(node)
         changed = self._changed_since(held)
@@ -94,10 +98,11 @@ class Outbox:
                 protocol.ROUND: round,
                 protocol.SCHEMA: self._schema,
                 protocol.CACHED_ROUND: held,
-                protocol.PHASE: phases.get(node.partition_id, FULL),
+                protocol.PHASE: phases.get(node.partition_id, self._first_phase),
                 protocol.CLASS_NAMES: self._class_names,
                 protocol.SOURCES: source_hash(),
                 protocol.SOURCE_FOLDER: str(source_folder()),
+                **told,
             }
         )
         # The arrays are shared by the messages; nobody writes into one.

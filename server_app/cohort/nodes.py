@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from flwr.serverapp import Grid
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunConfig
 from fedmvp_core.data.own_shard import OWN
 from fedmvp_core.errors import ConfigError, FedMVPError, WireError
 from fedmvp_core.json_logs import logger
@@ -56,7 +56,7 @@ def find_nodes(grid: Grid, config: RunConfig, class_names: Sequence[str]) -> lis
             node = described_node(node_id, reply)
             if config.data.partition != OWN:
                 expected = node.shards
-                _check_clients(config, expected)
+                _check_clients(config.data, expected)
             _refuse_twins(found, node)
             found[node.partition_id] = node
         if not answers:
@@ -69,9 +69,9 @@ def find_nodes(grid: Grid, config: RunConfig, class_names: Sequence[str]) -> lis
     return [found[partition_id] for partition_id in sorted(found)]
 
 
-def places(nodes: Sequence[Node], config: RunConfig) -> int:
+def places(nodes: Sequence[Node], data: DataSection) -> int:
     """How many clients the run has room for, those included that have not come."""
-    return max(len(nodes), config.data.clients if config.data.partition == OWN else nodes[0].shards)
+    return max(len(nodes), data.clients if data.partition == OWN else nodes[0].shards)
 
 
 def with_returned(
@@ -129,12 +129,12 @@ def _refuse_twins(found: dict[int, Node], node: Node) -> None:
         )
 
 
-def _check_clients(config: RunConfig, supernodes: int) -> None:
+def _check_clients(data: DataSection, supernodes: int) -> None:
     if supernodes < 1:
         raise WireError(f"a supernode's num-partitions is {supernodes}; allowed: 1 or more")
-    if config.data.clients not in (0, supernodes):
+    if data.clients not in (0, supernodes):
         raise ConfigError(
-            f"clients is {config.data.clients}, but there are {supernodes} supernodes; make them equal, "
+            f"clients is {data.clients}, but there are {supernodes} supernodes; make them equal, "
             "or set clients to 0 for one shard a supernode"
         )
 

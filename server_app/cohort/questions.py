@@ -84,7 +84,7 @@ def _question(node_id: int, class_names: Sequence[str]) -> Message:
     facts = {
         protocol.SOURCES: source_hash(),
         protocol.SOURCE_FOLDER: str(source_folder()),
-        protocol.CLASS_NAMES: json.dumps(list(class_names), ensure_ascii=False),
+        protocol.CLASS_NAMES: protocol.class_names_text(class_names),
     }
     content = RecordDict({protocol.CONFIG: ConfigRecord(dict(facts))})
     return Message(content, dst_node_id=node_id, message_type=MessageType.QUERY)

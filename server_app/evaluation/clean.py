@@ -13,7 +13,12 @@ from fedmvp_core.data.settings.summaries import LOCAL, of_dataset
 from fedmvp_core.data.shards import Shard, local_evaluations
 from fedmvp_core.errors import DataError
 from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
-from fedmvp_core.metrics.measures import by_class, measure, validation_thresholds
+from fedmvp_core.metrics.measures import (
+    MetricFunction,
+    by_class,
+    measure,
+    validation_thresholds,
+)
 from fedmvp_core.metrics.names import Measured, headline, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask, encode_task
@@ -23,16 +28,22 @@ class CentralEvaluation:
     """Tests prompt tensors on every split; tasks are encoded and zero-shot is predicted once.
 
     splits: the setting's. local: each client's own classes. tasks: by the split's name. headline:
-    the metric that splits are known by, "accuracy" or "map".
+    the metric that splits are known by, "accuracy" or "map". more: metrics of plugins, measured
+    of the setting's splits.
 
     Raises:
         DataError: a split has no positive label at all, or is labelled otherwise than its task.
     """
 
     def __init__(
-        self, backbone: Backbone, setting: Setting, shards: list[Shard], cache: FeatureCache
+        self,
+        backbone: Backbone,
+        setting: Setting,
+        shards: list[Shard],
+        cache: FeatureCache,
+        more: Sequence[MetricFunction] = (),
     ) -> None:
-        self._backbone, self._summary = backbone, setting.summary
+        self._backbone, self._summary, self._more = backbone, setting.summary, more
         self.splits = setting.evaluations
         self.headline = headline(setting.train.multi_label)
         for split in self.splits:
@@ -100,7 +111,9 @@ class CentralEvaluation:
                 probabilities[self._validation.name], self._validation.images.labels
             )
         measured = {
-            split.name: measure(probabilities[split.name], split.images.labels, thresholds)
+            split.name: measure(
+                probabilities[split.name], split.images.labels, thresholds, self._more
+            )
             for split in self.splits
         }
         for split in self.local:  # of which there may be hundreds

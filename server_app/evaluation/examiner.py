@@ -48,11 +48,20 @@ class Examiner:
                 self.folder.record(round, split, prefix + metric, value)
         self.folder.write_metrics()
 
-    def after_round(self, round: int, tensors: Mapping[str, Tensor], state: ServerState) -> None:
-        """Keep a checkpoint each round, before anything else can fail; then test."""
+    def after_round(
+        self,
+        round: int,
+        tensors: Mapping[str, Tensor],
+        prompts: Mapping[str, Tensor],
+        state: ServerState,
+    ) -> None:
+        """Keep a checkpoint each round, before anything else can fail; then test.
+
+        tensors: all that travel. prompts: the prompt tensors among them.
+        """
         record_epsilon(self.folder, self.config, round)
         self.folder.write_checkpoint(round, tensors, self.backbone.weights_hash, state)
-        self.test(round, tensors)
+        self.test(round, prompts)
 
     def test(self, round: int, tensors: Mapping[str, Tensor]) -> None:
         """Test at first, every few rounds and after the last, unless an earlier process did."""

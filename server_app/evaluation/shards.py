@@ -12,13 +12,14 @@ from server_app.cohort.nodes import Node, places
 
 
 def tested_shards(setting: Setting, nodes: Sequence[Node], config: RunConfig) -> list[Shard]:
-    """A shard for each node, also for those that may still come; of nodes with data of their own,
-    of which only those are known that have come, it holds classes but no images.
+    """A shard for each node.
 
-    A node that does not name its classes (share-class-names) has none here.
+    Where the server cuts the data, nodes that may still come have one too. Where nodes hold data of
+    their own, a shard has the classes that its node names and no images; a node that names none
+    (share-class-names) has no shard here.
     """
     if config.data.partition != OWN:
-        return make_shards(setting, places(nodes, config), config)
+        return make_shards(setting, places(nodes, config.data), config)
     nothing = torch.empty(0, dtype=torch.int64)
     train, validation = setting.train.select(nothing), setting.validation.select(nothing)
     return [

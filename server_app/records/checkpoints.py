@@ -19,7 +19,6 @@ from torch import Tensor
 from fedmvp_core.disk import replace_file
 from fedmvp_core.errors import CheckpointError
 from fedmvp_core.json_logs import logger
-from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.protocol import schema_hash
 
 _STATE = "strategy-state/"  # before the names of what a strategy keeps between rounds
@@ -30,7 +29,7 @@ class ServerState:
     """What the server must know, beside the prompt tensors, to go on after a round.
 
     phases: partition id -> phase of the client's next training; a client that is not named is in
-    the full phase. strategy: what the strategy keeps between rounds, by name.
+    the method's first one. strategy: what the aggregation keeps between rounds, by name.
     """
 
     phases: Mapping[int, str] = field(default_factory=dict)
@@ -156,7 +155,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _phases(facts: Mapping[str, Any], path: Path) -> dict[int, str]:
     phases = facts.get("phases", {})
     if not isinstance(phases, dict) or not all(
-        client.isascii() and client.isdigit() and phase in (FULL, LORA)
+        client.isascii() and client.isdigit() and isinstance(phase, str)
         for client, phase in phases.items()
     ):
         raise CheckpointError(f"checkpoint '{path}': phases are {phases!r}; allowed: {{id: phase}}")

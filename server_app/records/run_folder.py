@@ -47,7 +47,7 @@ class RunFolder:
         self.path = Path(config.run.output_dir).expanduser().resolve() / config.run.run_name
         self._metrics = MetricsTable(self.path / "metrics.csv")
         self._started, self.rounds_completed = time.time(), 0
-        self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # told of every event
+        self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # hears every event
         replaced = config.run.resume != "latest" and (self.path / "config.json").exists()
         if replaced and not config.run.overwrite:
             raise ConfigError(
@@ -167,7 +167,8 @@ class RunFolder:
             "backbone": config.model.backbone,
             "weights-hash": weights_hash,
         }
-        save_checkpoint(self.path / "checkpoints", round, tensors, facts, state)
+        path = save_checkpoint(self.path / "checkpoints", round, tensors, facts, state)
+        self.tell("checkpoint", round=round, path=str(path))
         self.rounds_completed = round
         self.write_status("running")
 
@@ -188,11 +189,15 @@ class RunFolder:
 
     def event(self, event: str, **facts: Any) -> None:
         """Append one line to progress.jsonl, which `fedmvp run` shows while the run goes on."""
-        content = {"event": event} | {key.replace("_", "-"): value for key, value in facts.items()}
         with (self.path / "progress.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(content) + "\n")
+            file.write(json.dumps(self.tell(event, **facts)) + "\n")
+
+    def tell(self, event: str, **facts: Any) -> dict[str, Any]:
+        """Let callbacks hear an event that no file holds; returns it."""
+        content = {"event": event} | {key.replace("_", "-"): value for key, value in facts.items()}
         if self.on_event is not None:
             self.on_event(content)
+        return content
 
     def _write_json(self, name: str, content: Any) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"

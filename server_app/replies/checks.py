@@ -1,6 +1,5 @@
 """Each thing that is checked of a reply by itself; replies.py puts them in their order."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,23 +9,14 @@ from torch import Tensor
 
 from fedmvp_core import protocol
 from fedmvp_core.errors import WireError
-from fedmvp_core.prompting import FULL, LORA
 from server_app.replies.norms import Refusal
 
 FAILED = "failed"  # the kind of a reply that holds nothing but an error
 ARRAY_HEADER_BYTES = 1024  # more than NumPy writes before the numbers
-STEP_METRIC = re.compile(re.escape(protocol.STEP_PREFIX) + r"[a-z0-9-]{1,40}")  # rows of steps.csv
 LONGEST_REASON = 600  # letters
 MOST_NAMES, MOST_LETTERS = 5, 80  # of a reply's own names in a sentence about it
-REPORTED = (
-    protocol.TRAIN_LOSS,
-    protocol.SECONDS,
-    protocol.NUM_EXAMPLES,
-    protocol.LORA_PHASE,
-    protocol.IMAGES_ENCODED,
-    protocol.SENTENCES_ENCODED,
-)
-WITHOUT_METRICS = (protocol.LORA_PHASE,)  # what is left of them with share-metrics=false
+REPORTED = (protocol.PHASE_NUMBER, *protocol.MEASURED)
+WITHOUT_METRICS = (protocol.PHASE_NUMBER,)  # what is left of them with share-metrics=false
 
 
 @dataclass(frozen=True)
@@ -45,8 +35,8 @@ class Reported:
 class Asked:
     """Who was asked (partition id -> node id), for what, and what an answer may hold.
 
-    tensors: all prompt tensors as they were sent. phases: of the clients that are not asked for all
-    of them, by partition id. metrics: what a reply has to report. most_images: what a client may
+    tensors: all tensors as they were sent. phases: of the clients that have left the first one, by
+    partition id. method_phases: the method's, in order. metrics: what a reply has to report. most_images: what a client may
     claim to have trained on, by partition id; absent: anything. longest: max-update-norm.
     """
 
@@ -54,6 +44,7 @@ class Asked:
     nodes: Mapping[int, int]
     tensors: Mapping[str, Tensor]
     phases: Mapping[int, str]
+    method_phases: Sequence[str]
     phase_tensors: Callable[[str], tuple[str, ...]]
     metrics: Sequence[str]
     most_images: Mapping[int, int]
@@ -131,12 +122,11 @@ def check_examples(claimed: int, most: int | None, sender: str) -> None:
         raise WireError(f"{sender} claims {claimed} training images; allowed: up to {most}")
 
 
-def reported_by(
-    metrics: MetricRecord, facts: ConfigRecord, wanted: Sequence[str], sender: str
-) -> Reported:
-    """What a reply reports; raises WireError when something `wanted` is missing or no number."""
+def reported_by(metrics: MetricRecord, facts: ConfigRecord, asked: Asked, sender: str) -> Reported:
+    """What a reply reports; raises WireError when something wanted is missing or no number."""
+    wanted = asked.metrics
     for key in metrics:
-        if key.startswith(protocol.STEP_PREFIX) and not STEP_METRIC.fullmatch(key):
+        if key.startswith(protocol.STEP_PREFIX) and not protocol.STEP_METRIC.fullmatch(key):
             raise WireError(f"{sender}: unexpected metric {key[:MOST_LETTERS]!r}")
     missing = set(wanted) - set(metrics)
     if missing:
@@ -146,16 +136,15 @@ def reported_by(
         for key in metrics
         if key.startswith(protocol.STEP_PREFIX)
     }
-    following = protocol.word(facts, protocol.PHASE, (FULL, LORA), sender)
+    following = protocol.word(facts, protocol.PHASE, asked.method_phases, sender)
     return Reported(following, {k: protocol.number(metrics, k, sender) for k in wanted}, steps)
 
 
 def phase_of(metrics: MetricRecord, partition_id: int, asked: Asked) -> str:
     """The phase that the client was asked to train in, and says that it did."""
-    phase = asked.phases.get(partition_id, FULL)
-    if protocol.integer(metrics, protocol.LORA_PHASE, f"client {partition_id}") != int(
-        phase == LORA
-    ):
+    phase = asked.phases.get(partition_id, asked.method_phases[0])
+    found = protocol.integer(metrics, protocol.PHASE_NUMBER, f"client {partition_id}")
+    if found != asked.method_phases.index(phase):
         raise WireError(f"client {partition_id} trained in another phase than '{phase}'")
     return phase
 

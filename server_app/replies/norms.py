@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fedmvp_core.terms.term import PREFIX
 from server_app.aggregation import Update
 
 # With fewer updates a median says nothing about who is the odd one out.
@@ -24,10 +25,11 @@ class Refusal:
 
 
 def update_norm(update: Update, current: Mapping[str, Tensor]) -> float:
-    """L2 norm of what a client changed, over all the tensors that it sent together."""
+    """L2 norm of what a client changed of the prompt tensors that it sent, over all of them."""
     norms = [
         torch.linalg.vector_norm(value - current[name], dtype=torch.float64)
         for name, value in update.tensors.items()
+        if not name.startswith(PREFIX)
     ]
     return float(torch.linalg.vector_norm(torch.stack(norms)))
 

@@ -92,7 +92,7 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
     with refusing("metrics"):
         counted = protocol.NUM_EXAMPLES in asked.metrics
         num_examples = protocol.integer(metrics, protocol.NUM_EXAMPLES, sender) if counted else 1
-        reported = reported_by(metrics, facts, asked.metrics, sender)
+        reported = reported_by(metrics, facts, asked, sender)
     with refusing("examples"):
         check_examples(num_examples, asked.most_images.get(partition_id), sender)
     with refusing("tensors"):
@@ -105,7 +105,7 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
         protocol.check_finite(tensors, sender)
     with refusing("tensors"):
         protocol.check_layout(tensors, asked.tensors, names, sender)
-    return Update(partition_id, tensors, num_examples), reported
+    return Update(partition_id, tensors, num_examples, reported.metrics), reported
 
 
 def read_evaluation(reply: Message) -> tuple[str, float, int]:

@@ -22,7 +22,10 @@ PINNED = {
     "local_epochs": 2,
     "learning_rate": 0.1,
     "attack_steps": 3,
-    "capt_weight": 1.0,
+}
+PINNED_OPTIONS = {
+    "capt": {"objective.capt-weight": 1.0},
+    "fedmvp-capt": {"objective.capt-weight": 1.0},
 }
 
 # A run of a minute on a real engine: two rounds of two pictures a class.
@@ -49,7 +52,8 @@ def defaults() -> dict[str, Any]:
 
 def run_config(**overrides: Any) -> RunConfig:
     """FedMVP with random weights on the CPU, and no attack; overrides in snake_case."""
-    changed = {**PINNED, **overrides}
+    objective = overrides.get("objective") or overrides.get("method", PINNED["method"])
+    changed = {**PINNED, **PINNED_OPTIONS.get(objective, {}), **overrides}
     return parse_config(
         defaults() | {key.replace("_", "-"): value for key, value in changed.items()}
     )

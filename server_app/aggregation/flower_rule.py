@@ -1,0 +1,203 @@
+"""Flower's strategies as aggregations: their own classes choose and average.
+
+A strategy is given checked updates as differences from the tensors that were sent, in float64, and
+what it makes of them is added to these. Rules that commute with a shift lose nothing by that;
+server optimisers (FedAdam, ...) take the mean difference as their pseudo-gradient, as their papers
+write it. One strategy object lives through the run for each group of tensors that the same clients
+send, since clients of different phases send different ones; what it keeps stands in checkpoints.
+"""
+
+import gc
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from flwr.app import (
+    Array,
+    ArrayRecord,
+    ConfigRecord,
+    Message,
+    MessageType,
+    MetricRecord,
+    RecordDict,
+)
+from flwr.serverapp.strategy import Strategy
+from torch import Tensor
+
+from fedmvp_core import protocol
+from fedmvp_core.json_logs import logger
+from fedmvp_core.seeding import derived_seed
+from server_app.aggregation.flower_state import restore_strategy, strategy_state
+from server_app.aggregation.known_nodes import KnownNodes
+from server_app.aggregation.updates import AggregationContext, Rule, TooFewUpdatesError, Update
+
+Make: TypeAlias = Callable[[Any], Strategy]
+# Sets what a strategy must know of a round: (strategy, options, updates of the round, of the group).
+Adjust: TypeAlias = Callable[[Any, Any, int, int], None]
+Fewest: TypeAlias = Callable[[Any, int], int]
+_CALLS, _NAMES = "calls", "names"
+
+
+def _as_made(strategy: Any, options: Any, updates: int, senders: int) -> None:
+    return None
+
+
+def _one(options: Any, updates: int) -> int:
+    return 1
+
+
+def flower_rule(
+    make: Make, adjust: Adjust = _as_made, fewest: Fewest = _one
+) -> Callable[[Any, AggregationContext], Rule]:
+    """What an Aggregation's `make` needs, from a constructor of a Flower strategy.
+
+    make: options -> the strategy, called once a group. adjust: called before each round. fewest:
+    how many updates of a group it needs for so many of the whole round; a smaller group is left as
+    it was.
+    """
+    return lambda options, context: FlowerRule(make, adjust, fewest, options, context)
+
+
+class FlowerRule:
+    """A rule that hands each group of tensors to its own Flower strategy."""
+
+    def __init__(
+        self, make: Make, adjust: Adjust, fewest: Fewest, options: Any, context: AggregationContext
+    ) -> None:
+        self._make, self._adjust, self._fewest = make, adjust, fewest
+        self._options, self._context = options, context
+        self._strategies: dict[tuple[str, ...], Strategy] = {}
+        self._calls = 0
+
+    def __call__(
+        self, updates: Sequence[Update], current: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The tensors that change; raises TooFewUpdatesError when every group is too small."""
+        self._calls += 1
+        needed = self._fewest(self._options, len(updates))
+        changed: dict[str, Tensor] = {}
+        for names, senders in groups(updates):
+            if len(senders) < needed:
+                logger.warning(
+                    "%d updates are needed, %d clients sent '%s' and others of their phase; these "
+                    "stay as they are",
+                    *(needed, len(senders), names[0]),
+                )
+                continue
+            strategy = self._strategy_of(names)
+            self._adjust(strategy, self._options, len(updates), len(senders))
+            changed |= self._aggregated(strategy, names, senders, current)
+        if not changed:
+            raise TooFewUpdatesError(f"{needed} updates are needed, and there are {len(updates)}")
+        return changed
+
+    def _strategy_of(self, names: Sequence[str]) -> Strategy:
+        key = tuple(names)
+        if key not in self._strategies:
+            self._strategies[key] = self._make(self._options)
+        return self._strategies[key]
+
+    def _aggregated(
+        self,
+        strategy: Strategy,
+        names: Sequence[str],
+        senders: Sequence[Update],
+        current: Mapping[str, Tensor],
+    ) -> dict[str, Tensor]:
+        """What Flower's strategy makes of some tensors, added to those that were sent."""
+        replies = [self._reply(update, names, current) for update in senders]
+        zeros = {n: Array(np.zeros(tuple(current[n].shape))) for n in names}
+        if hasattr(strategy, "current_arrays"):
+            strategy.current_arrays = None  # the origin of differences, in every round anew
+        with seeded(self._context.seed, self._calls), without_garbage():
+            grid = KnownNodes([update.partition_id + 1 for update in senders])
+            list(strategy.configure_train(self._calls, ArrayRecord(zeros), ConfigRecord(), grid))
+            record, _ = strategy.aggregate_train(self._calls, replies)
+        if record is None:
+            raise TooFewUpdatesError(
+                f"{type(strategy).__name__} made nothing of {len(senders)} updates"
+            )
+        return {
+            name: (current[name].double() + torch.from_numpy(np.asarray(record[name].numpy()))).to(
+                current[name].dtype
+            )
+            for name in names
+        }
+
+    def _reply(
+        self, update: Update, names: Sequence[str], current: Mapping[str, Tensor]
+    ) -> Message:
+        changes = {
+            n: Array(np.asarray(update.tensors[n].double() - current[n].double())) for n in names
+        }
+        told = {key: float(value) for key, value in update.metrics.items()}
+        metrics = MetricRecord({**told, protocol.NUM_EXAMPLES: self._context.weight(update)})
+        content = RecordDict({protocol.PROMPTS: ArrayRecord(changes), protocol.METRICS: metrics})
+        return Message(content, dst_node_id=1, message_type=MessageType.TRAIN)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """What all its strategies keep."""
+        kept = {_CALLS: torch.tensor(self._calls)}
+        for number, (names, strategy) in enumerate(self._strategies.items()):
+            listed = torch.frombuffer(bytearray("\n".join(names).encode()), dtype=torch.uint8)
+            kept |= {f"{number}/{_NAMES}": listed}
+            kept |= {f"{number}/{n}": value for n, value in strategy_state(strategy).items()}
+        return kept
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+        self._calls = int(state[_CALLS]) if state else 0
+        numbers = {name.partition("/")[0] for name in state if "/" in name}
+        for number in sorted(numbers, key=int):
+            own = {
+                name.partition("/")[2]: value
+                for name, value in state.items()
+                if name.startswith(f"{number}/")
+            }
+            names = own.pop(_NAMES).numpy().tobytes().decode().split("\n")
+            restore_strategy(self._strategy_of(names), own)
+
+
+def groups(updates: Sequence[Update]) -> list[tuple[list[str], list[Update]]]:
+    """Names of tensors with the updates that hold them: one group for each set of senders."""
+    holders: dict[str, list[int]] = {}
+    for position, update in enumerate(updates):
+        for name in update.tensors:
+            holders.setdefault(name, []).append(position)
+    found: dict[tuple[int, ...], list[str]] = {}
+    for name, positions in holders.items():
+        found.setdefault(tuple(positions), []).append(name)
+    return [(names, [updates[at] for at in positions]) for positions, names in found.items()]
+
+
+@contextmanager
+def seeded(seed: int, round: int) -> Iterator[None]:
+    """Python's and NumPy's global draws, which Flower's strategies use, follow from seed and round.
+
+    Afterwards both are as they were.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    own = derived_seed(seed, "Flower's strategy", round)
+    random.seed(own)
+    np.random.seed(own % 2**32)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextmanager
+def without_garbage() -> Iterator[None]:
+    """Flower's Bulyan collects garbage once a reply, which takes longer than all the rest where all
+    that PyTorch and others hold is looked through each time."""
+    gc.freeze()
+    try:
+        with np.errstate(all="raise", under="ignore"):
+            yield
+    finally:
+        gc.unfreeze()

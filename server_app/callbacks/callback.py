@@ -1,0 +1,141 @@
+"""Callbacks: what listens to a run.
+
+A plugin's factory gets its options (if it declares some) and the run, and returns a Callback, of
+which it overrides what it wants to hear. Calls come from the server's process, in order. One that
+raises is reported once and hears nothing more; the run goes on.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from fedmvp_core.config import RunConfig, RunSection
+from fedmvp_core.config.options import (
+    option_names,
+    option_words,
+    options_text,
+    options_type,
+    parse_options,
+)
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.registry import CALLBACKS, find
+
+Event: TypeAlias = Mapping[str, Any]
+logger = logging.getLogger("flwr.fedmvp")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a callback may know from the beginning."""
+
+    config: RunConfig
+    folder: Path
+
+
+class Callback:
+    """Hears nothing; override what is wanted. `event` is what progress.jsonl holds of it."""
+
+    def run_began(self, event: Event) -> None:
+        """Rounds, clients and the number of prompt tensor elements are known."""
+
+    def round_began(self, event: Event) -> None:
+        """The cohort is about to be sent its messages."""
+
+    def round_ended(self, event: Event) -> None:
+        """The updates of a round are aggregated: loss, seconds, clients, failed, bytes."""
+
+    def update_refused(self, event: Event) -> None:
+        """A reply did not count: kind and reason."""
+
+    def evaluated(self, event: Event) -> None:
+        """The server has tested the tensors of a round; under attack if the event names one."""
+
+    def checkpoint_written(self, event: Event) -> None:
+        """The tensors of a round are on disk: path."""
+
+    def run_ended(self, event: Event) -> None:
+        """Status is completed or failed; error says why. The last call."""
+
+
+_HOOKS: Mapping[str, str] = {
+    "start": "run_began",
+    "round-began": "round_began",
+    "round": "round_ended",
+    "refused": "update_refused",
+    "evaluation": "evaluated",
+    "robust-evaluation": "evaluated",
+    "checkpoint": "checkpoint_written",
+    "end": "run_ended",
+}
+
+
+class Callbacks:
+    """All callbacks of a run; each that raises is dropped with one warning."""
+
+    def __init__(self, named: Mapping[str, Callback]) -> None:
+        self._named = dict(named)
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on to the hook that it belongs to, if there is one."""
+        hook = _HOOKS.get(event["event"])
+        if hook is None:
+            return
+        for name, callback in list(self._named.items()):
+            try:
+                getattr(callback, hook)(event)
+            except Exception as error:  # whatever another package's callback raises
+                del self._named[name]
+                logger.warning(
+                    "callback '%s' raised in %s and hears nothing more: %s: %s",
+                    *(name, hook, type(error).__name__, error),
+                )
+
+
+@contextmanager
+def configured_callbacks(config: RunConfig, folder: Path) -> Iterator[Callbacks]:
+    """The run's callbacks: those of `callbacks`, and prometheus where metrics-port is set.
+
+    Raises:
+        ConfigError: a callback is not installed or cannot be made.
+    """
+    run = Run(config, folder)
+    named = {name: _made(name, run) for name in callback_names(config.run)}
+    _check_options(config.run, named)
+    yield Callbacks(named)
+
+
+def callback_names(run: RunSection) -> Sequence[str]:
+    """The names of the run's callbacks."""
+    names = [name for name in run.callbacks.split(",") if name]
+    if run.metrics_port and "prometheus" not in names:
+        names.append("prometheus")
+    return names
+
+
+def _made(name: str, run: Run) -> Callback:
+    factory, owner = find(CALLBACKS, name), f"callback '{name}'"
+    declared = options_type(factory)
+    words = option_words("callbacks", run.config.run.callback_options)
+    own = {k.partition(".")[2]: v for k, v in words.items() if k.startswith(f"{name}.")}
+    options: Any = parse_options(owner, declared, options_text(own))
+    try:
+        callback = factory(run, options) if option_names(declared) else factory(run)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever another package's factory raises
+        raise ConfigError(f"{owner} cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(callback, Callback):
+        raise ConfigError(f"{owner} makes a {type(callback).__name__}; allowed: a Callback")
+    return callback
+
+
+def _check_options(run: RunSection, named: Mapping[str, Callback]) -> None:
+    for key in option_words("callbacks", run.callback_options):
+        if key.partition(".")[0] not in named:
+            raise ConfigError(
+                f"callback-options hold '{key}'; allowed: NAME.OPTION=VALUE of the run's callbacks "
+                f"({', '.join(named) or 'none'})"
+            )
