@@ -202,6 +202,6 @@ class RunConfig:
         }
 
 
-def dataset_names(config: RunConfig) -> tuple[str, ...]:
+def dataset_names(data: DataSection) -> tuple[str, ...]:
     """The data sets of a run: one or, in a federation over several, more."""
-    return tuple(config.data.dataset.split(","))
+    return tuple(data.dataset.split(","))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fedmvp_core.config import BY_DOMAIN, RunConfig, dataset_names
-from fedmvp_core.data.class_names import by_dataset
+from fedmvp_core.data.catalogue import by_dataset
 from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.label_masks import mask_labels

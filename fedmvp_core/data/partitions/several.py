@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.class_names import by_dataset
+from fedmvp_core.data.catalogue import by_dataset
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.readers.clients import clients_of
 from fedmvp_core.errors import ConfigError, FedMVPError

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from fedmvp_core.data.class_names import by_dataset, qualified, unqualified
+from fedmvp_core.data.catalogue import by_dataset, qualified, unqualified
 from fedmvp_core.data.image_set import ImageSet, JoinedPictures
 from fedmvp_core.data.settings.setting import Evaluation, Setting
 from fedmvp_core.data.settings.summaries import LOCAL, mean_over_datasets, of_dataset

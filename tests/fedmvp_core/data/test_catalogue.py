@@ -5,13 +5,17 @@ from run_configs import run_config
 
 from fedmvp_core.data.catalogue import (
     ENTRIES,
+    ClassWords,
     attribute_template,
+    check_data_dir,
     class_sentence,
     class_template,
     class_templates,
+    class_words,
     needs_folder,
     spoken_name,
 )
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import DATASETS, find, names_in
 from fedmvp_core.tasks import Task
 
@@ -35,7 +39,7 @@ def test_auto_is_what_is_published_for_the_data_set(
     dataset: str, sentence: str, described: str
 ) -> None:
     config = run_config(dataset=dataset, data_dir="somewhere")
-    task = Task(("X",), (("ears",),), class_template(config), attribute_template(config))
+    task = Task(("X",), (("ears",),), class_template(config.data), attribute_template(config.data))
     assert task.class_sentences() == [sentence]
     assert task.attribute_sentences(0) == [described]
 
@@ -43,18 +47,45 @@ def test_auto_is_what_is_published_for_the_data_set(
 def test_a_sentence_of_ones_own_holds_for_every_data_set() -> None:
     own = {"template": "my {class}", "attribute_template": "my {class}: {attribute}"}
     config = run_config(dataset="dtd", data_dir="somewhere", **own)
-    assert (class_template(config), attribute_template(config)) == tuple(own.values())
+    assert (class_template(config.data), attribute_template(config.data)) == tuple(own.values())
 
 
 def test_a_class_of_several_data_sets_is_spoken_of_as_in_its_own() -> None:
-    config = run_config(dataset="dtd,oxford_pets", data_dir="somewhere")
-    assert class_templates(config) == ("{class} texture.", "a photo of a {class}, a type of pet.")
-    assert class_sentence(config, "dtd/x/y") == "x/y texture."
-    assert class_sentence(config, "oxford_pets/pug") == "a photo of a pug, a type of pet."
-    assert spoken_name(config, "dtd/x/y") == "x/y"
-    alone = run_config(dataset="dtd", data_dir="somewhere")
+    data = run_config(dataset="dtd,oxford_pets", data_dir="somewhere").data
+    assert class_templates(data) == ("{class} texture.", "a photo of a {class}, a type of pet.")
+    assert class_sentence(data, "dtd/x/y") == "x/y texture."
+    assert class_sentence(data, "oxford_pets/pug") == "a photo of a pug, a type of pet."
+    assert spoken_name(data, "dtd/x/y") == "x/y"
+    alone = run_config(dataset="dtd", data_dir="somewhere").data
     assert class_sentence(alone, "x/y") == "x/y texture."
     assert spoken_name(alone, "x/y") == "x/y"
+
+
+def test_words_of_classes_of_several_data_sets_keep_their_order() -> None:
+    data = run_config(dataset="dtd,oxford_pets", data_dir="somewhere").data
+    assert class_words(data, ["oxford_pets/pug", "dtd/x/y"]) == ClassWords(
+        names=("oxford_pets/pug", "dtd/x/y"),
+        spoken=("pug", "x/y"),
+        sentences=("a photo of a pug, a type of pet.", "x/y texture."),
+        templates=("{class} texture.", "a photo of a {class}, a type of pet."),
+    )
+
+
+def test_words_of_classes_of_one_data_set() -> None:
+    data = run_config(dataset="dtd", data_dir="somewhere").data
+    words = class_words(data, ["x/y"])
+    assert words == ClassWords(("x/y",), ("x/y",), ("x/y texture.",), ("{class} texture.",))
+
+
+def test_only_data_sets_of_files_need_a_folder() -> None:
+    check_data_dir(run_config(dataset="emojidomains").data)
+    check_data_dir(run_config(dataset="dtd", data_dir="somewhere").data)
+    for names, needing in (
+        *((name, name) for name in ("imagefolder", "csv-folder", "caltech101", "hf:a/b")),
+        ("emoji-objects,dtd", "dtd"),
+    ):
+        with pytest.raises(ConfigError, match=f"data-dir is empty; dataset '{needing}' needs"):
+            check_data_dir(run_config(dataset=names).data)
 
 
 def test_every_reader_is_installed_as_a_data_set() -> None:
