@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedmvp_core.attributes.glue import glue
+from fedmvp_core.attributes.phrases import glue
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_text_features
 
 

@@ -1,30 +1,15 @@
-"""Attribute phrases for the classes of a task, in the order of the class names."""
+"""Attribute phrases of classes: read from JSON, and brought into the order of class names."""
 
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from fedmvp_core.attributes.names import name_key, phrase_key
+from fedmvp_core.attributes.phrases import name_key, phrase_key
 from fedmvp_core.attributes.shipped import find_shipped, shipped_names, shipped_text
-from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import DataError
 
-if TYPE_CHECKING:  # torch: the command line reads phrases without it
-    from fedmvp_core.data.image_set import Dataset
-
 Attributes: TypeAlias = Mapping[str, Sequence[str]]
-# What `attributes = "template"` gives to every class: names of aspects, no knowledge of the class.
-GENERIC_PHRASES = (
-    "its typical outline",
-    "its typical colours",
-    "its typical texture",
-    "its typical parts",
-    "its typical size",
-    "its typical surroundings",
-)
-logger = logging.getLogger(__name__)
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -94,39 +79,6 @@ def shipped_attributes(name: str) -> dict[str, tuple[str, ...]]:
             f"no attributes are shipped for '{name}'; for: {', '.join(shipped_names())}"
         )
     return parse_attributes(shipped_text(found), f"shipped {found}")
-
-
-def attributes_of(config: RunConfig, dataset: "Dataset") -> Attributes | None:
-    """What the key `attributes` chooses.
-
-    auto      the data set's own, else the shipped set of the data set's name, else none
-    none      none: a class is its plain sentence
-    template  GENERIC_PHRASES for every class
-    a path    a JSON file, see read_attributes
-    """
-    if config.data.attributes == "none":
-        return None
-    if config.data.attributes == "template":
-        return dict.fromkeys(dataset.class_names, GENERIC_PHRASES)
-    if config.data.attributes == "auto":
-        return _shipped_for(dataset) if dataset.attributes is None else dataset.attributes
-    return read_attributes(Path(config.data.attributes).expanduser())
-
-
-def _shipped_for(dataset: "Dataset") -> Attributes | None:
-    found = find_shipped(dataset.name)
-    if found is None:
-        return None
-    attributes = shipped_attributes(found)
-    missing = missing_classes(attributes, dataset.class_names)
-    if missing:  # anyone may call a folder of pictures "coco"
-        logger.warning(
-            "the shipped attributes of %s are not used: they lack the classes %s",
-            found,
-            ", ".join(missing),
-        )
-        return None
-    return attributes
 
 
 def missing_classes(attributes: Attributes, class_names: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Attribute phrases that come with the package: fedmvp_assets/attributes/<data set>.json."""
 
-from fedmvp_core.attributes.names import name_key
+from fedmvp_core.attributes.phrases import name_key
 from fedmvp_core.data.emoji.assets import asset_root, read_asset
 
 FOLDER = "attributes"

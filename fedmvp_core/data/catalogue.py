@@ -6,18 +6,14 @@ the plain name.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from fedmvp_core.config import DataSection, dataset_names
-from fedmvp_core.data import readers
-from fedmvp_core.data.readers import ReaderEntry, multilabel
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.data.readers.templates import DEFAULT_STEM, attribute_stems_of, template_of
 from fedmvp_core.errors import ConfigError
 
-MULTI_LABEL: Mapping[str, ReaderEntry] = multilabel.READERS
-ENTRIES: Mapping[str, ReaderEntry] = MappingProxyType({**readers.READERS, **multilabel.READERS})
 OWN_PICTURES = ("imagefolder", "csv-folder")  # whatever a user puts into data-dir
 HUB = "hf:"  # before the name of a data set of the Hugging Face hub
 AUTO = "auto"
@@ -93,7 +89,7 @@ def attribute_template(data: DataSection) -> str:
 
 def needs_folder(dataset: str) -> bool:
     """Whether `data-dir` must say where the data set's pictures are."""
-    return dataset in ENTRIES or dataset in OWN_PICTURES or dataset.startswith(HUB)
+    return dataset in READERS or dataset in OWN_PICTURES or dataset.startswith(HUB)
 
 
 def check_data_dir(data: DataSection) -> None:

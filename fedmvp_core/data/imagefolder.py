@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from fedmvp_core.attributes.files import read_attributes
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.listed import make_dataset
 from fedmvp_core.data.listing import Listing, Picture
-from fedmvp_core.data.pixels.pictures import SUFFIXES
+from fedmvp_core.data.readers.folders import SUFFIXES
 from fedmvp_core.errors import DataError
 from fedmvp_core.seeding import generator
 
@@ -34,15 +34,15 @@ class _Found:
     class_name: str
 
 
-def load(config: RunConfig, image_size: int) -> Dataset:
+def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
     """The pictures below data-dir, decoded when they are first read.
 
     Raises:
         DataError: the folder is missing or empty, folders are of unequal depth, or a split lacks
             pictures.
     """
-    root = Path(config.data.data_dir).expanduser()
-    return make_dataset(list_folder(root, config.run.seed), root, config, image_size)
+    root = Path(data.data_dir).expanduser()
+    return make_dataset(list_folder(root, run.seed), root, data, run, image_size)
 
 
 def list_folder(root: Path, seed: int) -> Listing:

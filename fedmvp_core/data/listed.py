@@ -1,48 +1,29 @@
 """Data sets that a reader lists: `dataset = "caltech101"` with data-dir the root of CoOp's folders.
 
-An entry point "fedmvp_core.data.listed:<name>" stands for the reader of that name (known.ENTRIES).
+The loaders at the end of this file are what entry points name, one for each of readers.table.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
-from fedmvp_core.data.catalogue import ENTRIES
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.listing import SPLITS, Listing, Picture
+from fedmvp_core.data.listing import SPLITS, Listing, Picture, ReaderEntry
 from fedmvp_core.data.pixels.check import known_unreadable
 from fedmvp_core.data.pixels.files import PictureFiles
-from fedmvp_core.data.readers import ReaderEntry, multilabel
+from fedmvp_core.data.plugins import DatasetLoader
 from fedmvp_core.data.readers.folders import first_few
+from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder as list_csv_folder
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import DataError
 
-Loader: TypeAlias = Callable[[RunConfig, int], Dataset]
 PICTURES = "pictures"  # below the cache folder
 logger = logging.getLogger(__name__)
-
-
-def __getattr__(name: str) -> Loader:
-    """The loader of the data set that a reader of this name lists."""
-    if name not in ENTRIES:
-        raise AttributeError(f"no reader is called '{name}'; known: {', '.join(ENTRIES)}")
-
-    def load(config: RunConfig, image_size: int) -> Dataset:
-        folder, listing = read_listing(ENTRIES[name], Path(config.data.data_dir).expanduser())
-        return make_dataset(listing, folder, config, image_size)
-
-    return load
-
-
-def csv_folder(config: RunConfig, image_size: int) -> Dataset:
-    """One's own pictures with any number of labels each, see multilabel/csv_folder.py."""
-    folder = Path(config.data.data_dir).expanduser()
-    return make_dataset(multilabel.csv_folder(folder), folder, config, image_size)
 
 
 def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
@@ -62,8 +43,12 @@ def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
         raise DataError(f"'{root}' holds no folder '{entry.folder}', and {error}") from error
 
 
-def make_dataset(listing: Listing, folder: Path, config: RunConfig, image_size: int) -> Dataset:
+def make_dataset(
+    listing: Listing, folder: Path, data: DataSection, run: RunSection, image_size: int
+) -> Dataset:
     """A listing's pictures as image sets, not yet decoded.
+
+    folder: what the names of the images are relative to. image_size: side in pixels.
 
     With `on-bad-image = "skip"` every picture is decoded once to find those that cannot be read;
     they are in no split. Otherwise such a picture is an error when its set is first read.
@@ -71,12 +56,12 @@ def make_dataset(listing: Listing, folder: Path, config: RunConfig, image_size: 
     Raises:
         DataError: no picture of a split can be read.
     """
-    cache = cache_directory(config.run.cache_dir) / PICTURES
-    kept_in = cache if config.data.decode_cache else None
+    cache = cache_directory(run.cache_dir) / PICTURES
+    kept_in = cache if data.decode_cache else None
 
     def image_set(split: str) -> ImageSet:
         pictures = listing.splits.get(split, ())
-        if config.data.on_bad_image == "skip":
+        if data.on_bad_image == "skip":
             pictures = _readable(pictures, f"{listing.name} ({split})", cache)
         return ImageSet(
             images=PictureFiles(tuple(p.path for p in pictures), image_size, kept_in),
@@ -115,3 +100,46 @@ def _readable(pictures: Sequence[Picture], what: str, cache: Path) -> Sequence[P
 
 def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def listed(name: str) -> DatasetLoader:
+    """The loader of the data set that a reader of this name lists."""
+
+    def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
+        folder, listing = read_listing(READERS[name], Path(data.data_dir).expanduser())
+        return make_dataset(listing, folder, data, run, image_size)
+
+    return load
+
+
+def csv_folder(data: DataSection, run: RunSection, image_size: int) -> Dataset:
+    """One's own pictures with any number of labels each, see readers/multilabel/csv_folder.py."""
+    folder = Path(data.data_dir).expanduser()
+    return make_dataset(list_csv_folder(folder), folder, data, run, image_size)
+
+
+caltech101 = listed("caltech101")
+oxford_pets = listed("oxford_pets")
+stanford_cars = listed("stanford_cars")
+oxford_flowers = listed("oxford_flowers")
+food101 = listed("food101")
+fgvc_aircraft = listed("fgvc_aircraft")
+sun397 = listed("sun397")
+dtd = listed("dtd")
+eurosat = listed("eurosat")
+ucf101 = listed("ucf101")
+imagenet = listed("imagenet")
+imagenetv2 = listed("imagenetv2")
+imagenet_sketch = listed("imagenet_sketch")
+imagenet_a = listed("imagenet_a")
+imagenet_r = listed("imagenet_r")
+pacs = listed("pacs")
+officehome = listed("officehome")
+vlcs = listed("vlcs")
+terraincognita = listed("terraincognita")
+domainnet = listed("domainnet")
+voc2007 = listed("voc2007")
+coco2014 = listed("coco2014")
+nuswide = listed("nuswide")
+multiscene = listed("multiscene")
+mlrsnet = listed("mlrsnet")

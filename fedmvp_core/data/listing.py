@@ -1,9 +1,16 @@
-"""What a data set's reader finds: picture files with labels, not a pixel of them read yet."""
+"""What a data set's reader finds: picture files with labels, not a pixel of them read yet.
+
+A reader is a function from a data set's folder to its Listing; ReaderEntry says what is known of
+the data set beforehand.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
+
+from fedmvp_core.data.readers.templates import attribute_stems_of, template_of
 
 SPLITS = ("train", "validation", "test")
 
@@ -41,3 +48,31 @@ class Listing:
 
 # The folder that holds a data set -> what is in it. Raises DataError with the path at fault.
 Reader: TypeAlias = Callable[[Path], Listing]
+
+
+@dataclass(frozen=True)
+class ReaderEntry:
+    """A data set, where it is, and what a complete copy of it holds.
+
+    folder: below the data root, in CoOp's, FedMVP's and OpenFedML's layouts. expected_counts:
+    pictures of the splits whose sizes are published. domains: () where there are none. multi_label:
+    whether a picture may have several labels.
+    """
+
+    name: str
+    reader: Reader
+    folder: str
+    expected_classes: int
+    expected_counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    domains: tuple[str, ...] = ()
+    multi_label: bool = False
+
+    @property
+    def template(self) -> str:
+        """Zero-shot CLIP's sentence, with {class}."""
+        return template_of(self.name)
+
+    @property
+    def attribute_stems(self) -> Mapping[str, str]:
+        """Domain ("" without any) -> what stands before ", which has <attribute>", with {class}."""
+        return attribute_stems_of(self.name)

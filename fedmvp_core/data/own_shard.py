@@ -4,21 +4,22 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from fedmvp_core.attributes.files import attributes_of
-from fedmvp_core.config import RunConfig
+from fedmvp_core.attributes.chosen import attributes_of
+from fedmvp_core.config import DataSection, RunConfig
 from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.label_masks import mask_labels
+from fedmvp_core.data.plugins import load_dataset
+from fedmvp_core.data.settings.domains import source_domains
 from fedmvp_core.data.settings.parts import task_maker
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import ConfigError, DataError
-from fedmvp_core.registry import DATASETS, find
 
 OWN = "own"
 
 
-def own(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
-    """The partition's name among the others; there is nothing that it could cut.
+def own(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
+    """Refuse to cut: the partition "own" is for nodes that bring their own data.
 
     Raises:
         ConfigError: always.
@@ -49,31 +50,27 @@ def own_shard(
         ConfigError: a class is not there, or is none of the federation's.
         DataError: the data cannot be read, or nothing is left to train on.
     """
-    dataset: Dataset = find(DATASETS, config.data.dataset)(config, image_size)
-    train, validation = (_sources(part, config) for part in (dataset.train, dataset.validation))
+    data, seed = config.data, config.run.seed
+    dataset = load_dataset(data, config.run, image_size)
+    train, validation = (_sources(part, data) for part in (dataset.train, dataset.validation))
     served = tuple(classes) or train.present_classes()
     _check_classes(served, dataset, federation)
     held = train.of_classes(served)
     if len(held) == 0:
-        raise DataError(
-            f"'{config.data.data_dir or config.data.dataset}' holds no training images to serve"
-        )
-    task = task_maker(attributes_of(config, dataset), config, held.multi_label)(served)
+        raise DataError(f"'{data.data_dir or data.dataset}' holds no training images to serve")
+    task = task_maker(attributes_of(data, dataset), data, held.multi_label)(served)
     if held.multi_label:
-        held = held.with_labels(mask_labels(held.labels, config.data.mask_rate, config.run.seed))
+        held = held.with_labels(mask_labels(held.labels, data.mask_rate, seed))
     else:
-        held = few_shot(held, config.data.shots, config.run.seed, partition_id)
+        held = few_shot(held, data.shots, seed, partition_id)
     return Shard(partition_id, held, validation.of_classes(served), task)
 
 
-def _sources(images: ImageSet, config: RunConfig) -> ImageSet:
+def _sources(images: ImageSet, data: DataSection) -> ImageSet:
     """Without the domains that the setting tests on."""
-    domains = set(images.domains)
-    if config.data.setting == "msst":
-        domains -= {config.data.target_domain}
-    elif config.data.setting == "ssmt":
-        domains &= {config.data.source_domain}
-    return images if domains == set(images.domains) else images.of_domains(sorted(domains))
+    domains = sorted(set(images.domains))
+    sources = source_domains(data, domains)
+    return images if sources == domains else images.of_domains(sources)
 
 
 def _check_classes(served: Sequence[str], dataset: Dataset, federation: Sequence[str]) -> None:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from fedmvp_core.config import BY_DOMAIN, RunConfig, dataset_names
+from fedmvp_core.config import BY_DOMAIN, DataSection, RunConfig, dataset_names
 from fedmvp_core.data.catalogue import by_dataset
 from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.label_masks import mask_labels
 from fedmvp_core.data.partitions import partition
-from fedmvp_core.data.readers.clients import clients_of
+from fedmvp_core.data.partitions.several import clients_of
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.tasks import Task
@@ -38,23 +38,27 @@ def make_shards(setting: Setting, clients: int, config: RunConfig) -> list[Shard
         ConfigError, DataError: see partitions.partition.
     """
     train = setting.train
-    pieces = partition(train, clients, config)
-    if config.data.mask_rate:
-        train = train.with_labels(mask_labels(train.labels, config.data.mask_rate, config.run.seed))
+    data, seed = config.data, config.run.seed
+    pieces = partition(train, clients, data, seed)
+    if data.mask_rate:
+        train = train.with_labels(mask_labels(train.labels, data.mask_rate, seed))
     return [
-        _shard(setting, client, train.select(piece), config) for client, piece in enumerate(pieces)
+        _shard(setting, client, train.select(piece), data, seed)
+        for client, piece in enumerate(pieces)
     ]
 
 
-def _shard(setting: Setting, partition_id: int, held: ImageSet, config: RunConfig) -> Shard:
+def _shard(
+    setting: Setting, partition_id: int, held: ImageSet, data: DataSection, seed: int
+) -> Shard:
     validation = _same_kind(setting.validation, held)
     if held.multi_label:
         return Shard(partition_id, held, validation, setting.make_task(held.class_names))
     classes = held.present_classes()
-    shots = config.data.shots if config.data.shot_sampling == "fedmvp" else 0
+    shots = data.shots if data.shot_sampling == "fedmvp" else 0
     return Shard(
         partition_id=partition_id,
-        images=few_shot(held, shots, config.run.seed, partition_id).of_classes(classes),
+        images=few_shot(held, shots, seed, partition_id).of_classes(classes),
         validation=validation.of_classes(classes),
         task=setting.make_task(classes),
     )
@@ -65,7 +69,7 @@ def _same_kind(validation: ImageSet, held: ImageSet) -> ImageSet:
     return validation.of_domains(sorted(set(held.domains)))
 
 
-def paper_clients(setting: Setting, config: RunConfig) -> int:
+def paper_clients(setting: Setting, data: DataSection) -> int:
     """How many clients FedMVP has for these training classes: about 20 classes each.
 
     With a partition by domain, so many in each domain. Of several data sets, the sum.
@@ -76,12 +80,12 @@ def paper_clients(setting: Setting, config: RunConfig) -> int:
     train = setting.train
     if train.multi_label:
         raise ConfigError(
-            f"FedMVP has no rule for the number of clients of {config.data.dataset}, whose images have "
+            f"FedMVP has no rule for the number of clients of {data.dataset}, whose images have "
             "several labels; OpenFedML has 2 (VOC 2007, MultiScene), 4 (NUS-WIDE, MLRSNet) and 8 "
             "(COCO)"
         )
-    domains = len(set(train.domains)) if config.data.partition in BY_DOMAIN else 1
-    several = len(dataset_names(config)) > 1
+    domains = len(set(train.domains)) if data.partition in BY_DOMAIN else 1
+    several = len(dataset_names(data)) > 1
     groups = by_dataset(train.class_names).values() if several else [train.class_names]
     return sum(clients_of(len(names)) for names in groups) * domains
 

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from fedmvp_core.attributes.names import phrase_key
+from fedmvp_core.attributes.phrases import phrase_key
 from fedmvp_core.errors import ConfigError
 from simulations.attributes.chat import AnswerError
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fedmvp_core.attributes.files import shipped_attributes
-from fedmvp_core.attributes.names import name_key
+from fedmvp_core.attributes.phrases import name_key
 from fedmvp_core.attributes.shipped import find_shipped
 from fedmvp_core.config import parse_config
 from fedmvp_core.errors import ConfigError, DataError

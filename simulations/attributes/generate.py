@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedmvp_core.attributes.files import read_attributes
-from fedmvp_core.attributes.names import name_key
+from fedmvp_core.attributes.phrases import name_key
 from fedmvp_core.disk import replace_text, write_atomically
 from fedmvp_core.errors import ConfigError, DataError
 from simulations.attributes.answer import DEFAULT_PROMPT, question, read_phrases

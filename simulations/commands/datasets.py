@@ -26,14 +26,15 @@ MOST_ROWS = 60  # classes that are listed one by one without --classes
 def list_() -> None:
     """List the data sets: labels, classes, the folder below data-dir, and shipped attributes."""
     from fedmvp_core.attributes.shipped import find_shipped
-    from fedmvp_core.data.catalogue import ENTRIES, HUB, MULTI_LABEL, needs_folder
+    from fedmvp_core.data.catalogue import HUB, needs_folder
+    from fedmvp_core.data.readers.table import READERS
     from fedmvp_core.registry import DATASETS, names_in
 
     table = Table()
     for column in ("name", "labels", "classes", "folder", "domains", "attributes"):
         table.add_column(column, overflow="fold")  # a name that is cut short names nothing
     for name in names_in(DATASETS):
-        entry = ENTRIES.get(name)
+        entry = READERS.get(name)
         if entry is None:
             several = name in ("csv-folder", "emojiscenes")
             labels = "several" if several else "one"
@@ -42,7 +43,7 @@ def list_() -> None:
                 name, own = f"{HUB}NAME", ("as `prepare` leaves it", "yours")
             table.add_row(name, labels, "-", own[0], "", own[1])
             continue
-        labels = "several" if name in MULTI_LABEL else "one"
+        labels = "several" if entry.multi_label else "one"
         shipped = "shipped" if find_shipped(name) else ""
         domains = str(len(entry.domains) or "")
         table.add_row(
@@ -94,15 +95,16 @@ def prepare(name: Name, root: Root) -> None:
 
     hf:NAME is one of the Hugging Face hub.
     """
-    from fedmvp_core.data.catalogue import HUB, MULTI_LABEL
+    from fedmvp_core.data.catalogue import HUB
     from fedmvp_core.data.readers import hugging_face
     from fedmvp_core.data.readers.download import prepare as download
+    from fedmvp_core.data.readers.table import READERS
     from simulations.datasets.check import examine, expected_layout
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    if name in MULTI_LABEL:
+    if name in READERS and READERS[name].multi_label:
         console.print(f"expected:\n{expected_layout(name)}")
-        folder = root / MULTI_LABEL[name].folder
+        folder = root / READERS[name].folder
         raise DataError(f"{name} cannot be downloaded from here; unpack it into '{folder}'")
     fetch = hugging_face.prepare if name.startswith(HUB) else download
     fetch(name, root.expanduser())

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from fedmvp_core.config import did_you_mean
-from fedmvp_core.data.catalogue import ENTRIES, HUB, OWN_PICTURES
+from fedmvp_core.data.catalogue import HUB, OWN_PICTURES
 from fedmvp_core.data.imagefolder import list_folder
 from fedmvp_core.data.listed import read_listing
-from fedmvp_core.data.listing import Listing
+from fedmvp_core.data.listing import Listing, ReaderEntry
 from fedmvp_core.data.pixels.check import unreadable
-from fedmvp_core.data.readers import ReaderEntry, hugging_face
-from fedmvp_core.data.readers.multilabel import csv_folder
+from fedmvp_core.data.readers import hugging_face
+from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError, DataError
 
 
@@ -62,7 +63,7 @@ def examine(name: str, root: Path, decode: bool) -> Findings:
         DataError: the folder cannot be read as that data set.
     """
     folder, listing = _read(name, root)
-    expected = ENTRIES.get(name)
+    expected = READERS.get(name)
     faults = unlike(listing, expected) if expected else []
     if decode:
         paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
@@ -72,16 +73,16 @@ def examine(name: str, root: Path, decode: bool) -> Findings:
 
 def expected_layout(name: str) -> str:
     """How the data set's files must lie, in its reader's own words; "" where none is known."""
-    if name not in ENTRIES:
+    if name not in READERS:
         return ""
-    reader = ENTRIES[name].reader
+    reader = READERS[name].reader
     function = reader.func if isinstance(reader, partial) else reader
     return sys.modules[function.__module__].__doc__ or ""
 
 
 def _read(name: str, root: Path) -> tuple[Path, Listing]:
-    if name in ENTRIES:
-        return read_listing(ENTRIES[name], root)
+    if name in READERS:
+        return read_listing(READERS[name], root)
     if name in OWN_PICTURES:
         if not root.is_dir():
             raise DataError(f"'{root}' is not a folder")
@@ -91,7 +92,7 @@ def _read(name: str, root: Path) -> tuple[Path, Listing]:
         return folder, list_folder(folder, seed=1)
     raise ConfigError(
         f"no data set with a folder is called '{name}'"
-        f"{did_you_mean(name, [*ENTRIES, *OWN_PICTURES])}"
+        f"{did_you_mean(name, [*READERS, *OWN_PICTURES])}"
     )
 
 

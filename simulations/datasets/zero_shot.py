@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fedmvp_core.backbone import FeatureCache, load_backbone
 from fedmvp_core.config import parse_config
-from fedmvp_core.data.catalogue import MULTI_LABEL
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.data.settings import load_setting
 from fedmvp_core.metrics.names import of_metric
 from server_app.evaluation.clean import CentralEvaluation
@@ -51,10 +51,11 @@ def measure_zero_shot(name: str, root: Path, backbone: str, pretrained: str) -> 
         FedMVPError: the backbone or the data set cannot be loaded.
     """
     model = load_backbone(backbone, pretrained or None)
+    several = name in READERS and READERS[name].multi_label
     keys = {
         "dataset": name,
         "data-dir": str(root),
-        "setting": "multi-label" if name in MULTI_LABEL else "base-to-new",
+        "setting": "multi-label" if several else "base-to-new",
         "backbone": backbone,
         "pretrained": pretrained,
     }

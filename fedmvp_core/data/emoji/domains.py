@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.emoji.assets import read_asset
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.pixels.pictures import resize_and_crop, to_tensor
@@ -23,7 +23,7 @@ TILE = 64  # pixels
 COLUMNS = 32  # tiles in a row of a sheet
 
 
-def load(config: RunConfig, image_size: int) -> Dataset:
+def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
     """The benchmark's train, validation and test images, in every style, at `image_size` pixels."""
     return _load(image_size)
 

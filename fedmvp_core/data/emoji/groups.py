@@ -4,17 +4,17 @@ A class belongs to one group of Unicode's emoji, so that no two of these share a
 """
 
 import json
-from collections.abc import Callable
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.emoji import domains as emojidomains
 from fedmvp_core.data.emoji.assets import read_asset
 from fedmvp_core.data.image_set import Dataset
+from fedmvp_core.data.plugins import DatasetLoader
 
 
-def _loader(group: str) -> Callable[[RunConfig, int], Dataset]:
-    def load(config: RunConfig, image_size: int) -> Dataset:
-        whole = emojidomains.load(config, image_size)
+def _loader(group: str) -> DatasetLoader:
+    def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
+        whole = emojidomains.load(data, run, image_size)
         names = _classes_of(group, whole.class_names)
         return Dataset(
             f"emoji-{group}",

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.emoji.domains import TILE, concept_table
 from fedmvp_core.data.emoji.things import evaluation_concepts, things
 from fedmvp_core.data.image_set import Dataset, ImageSet
@@ -61,20 +61,19 @@ class Scene:
     style: str
 
 
-def load(config: RunConfig, image_size: int) -> Dataset:
+def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
     """1,200 training, 300 validation and 600 test scenes of the run's seed.
 
     Labels are (n, things) int64, 1 where a thing is on the canvas. Attributes are its tags.
     """
-    return _load(config, image_size)
+    return _load(run.seed, image_size)
 
 
 @lru_cache(maxsize=2)
-def _load(config: RunConfig, image_size: int) -> Dataset:
+def _load(seed: int, image_size: int) -> Dataset:
     pictures = single_things()
     train, validation, test = (
-        scenes(getattr(pictures, split), split, n, config.run.seed, image_size)
-        for split, n in SCENES.items()
+        scenes(getattr(pictures, split), split, n, seed, image_size) for split, n in SCENES.items()
     )
     return Dataset("emojiscenes", train, validation, test, pictures.attributes)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.emoji.domains import STYLES, concept_table, open_sheet, tile_of
 from fedmvp_core.data.image_set import Dataset, ImageSet
 
@@ -20,7 +20,7 @@ TURNS = ("train", "test", "train", "validation", "train", "test")
 MOST_TAGS = 5  # attributes of a class; the further down OpenMoji's list, the less a tag shows
 
 
-def load(config: RunConfig, image_size: int) -> Dataset:
+def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
     """One class a concept of the evaluation pool, at `image_size` pixels."""
     return _load(image_size)
 

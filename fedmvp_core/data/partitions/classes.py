@@ -1,17 +1,36 @@
 """Rules that deal classes out: each to one client, to a few, or in uneven shares."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.partitions.rows import require_one_label, rows_by_name
 from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.seeding import derived_seed
 
 
-def disjoint_classes(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+@dataclass(frozen=True)
+class PathologicalOptions:
+    """Of `pathological`."""
+
+    classes_per_client: Annotated[int, Between(1)] = option(2, "classes that each client holds")
+
+
+@dataclass(frozen=True)
+class DirichletOptions:
+    """Of `dirichlet` and `dirichlet_labels`."""
+
+    dirichlet_alpha: Annotated[float, Between(1e-3)] = option(
+        0.5, "concentration: small is uneven, large is even"
+    )
+
+
+def disjoint_classes(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
     """Contiguous groups of classes, as equal as can be, one client a class (FedMVP, FedTPG)."""
     require_one_label(images, "disjoint-classes")
     classes = images.labels.unique()
@@ -24,7 +43,9 @@ def disjoint_classes(images: ImageSet, clients: int, config: RunConfig) -> list[
     return [torch.nonzero(torch.isin(images.labels, group)).flatten() for group in groups]
 
 
-def pathological(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+def pathological(
+    images: ImageSet, clients: int, seed: int, options: PathologicalOptions
+) -> list[Tensor]:
     """Each client holds `classes-per-client` classes, each class is shared evenly by its holders.
 
     After McMahan et al. (2017), who deal out two shards of sorted digits. Here every class has a
@@ -32,14 +53,14 @@ def pathological(images: ImageSet, clients: int, config: RunConfig) -> list[Tens
     """
     require_one_label(images, "pathological")
     classes = images.labels.unique().tolist()
-    _check_classes_per_client(config.data.classes_per_client, len(classes), clients)
-    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
+    _check_classes_per_client(options.classes_per_client, len(classes), clients)
+    draw = np.random.default_rng(derived_seed(seed, "partition"))
     holders: list[list[int]] = [[] for _ in classes]
     for client in range(clients):
         # Those with the fewest holders first, equals in random order.
         holding = np.array([len(held) for held in holders])
         order = np.lexsort((draw.random(len(classes)), holding))
-        for position in order[: config.data.classes_per_client].tolist():
+        for position in order[: options.classes_per_client].tolist():
             holders[position].append(client)
     shards: list[list[Tensor]] = [[] for _ in range(clients)]
     order_of_rows = rows_by_name(images)
@@ -65,16 +86,16 @@ def _check_classes_per_client(each: int, classes: int, clients: int) -> None:
         )
 
 
-def dirichlet(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+def dirichlet(images: ImageSet, clients: int, seed: int, options: DirichletOptions) -> list[Tensor]:
     """Each class is shared out by a draw from Dirichlet(dirichlet-alpha) (Hsu et al. 2019)."""
     require_one_label(images, "dirichlet")
-    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
+    draw = np.random.default_rng(derived_seed(seed, "partition"))
     order = rows_by_name(images)
     shards: list[list[Tensor]] = [[] for _ in range(clients)]
     for label in images.labels.unique():
         members = order[images.labels[order] == label]
         members = members[torch.from_numpy(draw.permutation(len(members)))]
-        shares = draw.dirichlet(np.full(clients, config.data.dirichlet_alpha))
+        shares = draw.dirichlet(np.full(clients, options.dirichlet_alpha))
         cuts = np.round(shares.cumsum()[:-1] * len(members)).astype(int)
         for shard, piece in zip(shards, members.tensor_split(cuts.tolist()), strict=True):
             shard.append(piece)

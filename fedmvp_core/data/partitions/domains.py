@@ -3,34 +3,31 @@
 import torch
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.partitions.rows import require_one_label, rows_by_name
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.seeding import generator
 
 
-def iid(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+def iid(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
     """A shuffled deal."""
-    order = torch.randperm(len(images), generator=generator(config.run.seed, "partition"))
+    order = torch.randperm(len(images), generator=generator(seed, "partition"))
     order = rows_by_name(images)[order]
     return [order[start::clients].sort().values for start in range(clients)]
 
 
-def by_domain(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+def by_domain(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
     """A domain at one client; with k times as many clients, each is dealt out to k of them."""
     members_of = _rows_of_domains(images)
     each = _clients_per_domain("by-domain", list(members_of), clients)
     shards = []
     for domain, members in members_of.items():
-        order = torch.randperm(
-            len(members), generator=generator(config.run.seed, f"partition {domain}")
-        )
+        order = torch.randperm(len(members), generator=generator(seed, f"partition {domain}"))
         shards += [members[order[start::each]].sort().values for start in range(each)]
     return shards
 
 
-def by_domain_and_class(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+def by_domain_and_class(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
     """As FedMVP's domain experiments: the clients of a domain share its classes among them.
 
     Contiguous groups of classes, as equal as can be, the same number of clients for each domain.

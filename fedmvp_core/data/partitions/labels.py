@@ -4,15 +4,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.partitions.classes import DirichletOptions
 from fedmvp_core.data.partitions.kmeans import kmeans
 from fedmvp_core.data.partitions.rows import label_vectors, rows_by_name
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.seeding import derived_seed
 
 
-def kmeans_labels(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+def kmeans_labels(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
     """Clusters of images that have labels in common, one a client (FedMPT's OpenFedML).
 
     k-means on the softmax of the label vectors. Images with the same labels are one point that
@@ -27,21 +27,23 @@ def kmeans_labels(images: ImageSet, clients: int, config: RunConfig) -> list[Ten
         )
     powers = np.exp(distinct)
     points = powers / powers.sum(axis=1, keepdims=True)
-    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
+    draw = np.random.default_rng(derived_seed(seed, "partition"))
     cluster_of = torch.from_numpy(kmeans(points, counts, clients, draw)[point_of.reshape(-1)])
     return [torch.nonzero(cluster_of == client).flatten() for client in range(clients)]
 
 
-def dirichlet_labels(images: ImageSet, clients: int, config: RunConfig) -> list[Tensor]:
+def dirichlet_labels(
+    images: ImageSet, clients: int, seed: int, options: DirichletOptions
+) -> list[Tensor]:
     """Each label prefers some clients; an image goes where its labels would have it.
 
     A label's shares are drawn from Dirichlet(dirichlet-alpha), as in `dirichlet`. An image is drawn
     a client from the mean of its labels' shares; one without labels may go anywhere.
     """
-    draw = np.random.default_rng(derived_seed(config.run.seed, "partition"))
+    draw = np.random.default_rng(derived_seed(seed, "partition"))
     order = rows_by_name(images)
     vectors = label_vectors(images)[order.numpy()]
-    shares = draw.dirichlet(np.full(clients, config.data.dirichlet_alpha), size=vectors.shape[1])
+    shares = draw.dirichlet(np.full(clients, options.dirichlet_alpha), size=vectors.shape[1])
     # einsum, not @: sums in the same order with any number of threads, so all clients agree.
     weights = np.einsum("nl,lc->nc", vectors, shares)
     weights[vectors.sum(axis=1) == 0] = 1.0

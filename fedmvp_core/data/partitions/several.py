@@ -1,22 +1,27 @@
-"""The cut of several data sets: each among clients of its own, so that none holds two of them."""
+"""How many clients a data set has, and the cut of several: each among clients of its own."""
 
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-from fedmvp_core.config import RunConfig
 from fedmvp_core.data.catalogue import by_dataset
 from fedmvp_core.data.image_set import ImageSet
-from fedmvp_core.data.readers.clients import clients_of
 from fedmvp_core.errors import ConfigError, FedMVPError
+
+CLASSES_A_CLIENT = 20
+
+
+def clients_of(classes: int) -> int:
+    """About 20 classes each: max(round(classes / 20), 1), half to even (FedMVP's released code).
+
+    classes: the base classes of a base-to-new run, or all classes of a domain.
+    """
+    return max(round(classes / CLASSES_A_CLIENT), 1)
 
 
 def cut_each(
-    rule: Callable[[ImageSet, int, RunConfig], list[Tensor]],
-    images: ImageSet,
-    clients: int,
-    config: RunConfig,
+    rule: Callable[[ImageSet, int, int], list[Tensor]], images: ImageSet, clients: int, seed: int
 ) -> list[Tensor]:
     """Positions of each client's images; the clients of a data set follow one another.
 
@@ -34,7 +39,7 @@ def cut_each(
         labels = torch.tensor([images.class_names.index(name) for name in names])
         rows = torch.nonzero(torch.isin(images.labels, labels)).flatten()
         try:
-            pieces = rule(images.of_classes(names), each[dataset], config)
+            pieces = rule(images.of_classes(names), each[dataset], seed)
         except FedMVPError as error:
             raise type(error)(f"{dataset}: {error}") from None
         shards += [rows[piece] for piece in pieces]
@@ -44,9 +49,9 @@ def cut_each(
 def clients_of_each(classes: Mapping[str, int], clients: int) -> dict[str, int]:
     """Data set -> its clients, from its number of training classes.
 
-    FedMVP's numbers, of about 20 classes a client, where `clients` is their sum. Otherwise one
-    each, and each further client goes where the classes a client are most: in proportion, that is,
-    as nearly as whole clients allow.
+    If `clients` is the sum of FedMVP's numbers (`clients_of`), these are used. Otherwise every data
+    set gets one client, and each further client goes to the data set that has the most classes a
+    client so far.
 
     Raises:
         ConfigError: fewer clients than data sets.

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from fedmvp_core.errors import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-
 # Whatever Pillow raises for files that are damaged, no pictures, or absurdly large.
 UNREADABLE = (
     UnidentifiedImageError,

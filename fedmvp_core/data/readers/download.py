@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedmvp_core.data.readers import READERS
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import DataError
 
 
@@ -48,6 +48,11 @@ BY_HAND = {
     "imagenet_sketch": f"images and classnames.txt {COOP_PAGE}",
     "imagenet_a": f"imagenet-a and classnames.txt {COOP_PAGE}",
     "imagenet_r": f"imagenet-r and classnames.txt {COOP_PAGE}",
+    "voc2007": "VOCtrainval2007 and VOCtest2007, unpacked",
+    "coco2014": "train2014, val2014 and annotations/instances_{train,val}2014.json",
+    "nuswide": "raw/Flickr, raw/ImageList, raw/TrainTestLabels and raw/Concepts81.txt",
+    "multiscene": "images, Tra.csv and Test.csv",
+    "mlrsnet": "Images and Labels",
 }
 
 

@@ -5,6 +5,7 @@
 (`pip install 'fedmvp[hub]'`); training needs nothing of it.
 """
 
+import dataclasses
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, TypeAlias
 
 from PIL import Image
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data import imagefolder
 from fedmvp_core.data.catalogue import HUB
 from fedmvp_core.data.image_set import Dataset
@@ -23,14 +24,14 @@ SPLITS = ("train", "validation", "test")
 Row: TypeAlias = tuple[Image.Image, str]  # a picture and the name of its class
 
 
-def load(config: RunConfig, image_size: int) -> Dataset:
+def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
     """What `prepare` has put below data-dir, as `imagefolder` reads it.
 
     Raises:
         DataError: it is not there, or `imagefolder` cannot read it.
     """
-    folder = prepared_folder(config.data.dataset, Path(config.data.data_dir).expanduser())
-    return imagefolder.load(config.with_values(data_dir=str(folder)), image_size)
+    folder = prepared_folder(data.dataset, Path(data.data_dir).expanduser())
+    return imagefolder.load(dataclasses.replace(data, data_dir=str(folder)), run, image_size)
 
 
 def prepared_folder(name: str, root: Path) -> Path:

@@ -1,5 +1,12 @@
 """Settings: which images are trained on, and what the result is tested on.
 
+A setting is a function, found by its name in the entry-point group "fedmvp.settings":
+
+    rule(dataset: Dataset, data: DataSection, run: RunSection) -> Setting
+    rule(dataset: Dataset, data: DataSection, run: RunSection, options: MyOptions) -> Setting
+
+The type of its parameter `options`, if it has one, is its options class (config/options.py).
+
 base-to-new    train on the first half of the classes; test on the clients' own classes (local), on
                all of that half (base) and on the other half (new)
 msst, ssmt     several source domains and one target; one source and several targets

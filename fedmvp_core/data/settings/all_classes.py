@@ -1,7 +1,7 @@
 """Settings that train and test on all classes: few-shot, and multi-label."""
 
-from fedmvp_core.attributes.files import attributes_of
-from fedmvp_core.config import RunConfig
+from fedmvp_core.attributes.chosen import attributes_of
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.settings.parts import evaluation, require_labels, task_maker, tested
 from fedmvp_core.data.settings.setting import Setting
@@ -10,7 +10,7 @@ from fedmvp_core.data.settings.summaries import no_headline
 ALL = "all"
 
 
-def few_shot(dataset: Dataset, config: RunConfig) -> Setting:
+def few_shot(dataset: Dataset, data: DataSection, run: RunSection) -> Setting:
     """Train on `shots` images of every class (0: on all of them), test on all classes (CoOp).
 
     `shot-sampling` says how they are drawn.
@@ -19,26 +19,26 @@ def few_shot(dataset: Dataset, config: RunConfig) -> Setting:
         ConfigError: the images have several labels.
     """
     require_labels(dataset, "few-shot", False, "multi-label, zsl, gzsl")
-    return _all_classes(dataset, config)
+    return _all_classes(dataset, data)
 
 
-def multi_label(dataset: Dataset, config: RunConfig) -> Setting:
+def multi_label(dataset: Dataset, data: DataSection, run: RunSection) -> Setting:
     """Train and test on all labels of images that have several; `mask-rate` hides some of them.
 
     Raises:
         ConfigError: the images have one label each.
     """
     require_labels(dataset, "multi-label", True, "base-to-new, few-shot")
-    return _all_classes(dataset, config)
+    return _all_classes(dataset, data)
 
 
-def _all_classes(dataset: Dataset, config: RunConfig) -> Setting:
-    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
+def _all_classes(dataset: Dataset, data: DataSection) -> Setting:
+    make_task = task_maker(attributes_of(data, dataset), data, dataset.train.multi_label)
     task = make_task(dataset.class_names)
     return Setting(
         train=dataset.train,
         validation=dataset.validation,
-        evaluations=(evaluation(ALL, tested(dataset, config), task, dataset),),
+        evaluations=(evaluation(ALL, tested(dataset, data), task, dataset),),
         local={},
         summary=no_headline,
         make_task=make_task,

@@ -2,8 +2,8 @@
 
 import math
 
-from fedmvp_core.attributes.files import attributes_of
-from fedmvp_core.config import RunConfig
+from fedmvp_core.attributes.chosen import attributes_of
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.settings.parts import evaluation, require_labels, task_maker, tested
 from fedmvp_core.data.settings.setting import Setting
@@ -11,7 +11,7 @@ from fedmvp_core.data.settings.summaries import LOCAL, harmonic_mean_of
 from fedmvp_core.errors import ConfigError
 
 
-def base_to_new(dataset: Dataset, config: RunConfig) -> Setting:
+def base_to_new(dataset: Dataset, data: DataSection, run: RunSection) -> Setting:
     """Base = the first ceil(n/2) classes in the data set's own order, new = the rest (CoOp).
 
     Tested on the clients' own classes (local), on all base classes and on the new ones; the
@@ -27,8 +27,8 @@ def base_to_new(dataset: Dataset, config: RunConfig) -> Setting:
             f"setting 'base-to-new' needs 2 classes or more; {dataset.name} has {len(names)}"
         )
     half = math.ceil(len(names) / 2)
-    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
-    test = tested(dataset, config)
+    make_task = task_maker(attributes_of(data, dataset), data, dataset.train.multi_label)
+    test = tested(dataset, data)
     base, new = test.of_classes(names[:half]), test.of_classes(names[half:])
     return Setting(
         train=dataset.train.of_classes(names[:half]),

@@ -1,7 +1,11 @@
 """Settings by domain: several sources and one target (msst), one source and several (ssmt)."""
 
-from fedmvp_core.attributes.files import attributes_of
-from fedmvp_core.config import RunConfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fedmvp_core.attributes.chosen import attributes_of
+from fedmvp_core.config import DataSection, RunSection
+from fedmvp_core.config.options import option, parse_options
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.settings.parts import evaluation, task_maker, tested
 from fedmvp_core.data.settings.setting import Setting
@@ -9,7 +13,21 @@ from fedmvp_core.data.settings.summaries import mean_over_targets, no_headline
 from fedmvp_core.errors import ConfigError
 
 
-def msst(dataset: Dataset, config: RunConfig) -> Setting:
+@dataclass(frozen=True)
+class MsstOptions:
+    """Of `msst`."""
+
+    target_domain: str = option("sketch", "the domain that is tested on, and not trained on")
+
+
+@dataclass(frozen=True)
+class SsmtOptions:
+    """Of `ssmt`."""
+
+    source_domain: str = option("noto", "the only domain that is trained on")
+
+
+def msst(dataset: Dataset, data: DataSection, run: RunSection, options: MsstOptions) -> Setting:
     """Train on every domain but `target-domain`; test on the sources and on the target.
 
     FedMVP, table 2.
@@ -17,12 +35,12 @@ def msst(dataset: Dataset, config: RunConfig) -> Setting:
     Raises:
         ConfigError: the data set has no such domain, or no other.
     """
-    _check_domain(dataset, "msst", "target-domain", config.data.target_domain)
-    sources = [domain for domain in dataset.domains if domain != config.data.target_domain]
-    return _of_domains(dataset, config, sources, {"target": config.data.target_domain}, single=True)
+    _check_domain(dataset, "msst", "target-domain", options.target_domain)
+    sources = [domain for domain in dataset.domains if domain != options.target_domain]
+    return _of_domains(dataset, data, sources, {"target": options.target_domain}, single=True)
 
 
-def ssmt(dataset: Dataset, config: RunConfig) -> Setting:
+def ssmt(dataset: Dataset, data: DataSection, run: RunSection, options: SsmtOptions) -> Setting:
     """Train on `source-domain` alone; test on it and on each other domain, one split each.
 
     The headline is the mean over the targets.
@@ -30,22 +48,37 @@ def ssmt(dataset: Dataset, config: RunConfig) -> Setting:
     Raises:
         ConfigError: the data set has no such domain, or no other.
     """
-    _check_domain(dataset, "ssmt", "source-domain", config.data.source_domain)
-    others = [domain for domain in dataset.domains if domain != config.data.source_domain]
+    _check_domain(dataset, "ssmt", "source-domain", options.source_domain)
+    others = [domain for domain in dataset.domains if domain != options.source_domain]
     targets = {f"target-{domain}": domain for domain in others}
-    return _of_domains(dataset, config, [config.data.source_domain], targets, single=False)
+    return _of_domains(dataset, data, [options.source_domain], targets, single=False)
+
+
+def source_domains(data: DataSection, domains: Sequence[str]) -> list[str]:
+    """Those of `domains` that the configured setting trains on: all, where it is not by domain.
+
+    Raises:
+        ConfigError: an option of the setting is unknown.
+    """
+    if data.setting == "msst":
+        target = parse_options("setting 'msst'", MsstOptions, data.setting_options).target_domain
+        return [domain for domain in domains if domain != target]
+    if data.setting == "ssmt":
+        source = parse_options("setting 'ssmt'", SsmtOptions, data.setting_options).source_domain
+        return [domain for domain in domains if domain == source]
+    return list(domains)
 
 
 def _of_domains(
     dataset: Dataset,
-    config: RunConfig,
+    data: DataSection,
     sources: list[str],
     targets: dict[str, str],
     single: bool,
 ) -> Setting:
     """targets: name of the split -> domain. single: one target needs no mean."""
-    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
-    task, test = make_task(dataset.class_names), tested(dataset, config)
+    make_task = task_maker(attributes_of(data, dataset), data, dataset.train.multi_label)
+    task, test = make_task(dataset.class_names), tested(dataset, data)
     splits = {"source": sources, **{name: [domain] for name, domain in targets.items()}}
     return Setting(
         train=dataset.train.of_domains(sources),

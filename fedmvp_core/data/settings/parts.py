@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from fedmvp_core.attributes.files import Attributes, in_class_order
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection
 from fedmvp_core.data.catalogue import attribute_template, class_template
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.settings.setting import Evaluation
@@ -11,16 +11,16 @@ from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.tasks import Task
 
 
-def tested(dataset: Dataset, config: RunConfig) -> ImageSet:
+def tested(dataset: Dataset, data: DataSection) -> ImageSet:
     """The images that `eval-split` chooses.
 
     Raises:
         ConfigError: the data set has none.
     """
-    images = dataset.test if config.data.eval_split == "test" else dataset.validation
+    images = dataset.test if data.eval_split == "test" else dataset.validation
     if len(images) == 0:
         raise ConfigError(
-            f"eval-split is '{config.data.eval_split}', but {dataset.name} has no such images"
+            f"eval-split is '{data.eval_split}', but {dataset.name} has no such images"
         )
     return images
 
@@ -37,7 +37,7 @@ def evaluation(name: str, images: ImageSet, task: Task, dataset: Dataset) -> Eva
 
 
 def task_maker(
-    attributes: Attributes | None, config: RunConfig, several: bool
+    attributes: Attributes | None, data: DataSection, several: bool
 ) -> Callable[[Sequence[str]], Task]:
     """A function from class names to their task, with the configured sentences.
 
@@ -48,9 +48,9 @@ def task_maker(
         return Task(
             class_names=tuple(class_names),
             attributes=in_class_order(attributes, class_names),
-            template=class_template(config),
-            attribute_template=attribute_template(config),
-            attribute_weight=config.data.attribute_weight,
+            template=class_template(data),
+            attribute_template=attribute_template(data),
+            attribute_weight=data.attribute_weight,
             multi_label=several,
         )
 

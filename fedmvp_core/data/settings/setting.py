@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.settings.summaries import Summary
 from fedmvp_core.tasks import Task
@@ -42,4 +42,5 @@ class Setting:
     make_task: Callable[[Sequence[str]], Task]
 
 
-SettingRule: TypeAlias = Callable[[Dataset, RunConfig], Setting]
+# A rule whose options, if it has some, are bound.
+SettingRule: TypeAlias = Callable[[Dataset, DataSection, RunSection], Setting]

@@ -6,10 +6,12 @@ a class of the data set in neither takes no part.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from fedmvp_core.attributes.files import attributes_of
-from fedmvp_core.config import RunConfig
+from fedmvp_core.attributes.chosen import attributes_of
+from fedmvp_core.config import DataSection, RunSection
+from fedmvp_core.config.options import option
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.label_masks import (
     LabelSplit,
@@ -23,7 +25,18 @@ from fedmvp_core.data.settings.summaries import Summary, harmonic_mean_of, no_he
 from fedmvp_core.tasks import Task
 
 
-def zsl(dataset: Dataset, config: RunConfig) -> Setting:
+@dataclass(frozen=True)
+class LabelSplitOptions:
+    """Of `zsl` and `gzsl`."""
+
+    label_split: str = option(
+        "", "path of a JSON file with the lists seen and unseen; '' = a seeded split"
+    )
+
+
+def zsl(
+    dataset: Dataset, data: DataSection, run: RunSection, options: LabelSplitOptions
+) -> Setting:
     """Train on the seen labels, rank the unseen ones alone.
 
     Raises:
@@ -31,11 +44,13 @@ def zsl(dataset: Dataset, config: RunConfig) -> Setting:
         DataError: the label split is not good, or leaves nothing to train or to test on.
     """
     require_labels(dataset, "zsl", True, "base-to-new")
-    split = configured_label_split(dataset, config)
-    return _setting(dataset, config, split, {"unseen": split.unseen}, no_headline)
+    split = label_split_of(dataset, options, run.seed)
+    return _setting(dataset, data, split, {"unseen": split.unseen}, no_headline)
 
 
-def gzsl(dataset: Dataset, config: RunConfig) -> Setting:
+def gzsl(
+    dataset: Dataset, data: DataSection, run: RunSection, options: LabelSplitOptions
+) -> Setting:
     """Train on the seen labels, rank all of them (all), and the two kinds apart (seen, unseen).
 
     The headline is the harmonic mean of seen and unseen.
@@ -44,31 +59,31 @@ def gzsl(dataset: Dataset, config: RunConfig) -> Setting:
         ConfigError, DataError: as zsl.
     """
     require_labels(dataset, "gzsl", True, "base-to-new")
-    split = configured_label_split(dataset, config)
+    split = label_split_of(dataset, options, run.seed)
     kinds = {"seen": split.seen, "unseen": split.unseen, "all": split.seen + split.unseen}
-    return _setting(dataset, config, split, kinds, harmonic_mean_of(("seen", "unseen")))
+    return _setting(dataset, data, split, kinds, harmonic_mean_of(("seen", "unseen")))
 
 
-def configured_label_split(dataset: Dataset, config: RunConfig) -> LabelSplit:
+def label_split_of(dataset: Dataset, options: LabelSplitOptions, seed: int) -> LabelSplit:
     """The file of `label-split`, or a seeded split.
 
     Raises:
         DataError: see label_masks.
     """
-    if config.data.label_split:
-        return read_label_split(Path(config.data.label_split).expanduser(), dataset.class_names)
-    return default_label_split(dataset.class_names, config.run.seed)
+    if options.label_split:
+        return read_label_split(Path(options.label_split).expanduser(), dataset.class_names)
+    return default_label_split(dataset.class_names, seed)
 
 
 def _setting(
     dataset: Dataset,
-    config: RunConfig,
+    data: DataSection,
     split: LabelSplit,
     kinds: dict[str, tuple[str, ...]],
     summary: Summary,
 ) -> Setting:
-    make_task = task_maker(attributes_of(config, dataset), config, dataset.train.multi_label)
-    test = tested(dataset, config)
+    make_task = task_maker(attributes_of(data, dataset), data, dataset.train.multi_label)
+    test = tested(dataset, data)
     return Setting(
         train=_shown_in_training(dataset.train, split),
         validation=_shown_in_training(dataset.validation, split),
