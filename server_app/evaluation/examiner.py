@@ -94,7 +94,7 @@ class Examiner:
 
 def _shown(accuracies: Mapping[str, float], config: RunConfig) -> dict[str, float]:
     """Without the rows of single clients, and of single data sets among several."""
-    clients, names = client_name(0)[:-3], dataset_names(config)
+    clients, names = client_name(0)[:-3], dataset_names(config.data)
     of_one = {of_dataset(split, name) for name in names for split in accuracies}
     hidden = of_one if len(names) > 1 else set()
     return {

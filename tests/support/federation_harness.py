@@ -161,9 +161,10 @@ def run_folder(config: RunConfig) -> Path:
 
 
 def final_tensors(config: RunConfig) -> dict[str, Tensor]:
-    """The prompt tensors of the last round of a run."""
+    """The prompt tensors of the last round of a run, without what its aggregation keeps."""
     folder = run_folder(config) / "checkpoints"
-    return load_file(folder / f"round-{config.federation.rounds:04d}.safetensors")
+    tensors = load_file(folder / f"round-{config.federation.rounds:04d}.safetensors")
+    return {n: t for n, t in tensors.items() if not n.startswith("strategy-state/")}
 
 
 def metric_rows(config: RunConfig) -> list[tuple[int, str, str, float]]:
