@@ -3,14 +3,20 @@
 import ast
 import fnmatch
 import importlib
+import os
 import pkgutil
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("fedmvp_core", "client_app", "server_app", "simulations")
@@ -85,11 +91,55 @@ def bundled(pyproject: dict[str, Any]) -> list[Path]:
     return files
 
 
-def test_the_bundle_carries_the_three_packages_and_nothing_else(
+def test_the_bundle_carries_the_three_packages_the_license_and_nothing_else(
     pyproject: dict[str, Any],
 ) -> None:
     expected = {path for package in PACKAGES[:3] for path in sources(package)}
-    assert set(bundled(pyproject)) == expected
+    assert set(bundled(pyproject)) == expected | {PROJECT / "LICENSE"}
+
+
+def test_flower_builds_the_bundle_from_a_checkout(
+    pyproject: dict[str, Any], tmp_path: Path
+) -> None:
+    """Flower's own rules, those of `fab-format-version` included, applied to the real folders."""
+    app = tmp_path / "checkout"  # a name that Flower allows, whatever this checkout is called
+    for folder in (*PACKAGES, "fedmvp_assets", "tests", "docs", "docker"):
+        shutil.copytree(PROJECT / folder, app / folder, ignore=shutil.ignore_patterns("secrets"))
+    for file in ("pyproject.toml", "LICENSE", "README.md", ".gitignore"):
+        shutil.copy(PROJECT / file, app)
+    done = subprocess.run(
+        [sys.executable, "-c", "from flwr.cli.app import app; app()", "build", "--app", app],
+        cwd=tmp_path,
+        env={**os.environ, "FLWR_HOME": str(tmp_path / "flwr"), "FLWR_DISABLE_UPDATE_CHECK": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "missing" not in done.stdout, "Flower recommends properties that pyproject.toml lacks"
+    (bundle,) = tmp_path.glob("*.fab")
+    with zipfile.ZipFile(bundle) as archive:
+        packed = set(archive.namelist())
+        config = tomllib.loads(archive.read("pyproject.toml").decode())
+    expected = {path.relative_to(PROJECT).as_posix() for path in bundled(pyproject)}
+    assert packed == expected | {"pyproject.toml", ".info/CONTENT"}
+    assert config["tool"]["flwr"] == pyproject["tool"]["flwr"]
+
+
+def test_the_bundle_targets_the_newest_flower_that_is_allowed(pyproject: dict[str, Any]) -> None:
+    """The target is what the images pin; a wider requirement must not leave it behind."""
+    (flower,) = (
+        requirement.specifier
+        for requirement in map(Requirement, pyproject["project"]["dependencies"])
+        if requirement.name == "flwr"
+    )
+    target = pyproject["tool"]["flwr"]["app"]["flwr-version-target"]
+    major, minor = map(int, target.split(".")[:2])
+    assert target in flower
+    assert f"{major}.{minor + 1}.0" not in flower
+    pinned = (PROJECT / "docker" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert f"flwr=={target}" in pinned
 
 
 def test_the_bundle_has_no_file_that_flower_drops(pyproject: dict[str, Any]) -> None:
