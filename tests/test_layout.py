@@ -127,19 +127,26 @@ def test_flower_builds_the_bundle_from_a_checkout(
     assert config["tool"]["flwr"] == pyproject["tool"]["flwr"]
 
 
-def test_the_bundle_targets_the_newest_flower_that_is_allowed(pyproject: dict[str, Any]) -> None:
-    """The target is what the images pin; a wider requirement must not leave it behind."""
-    (flower,) = (
-        requirement.specifier
-        for requirement in map(Requirement, pyproject["project"]["dependencies"])
-        if requirement.name == "flwr"
-    )
+def allowed_flower(pyproject: dict[str, Any]) -> list[str]:
+    """The first release of each minor version of Flower that the project may be installed with."""
+    requirements = map(Requirement, pyproject["project"]["dependencies"])
+    (flower,) = (each.specifier for each in requirements if each.name == "flwr")
+    return [release for release in (f"1.{minor}.0" for minor in range(100)) if release in flower]
+
+
+def test_the_bundle_and_the_images_are_made_for_the_newest_flower(
+    pyproject: dict[str, Any],
+) -> None:
     target = pyproject["tool"]["flwr"]["app"]["flwr-version-target"]
-    major, minor = map(int, target.split(".")[:2])
-    assert target in flower
-    assert f"{major}.{minor + 1}.0" not in flower
+    assert target.split(".")[:2] == allowed_flower(pyproject)[-1].split(".")[:2]
     pinned = (PROJECT / "docker" / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert f"flwr=={target}" in pinned
+
+
+def test_both_versions_of_flower_are_tested(pyproject: dict[str, Any]) -> None:
+    """`.ci/run` tests with the version that pip chose, and with the other of two that it names."""
+    named = re.findall(r"other=(\d+\.\d+)", (PROJECT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert sorted(f"{version}.0" for version in named) == allowed_flower(pyproject)
 
 
 def test_the_bundle_has_no_file_that_flower_drops(pyproject: dict[str, Any]) -> None:
