@@ -16,7 +16,7 @@ from fedmvp_core.data.readers import hugging_face
 from fedmvp_core.errors import ConfigError, DataError
 
 
-def rows(*class_names: str) -> list[hugging_face.Row]:
+def rows(*class_names: str) -> list[hugging_face.HubPicture]:
     return [(Image.new("L", (4, 4), number), name) for number, name in enumerate(class_names)]
 
 
@@ -43,7 +43,7 @@ def test_a_class_name_never_leaves_the_folder(tmp_path: Path, name: str) -> None
 
 
 def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    def broken() -> Iterator[hugging_face.Row]:
+    def broken() -> Iterator[hugging_face.HubPicture]:
         yield from rows("cat")
         raise OSError("no space left")
 
