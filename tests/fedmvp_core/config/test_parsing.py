@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from run_configs import defaults, run_config
@@ -12,7 +12,11 @@ from fedmvp_core.errors import ConfigError
 
 
 def test_keys_of_pyproject_are_the_fields() -> None:
-    fields = [field.name.replace("_", "-") for field in dataclasses.fields(RunConfig)]
+    fields = [
+        field.name.replace("_", "-")
+        for section in get_type_hints(RunConfig).values()
+        for field in dataclasses.fields(section)
+    ]
     assert list(defaults()) == fields, "the same keys, in the same order"
 
 
@@ -56,12 +60,12 @@ def test_what_privacy_does_not_go_with(overrides: dict[str, Any], message: str) 
 def test_seeded_local_noise_goes_with_rounds_played_again() -> None:
     """The second time the noise is the same, so nothing more is told."""
     seeded = {"privacy": "local", "dp_noise": "seeded"}
-    assert run_config(**seeded, on_too_few="repeat", resume="latest").resume == "latest"
+    assert run_config(**seeded, on_too_few="repeat", resume="latest").run.resume == "latest"
 
 
 def test_defaults_are_allowed() -> None:
     config = parse_config(defaults())
-    assert config.training.alpha == defaults()["alpha"]
+    assert config.training.momentum == defaults()["momentum"]
     assert isinstance(config.training.learning_rate, float)
     assert config.as_mapping() == defaults()
 
@@ -72,9 +76,9 @@ def test_a_mapping_comes_back_as_it_went_in() -> None:
 
 
 def test_whole_numbers_are_accepted_where_fractions_are() -> None:
-    config = run_config(alpha=3)
-    assert config.training.alpha == 3.0
-    assert isinstance(config.training.alpha, float)
+    config = run_config(learning_rate=3)
+    assert config.training.learning_rate == 3.0
+    assert isinstance(config.training.learning_rate, float)
 
 
 @pytest.mark.parametrize(
@@ -84,19 +88,20 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("rounds", 2.0, "rounds is 2.0; allowed: a value of type int"),
         ("rounds", "5", "rounds is '5'; allowed: a value of type int"),
         ("rounds", True, "rounds is True; allowed: a value of type int"),
-        ("alpha", "10", "alpha is '10'; allowed: a value of type float"),
-        ("alpha", True, "alpha is True; allowed: a value of type float"),
+        ("momentum", "1", "momentum is '1'; allowed: a value of type float"),
+        ("momentum", True, "momentum is True; allowed: a value of type float"),
+        ("objective.alpha", "ten", "option alpha is 'ten'; allowed: a value of type float"),
+        ("objective.alpha", True, "option alpha is 'true'; allowed: a value of type float"),
         ("overwrite", 1, "overwrite is 1; allowed: a value of type bool"),
         ("template", None, "template is None; allowed: a value of type str"),
         # out of range
         ("seed", -1, "seed is -1; allowed: 0 or more"),
         ("rounds", -1, "rounds is -1; allowed: 0 or more"),
-        ("prompt-length", 0, "prompt-length is 0; allowed: 1 to 64"),
+        ("method.prompt-length", 0, "option prompt-length is 0; allowed: 1 to 64"),
         ("batch-size", 0, "batch-size is 0; allowed: 1 or more"),
         ("momentum", 1.5, "momentum is 1.5; allowed: 0 to 1"),
         ("fraction-train", 1.01, "fraction-train is 1.01; allowed: 0 to 1"),
         ("fraction-train", 0.0, "fraction-train is 0.0; allowed: above 0, up to 1"),
-        ("dirichlet-alpha", 0.0, "dirichlet-alpha is 0; allowed: 0.001 or more"),
         ("learning-rate", math.nan, "learning-rate is nan; allowed: 0 or more"),
         ("learning-rate", math.inf, "learning-rate is inf; allowed: 0 or more"),
         ("weight-decay", -math.inf, "weight-decay is -inf; allowed: 0 or more"),
@@ -104,7 +109,7 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         # other words
         ("precision", "fp16", "precision is 'fp16'; allowed: fp32, bf16"),
         ("device", "tpu", "device is 'tpu'; allowed: auto, cpu, cuda"),
-        ("lora-init", "ones", "lora-init is 'ones'; allowed: zero, normal"),
+        ("method.lora-init", "ones", "option lora-init is 'ones'; allowed: zero, normal"),
         ("eval-split", "train", "eval-split is 'train'; allowed: test, validation"),
         ("weighting", "", "weighting is ''; allowed: uniform, examples"),
         ("method", "coop", "method is 'coop'; allowed: .*fedmvp.*zs-clip"),
@@ -115,7 +120,9 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("dataset", "emoji-objects, emoji-objects", "dataset is .*; different ones of them"),
         ("partition", "x", "partition is 'x'; allowed: by-domain, by-domain-and-class, dirichlet"),
         ("setting", "x", "setting is 'x'; allowed: .*base-to-new.*msst"),
-        ("strategy", "x", "strategy is 'x'; allowed: .*fedavg"),
+        ("strategy", "x", "strategy is 'x'; allowed: ''"),
+        ("aggregation", "x", "aggregation is 'x'; allowed: .*fedavg"),
+        ("robust-attack", "x", "robust-attack is 'x'; allowed: none, .*pgd"),
         # sentences and names
         ("on-bad-image", "drop", "on-bad-image is 'drop'; allowed: error, skip"),
         ("template", "a photo.", "template is 'a photo.'; it must hold {class}"),
@@ -131,13 +138,21 @@ def test_a_bad_value_is_refused(key: str, value: Any, message: str) -> None:
         parse_config(defaults() | {key: value})
 
 
+@pytest.mark.parametrize("key", ["dirichlet-alpha", "partition.dirichlet-alpha"])
+def test_a_bad_option_is_refused_in_either_spelling(key: str) -> None:
+    with pytest.raises(ConfigError, match="option dirichlet-alpha is 0; allowed: 0.001 or more"):
+        parse_config(defaults() | {"partition": "dirichlet", key: 0.0})
+
+
 def test_unknown_and_missing_keys_are_refused() -> None:
     with pytest.raises(ConfigError, match="unknown run-config key 'learning_rate'; did you mean l"):
         parse_config(defaults() | {"learning_rate": 0.1})
-    with pytest.raises(ConfigError, match=r"unknown run-config key 'xyzzy'; known: alpha, .*"):
+    with pytest.raises(
+        ConfigError, match=r"unknown run-config key 'xyzzy'; known: aggregation, .*"
+    ):
         parse_config(defaults() | {"xyzzy": 1})
-    some = {key: value for key, value in defaults().items() if key not in ("seed", "alpha")}
-    with pytest.raises(ConfigError, match="run-config lacks the keys alpha, seed"):
+    some = {key: value for key, value in defaults().items() if key not in ("seed", "momentum")}
+    with pytest.raises(ConfigError, match="run-config lacks the keys momentum, seed"):
         parse_config(some)
 
 
