@@ -64,7 +64,9 @@ class Keeper:
         return self.folder / f"round-{round:04d}.safetensors"
 
     def _rounds(self) -> list[int]:
-        words = [path.stem.removeprefix("round-") for path in self.folder.glob("round-*.safetensors")]
+        words = [
+            path.stem.removeprefix("round-") for path in self.folder.glob("round-*.safetensors")
+        ]
         return sorted(int(word) for word in words if word.isascii() and word.isdigit())
 
     def _read(self, round: int) -> dict[str, Tensor]:
