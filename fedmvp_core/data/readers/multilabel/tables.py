@@ -21,7 +21,7 @@ class LabelRow(NamedTuple):
     labels: tuple[int, ...]
 
 
-def make_listing(
+def make_multi_label_listing(
     name: str,
     class_names: Sequence[str],
     splits: Mapping[str, Sequence[Picture]],
