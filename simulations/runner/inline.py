@@ -23,7 +23,7 @@ from client_app.app import app as client_app
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError
 from server_app.app import main as server_app
-from simulations.runner.run_folder import APP_LOG, EventTail
+from simulations.runner.claimed_folder import APP_LOG, EventTail
 from simulations.runner.simulate import OnEvent, RunOutcome, conducted
 
 FIRST_NODE = 1000  # node ids are no partition ids
