@@ -176,9 +176,7 @@ def test_rounds_and_clients_draw_other_orders(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], change: dict[str, int]
 ) -> None:
     orders = []
-    config = default_config(
-        batch_size=IMAGES, rounds=10**6
-    )  # the same learning rate
+    config = default_config(batch_size=IMAGES, rounds=10**6)  # the same learning rate
     for how in ({}, change):
         method, prompting = start(tiny_backbone, config)
         seen: list[Tensor] = []

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from run_configs import defaults, run_config
@@ -12,7 +12,9 @@ from fedmvp_core.errors import ConfigError
 
 
 def test_keys_of_pyproject_are_the_fields() -> None:
-    fields = [field.name.replace("_", "-") for field in dataclasses.fields(RunConfig)]
+    sections = get_type_hints(RunConfig).values()
+    names = [field.name for section in sections for field in dataclasses.fields(section)]
+    fields = [name.replace("_", "-") for name in names]
     assert list(defaults()) == fields, "the same keys, in the same order"
 
 
@@ -56,12 +58,12 @@ def test_what_privacy_does_not_go_with(overrides: dict[str, Any], message: str) 
 def test_seeded_local_noise_goes_with_rounds_played_again() -> None:
     """The second time the noise is the same, so nothing more is told."""
     seeded = {"privacy": "local", "dp_noise": "seeded"}
-    assert run_config(**seeded, on_too_few="repeat", resume="latest").resume == "latest"
+    assert run_config(**seeded, on_too_few="repeat", resume="latest").run.resume == "latest"
 
 
 def test_defaults_are_allowed() -> None:
     config = parse_config(defaults())
-    assert config.training.alpha == defaults()["alpha"]
+    assert config.training.momentum == defaults()["momentum"]
     assert isinstance(config.training.learning_rate, float)
     assert config.as_mapping() == defaults()
 
@@ -72,9 +74,9 @@ def test_a_mapping_comes_back_as_it_went_in() -> None:
 
 
 def test_whole_numbers_are_accepted_where_fractions_are() -> None:
-    config = run_config(alpha=3)
-    assert config.training.alpha == 3.0
-    assert isinstance(config.training.alpha, float)
+    config = run_config(momentum=1)
+    assert config.training.momentum == 1.0
+    assert isinstance(config.training.momentum, float)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +86,8 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("rounds", 2.0, "rounds is 2.0; allowed: a value of type int"),
         ("rounds", "5", "rounds is '5'; allowed: a value of type int"),
         ("rounds", True, "rounds is True; allowed: a value of type int"),
-        ("alpha", "10", "alpha is '10'; allowed: a value of type float"),
-        ("alpha", True, "alpha is True; allowed: a value of type float"),
+        ("momentum", "10", "momentum is '10'; allowed: a value of type float"),
+        ("momentum", True, "momentum is True; allowed: a value of type float"),
         ("overwrite", 1, "overwrite is 1; allowed: a value of type bool"),
         ("template", None, "template is None; allowed: a value of type str"),
         # out of range
@@ -96,7 +98,6 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("momentum", 1.5, "momentum is 1.5; allowed: 0 to 1"),
         ("fraction-train", 1.01, "fraction-train is 1.01; allowed: 0 to 1"),
         ("fraction-train", 0.0, "fraction-train is 0.0; allowed: above 0, up to 1"),
-        ("dirichlet-alpha", 0.0, "dirichlet-alpha is 0; allowed: 0.001 or more"),
         ("learning-rate", math.nan, "learning-rate is nan; allowed: 0 or more"),
         ("learning-rate", math.inf, "learning-rate is inf; allowed: 0 or more"),
         ("weight-decay", -math.inf, "weight-decay is -inf; allowed: 0 or more"),
@@ -115,7 +116,8 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("dataset", "emoji-objects, emoji-objects", "dataset is .*; different ones of them"),
         ("partition", "x", "partition is 'x'; allowed: by-domain, by-domain-and-class, dirichlet"),
         ("setting", "x", "setting is 'x'; allowed: .*base-to-new.*msst"),
-        ("strategy", "x", "strategy is 'x'; allowed: .*fedavg"),
+        ("aggregation", "x", "aggregation is 'x'; .*: .*fedavg"),
+        ("strategy", "x", "strategy is 'x'; allowed: ''"),
         # sentences and names
         ("on-bad-image", "drop", "on-bad-image is 'drop'; allowed: error, skip"),
         ("template", "a photo.", "template is 'a photo.'; it must hold {class}"),
@@ -134,10 +136,12 @@ def test_a_bad_value_is_refused(key: str, value: Any, message: str) -> None:
 def test_unknown_and_missing_keys_are_refused() -> None:
     with pytest.raises(ConfigError, match="unknown run-config key 'learning_rate'; did you mean l"):
         parse_config(defaults() | {"learning_rate": 0.1})
-    with pytest.raises(ConfigError, match=r"unknown run-config key 'xyzzy'; known: alpha, .*"):
+    with pytest.raises(
+        ConfigError, match=r"unknown run-config key 'xyzzy'; known: aggregation, .*"
+    ):
         parse_config(defaults() | {"xyzzy": 1})
-    some = {key: value for key, value in defaults().items() if key not in ("seed", "alpha")}
-    with pytest.raises(ConfigError, match="run-config lacks the keys alpha, seed"):
+    some = {key: value for key, value in defaults().items() if key not in ("seed", "momentum")}
+    with pytest.raises(ConfigError, match="run-config lacks the keys momentum, seed"):
         parse_config(some)
 
 

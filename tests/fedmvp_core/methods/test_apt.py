@@ -58,12 +58,9 @@ def test_a_step_moves_the_words(
 def test_a_class_name_that_is_too_long_is_refused_at_once(
     tiny_backbone: Backbone, default_config: MakeConfig
 ) -> None:
+    config = default_config(method="apt", method_options="context-length=28")
     with pytest.raises(ConfigError, match="context-length puts 28 words before"):
-        built(
-            tiny_backbone,
-            default_config(method="apt", method_options="context-length=28"),
-            ("a tall cat",),
-        )
+        built(tiny_backbone, config, ("a tall cat",))
 
 
 # --- what the attack looks at
