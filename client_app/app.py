@@ -11,6 +11,7 @@ from torch import Tensor
 
 from client_app import exit_check
 from client_app.exit_check import keep_words
+from client_app.kept import Keeper
 from client_app.liars import lie, poisoned
 from client_app.node import Holding, partition_id_of, read_node
 from client_app.requests import (
@@ -20,7 +21,7 @@ from client_app.requests import (
     class_names_of,
     receive,
 )
-from client_app.state import keep, remember
+from client_app.state import remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
@@ -46,7 +47,10 @@ def train(message: Message, context: Context) -> Message:
     config, holding = _identity(context)
     received = receive(message, context.state, config)
     method, backbone = find_method(config), configured_backbone(config)
-    round = received.local_round(context.state, config.training.multi_label_loss)
+    keeper = Keeper.of(config.run.cache_dir, received.request.run_id, holding.partition_id)
+    kept = keeper.kept(context.state, received.request.round)
+    received.take_up(kept)
+    round = received.local_round(kept, config.training.multi_label_loss)
     protocol.one_of(round.phase, method.phases, protocol.PHASE, SENDER)
     before = Counter(backbone.encoded)
     shard = prepared_shard(config, holding, received.request.class_names)
@@ -58,7 +62,7 @@ def train(message: Message, context: Context) -> Message:
     numbers = (len(shard.labels), result.mean_loss, result.seconds)
     logger.info(words, holding.partition_id, round.number, *numbers)
     remember(context.state, received.prompts, round.number)
-    keep(context.state, _kept(received, result))
+    keeper.keep(context.state, _kept(received, result), round.number)
     metrics = _always(holding.partition_id, method.phases.index(round.phase))
     if config.privacy.share_metrics:
         metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
@@ -104,6 +108,8 @@ def evaluate(message: Message, context: Context) -> Message:
     """
     config, holding = _identity(context)
     received = receive(message, context.state, config)
+    keeper = Keeper.of(config.run.cache_dir, received.request.run_id, holding.partition_id)
+    received.take_up(keeper.kept(context.state, received.request.round + 1))
     backbone = configured_backbone(config)
     shard = shard_of(config, holding, received.request.class_names)
     held = shard.validation

@@ -1,11 +1,12 @@
 """What a client is sent, read and checked before anything is done with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from torch import Tensor
 
-from client_app.state import kept_tensors, merge_received
+from client_app.state import merge_received
 from client_app.worker import new_prompting
 from fedmvp_core import protocol
 from fedmvp_core.code_version import check_sources
@@ -28,6 +29,7 @@ class Request:
     """
 
     round: int
+    run_id: str
     phase: str
     class_names: tuple[str, ...]
     terms: list[tuple[str, str]]
@@ -38,8 +40,8 @@ class Request:
 class Received:
     """The global tensors of a round.
 
-    prompting: the method's module, with these tensors and the client's personal ones. tensors: all
-    that travel, in the schema's order. prompts: the same in bytes, as they came.
+    prompting: the method's module, with these tensors. tensors: all that travel, in the schema's
+    order. prompts: the same in bytes, as they came.
     """
 
     request: Request
@@ -48,11 +50,15 @@ class Received:
     prompts: ArrayRecord
     terms: list[ConfiguredTerm]
 
-    def local_round(self, state: RecordDict, multi_label_loss: str) -> LocalRound:
+    def take_up(self, kept: Mapping[str, Tensor]) -> None:
+        """Put the client's personal prompt tensors, among those it kept, into the module."""
+        personal = self.prompting.personal_tensors()
+        self.prompting.load_prompt_tensors({n: t for n, t in kept.items() if n in personal})
+
+    def local_round(self, kept: Mapping[str, Tensor], multi_label_loss: str) -> LocalRound:
         """What holds for all steps of this round, on the module's device."""
         own = prompt_part(self.tensors, self.prompting)
         device = next((p.device for p in self.prompting.parameters()), None)
-        kept = kept_tensors(state)
         exchanged = of_terms(self.terms, self.tensors)
         return LocalRound(
             number=self.request.round,
@@ -83,6 +89,7 @@ def read_request(message: Message) -> Request:
     note(round=number)
     return Request(
         round=number,
+        run_id=protocol.run_id_of(facts, SENDER),
         phase=str(facts.get(protocol.PHASE, "")),
         class_names=class_names_of(message),
         terms=protocol.terms_of(facts, SENDER),
@@ -108,8 +115,6 @@ def receive(message: Message, state: RecordDict, config: RunConfig) -> Received:
     protocol.check_prompt_tensors(tensors, schema, schema, SENDER)
     ordered = {name: tensors[name] for name in schema}
     prompting.load_prompt_tensors(prompt_part(ordered, prompting))
-    personal = {n: t for n, t in kept_tensors(state).items() if n in prompting.personal_tensors()}
-    prompting.load_prompt_tensors(personal)
     return Received(request, prompting, ordered, merged, terms)
 
 

@@ -1,19 +1,16 @@
-"""What a client keeps between rounds: the tensors that it was last sent, and its personal ones.
+"""What a client keeps between rounds: the tensors that it was last sent.
 
 Flower stores it in the node's context, so it survives a change of process. Only tensors that have
 changed since are sent again, which makes a round in the LoRA phase small both ways. A client that
 lost it is sent everything: what training depends on, the phase too, is kept by the server.
 """
 
-from collections.abc import Mapping
-
 from flwr.app import ArrayRecord, ConfigRecord, RecordDict
-from torch import Tensor
 
 from fedmvp_core import protocol
 from fedmvp_core.errors import WireError
 
-_TENSORS, _FACTS, _KEPT = "global-prompts", "facts", "kept-tensors"
+_TENSORS, _FACTS = "global-prompts", "facts"
 _ROUND = "round"
 NOTHING_CACHED = 0
 
@@ -44,15 +41,3 @@ def remember(state: RecordDict, prompts: ArrayRecord, round: int) -> None:
     """Keep the global prompt tensors of a round."""
     state[_TENSORS] = prompts
     state[_FACTS] = ConfigRecord({_ROUND: round})
-
-
-def keep(state: RecordDict, tensors: Mapping[str, Tensor]) -> None:
-    """Keep personal prompt tensors, and those that client terms keep ("term/name")."""
-    if tensors:
-        state[_KEPT] = ArrayRecord(dict(tensors))
-
-
-def kept_tensors(state: RecordDict) -> dict[str, Tensor]:
-    """What `keep` was given last; nothing before a client's first round."""
-    record = state.get(_KEPT)
-    return dict(record.to_torch_state_dict()) if isinstance(record, ArrayRecord) else {}

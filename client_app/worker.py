@@ -85,3 +85,9 @@ def prepared_shard(
     if config.attack.attack_classes == "global":
         attacked = _setting(config, backbone.image_size).make_task(class_names)
     return prepare_shard(backbone, shard, feature_cache(config.run.cache_dir), attacked)
+
+
+def forget() -> None:
+    """Empty what this process keeps between messages, as if it had been started afresh."""
+    for cached in (backbone_for, feature_cache, _setting, _shards, _untrained, prepared_shard):
+        cached.cache_clear()

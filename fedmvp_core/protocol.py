@@ -26,6 +26,7 @@ SOURCE_FOLDER = "source-folder"
 CLASS_NAMES = "class-names"  # JSON list: all classes that the federation trains on
 PHASE = "phase"  # of training in this round; in a train reply's CONFIG: that of the client's next
 TERMS = "client-terms"  # JSON list of [name, options]: client terms of this round
+RUN_ID = "run-id"  # of the run, the same after it is resumed
 STRATEGY_CONFIG = "strategy-config"  # JSON object: what a plugin's strategy tells clients
 CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
 
@@ -163,6 +164,18 @@ def terms_of(record: Mapping[str, object], sender: str) -> list[tuple[str, str]]
             raise WireError(f"{sender}: '{TERMS}' is {_short(record[TERMS])}; expected pairs")
         pairs.append((pair[0], pair[1]))
     return pairs
+
+
+def run_id_of(record: Mapping[str, object], sender: str) -> str:
+    """The run's id, which names a folder at the client.
+
+    Raises:
+        WireError: it is missing, or holds other letters than an id may.
+    """
+    found = record.get(RUN_ID)
+    if not isinstance(found, str) or not re.fullmatch("[0-9a-f]{8,64}", found):
+        raise WireError(f"{sender}: '{RUN_ID}' is {_short(found)}; expected hexadecimal digits")
+    return found
 
 
 def strategy_config_of(record: Mapping[str, object], sender: str) -> dict[str, Scalar]:

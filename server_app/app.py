@@ -48,6 +48,8 @@ def main(grid: Grid, context: Context) -> None:
             folder.on_event = callbacks.tell
             _run(grid, config, folder)
         folder.end("completed")
+    except KeyboardInterrupt:
+        raise  # whoever ended the run says so
     except BaseException as error:
         known = _known(error, folder)
         sentence = (

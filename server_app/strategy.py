@@ -278,6 +278,7 @@ class PromptStrategy(Strategy):
         terms: Sequence[TermText],
     ) -> list[Message]:
         """told: what a plugin's strategy tells clients. terms: the client terms of the round."""
-        more = {protocol.TERMS: json.dumps(terms)} if terms else {}
+        more = {protocol.RUN_ID: self.folder.run_id}
+        more |= {protocol.TERMS: json.dumps(terms)} if terms else {}
         more |= {protocol.STRATEGY_CONFIG: json.dumps(told)} if told else {}
         return self._dispatch.messages(round, cohort, kind, self.tensors, self.phases, more)

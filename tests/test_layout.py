@@ -3,14 +3,20 @@
 import ast
 import fnmatch
 import importlib
+import os
 import pkgutil
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGES = ("fedmvp_core", "client_app", "server_app", "simulations")
@@ -85,11 +91,62 @@ def bundled(pyproject: dict[str, Any]) -> list[Path]:
     return files
 
 
-def test_the_bundle_carries_the_three_packages_and_nothing_else(
+def test_the_bundle_carries_the_three_packages_the_license_and_nothing_else(
     pyproject: dict[str, Any],
 ) -> None:
     expected = {path for package in PACKAGES[:3] for path in sources(package)}
-    assert set(bundled(pyproject)) == expected
+    assert set(bundled(pyproject)) == expected | {PROJECT / "LICENSE"}
+
+
+def test_flower_builds_the_bundle_from_a_checkout(
+    pyproject: dict[str, Any], tmp_path: Path
+) -> None:
+    """Flower's own rules, those of `fab-format-version` included, applied to the real folders."""
+    app = tmp_path / "checkout"  # a name that Flower allows, whatever this checkout is called
+    for folder in (*PACKAGES, "fedmvp_assets", "tests", "docs", "docker"):
+        shutil.copytree(PROJECT / folder, app / folder, ignore=shutil.ignore_patterns("secrets"))
+    for file in ("pyproject.toml", "LICENSE", "README.md", ".gitignore"):
+        shutil.copy(PROJECT / file, app)
+    done = subprocess.run(
+        [sys.executable, "-c", "from flwr.cli.app import app; app()", "build", "--app", app],
+        cwd=tmp_path,
+        env={**os.environ, "FLWR_HOME": str(tmp_path / "flwr"), "FLWR_DISABLE_UPDATE_CHECK": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "missing" not in done.stdout, "Flower recommends properties that pyproject.toml lacks"
+    (bundle,) = tmp_path.glob("*.fab")
+    with zipfile.ZipFile(bundle) as archive:
+        packed = set(archive.namelist())
+        config = tomllib.loads(archive.read("pyproject.toml").decode())
+    expected = {path.relative_to(PROJECT).as_posix() for path in bundled(pyproject)}
+    assert packed == expected | {"pyproject.toml", ".info/CONTENT"}
+    assert config["tool"]["flwr"] == pyproject["tool"]["flwr"]
+
+
+def allowed_flower(pyproject: dict[str, Any]) -> list[str]:
+    """The first release of each minor version of Flower that the project may be installed with."""
+    requirements = map(Requirement, pyproject["project"]["dependencies"])
+    (flower,) = (each.specifier for each in requirements if each.name == "flwr")
+    return [release for release in (f"1.{minor}.0" for minor in range(100)) if release in flower]
+
+
+def test_the_bundle_and_the_images_are_made_for_the_newest_flower(
+    pyproject: dict[str, Any],
+) -> None:
+    target = pyproject["tool"]["flwr"]["app"]["flwr-version-target"]
+    assert target.split(".")[:2] == allowed_flower(pyproject)[-1].split(".")[:2]
+    pinned = (PROJECT / "docker" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert f"flwr=={target}" in pinned
+
+
+def test_both_versions_of_flower_are_tested(pyproject: dict[str, Any]) -> None:
+    """`.ci/run` tests with the version that pip chose, and with the other of two that it names."""
+    named = re.findall(r"other=(\d+\.\d+)", (PROJECT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert sorted(f"{version}.0" for version in named) == allowed_flower(pyproject)
 
 
 def test_the_bundle_has_no_file_that_flower_drops(pyproject: dict[str, Any]) -> None:

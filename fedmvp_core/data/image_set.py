@@ -175,6 +175,7 @@ class Dataset:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The class names of all three splits."""
         return self.train.class_names
 
     @property

@@ -1,4 +1,4 @@
-"""A site's own data as its shard: nothing is cut, the site brings what it has."""
+"""A node's own data as its shard, where nodes bring data instead of pieces of one data set."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from torch import Tensor
 
 from fedmvp_core.attributes.chosen import attributes_of
 from fedmvp_core.config import DataSection, RunConfig
-from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.label_masks import mask_labels
 from fedmvp_core.data.plugins import load_dataset
 from fedmvp_core.data.settings.domains import source_domains
 from fedmvp_core.data.settings.parts import task_maker
 from fedmvp_core.data.shards import Shard
+from fedmvp_core.data.shots import draw_shots
 from fedmvp_core.errors import ConfigError, DataError
 
 OWN = "own"
@@ -62,7 +62,7 @@ def own_shard(
     if held.multi_label:
         held = held.with_labels(mask_labels(held.labels, data.mask_rate, seed))
     else:
-        held = few_shot(held, data.shots, seed, partition_id)
+        held = draw_shots(held, data.shots, seed, partition_id)
     return Shard(partition_id, held, validation.of_classes(served), task)
 
 

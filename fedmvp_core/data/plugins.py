@@ -15,10 +15,10 @@ DatasetLoader: TypeAlias = Callable[[DataSection, RunSection, int], Dataset]
 
 
 def with_options(group: str, name: str, text: str) -> Callable[..., Any]:
-    """The plugin `name` of `group`, a function, that needs no more to be given its `options`.
+    """The plugin `name` of `group`, a function, with its parameter `options` already bound.
 
     text: the options as they are configured, such as "dirichlet-alpha=0.1". A plugin that declares
-    no options is called without any.
+    no options is returned as it is.
 
     Raises:
         ConfigError: no such plugin is installed; or an option is unknown or out of range.

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from fedmvp_core.config import BY_DOMAIN, DataSection, RunConfig, dataset_names
 from fedmvp_core.data.catalogue import by_dataset
-from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.label_masks import mask_labels
 from fedmvp_core.data.partitions import partition
 from fedmvp_core.data.partitions.several import clients_of
 from fedmvp_core.data.settings import Evaluation, Setting
+from fedmvp_core.data.shots import draw_shots
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.tasks import Task
 
@@ -19,8 +19,8 @@ class Shard:
     """What one client holds; labels point into the client's own class names.
 
     A client knows only its own classes, so its softmax is over them alone (FedMVP, section 4).
-    Where images have several labels, each client is told all that are trained: that something is
-    not in a picture is knowledge too.
+    Where images have several labels, every client knows all classes that are trained, because an
+    image also teaches which of them it does not show.
     """
 
     partition_id: int
@@ -30,9 +30,9 @@ class Shard:
 
 
 def make_shards(setting: Setting, clients: int, config: RunConfig) -> list[Shard]:
-    """Cut the training images, then hide or leave out what `mask-rate` and `shots` say.
+    """Cut the training images; then hide labels (`mask-rate`) or leave images out (`shots`).
 
-    The cut looks at all labels, so that a client's images are the same at every mask-rate.
+    The cut comes first, so that a client's images are the same at every mask-rate.
 
     Raises:
         ConfigError, DataError: see partitions.partition.
@@ -58,7 +58,7 @@ def _shard(
     shots = data.shots if data.shot_sampling == "fedmvp" else 0
     return Shard(
         partition_id=partition_id,
-        images=few_shot(held, shots, seed, partition_id).of_classes(classes),
+        images=draw_shots(held, shots, seed, partition_id).of_classes(classes),
         validation=validation.of_classes(classes),
         task=setting.make_task(classes),
     )

@@ -38,11 +38,15 @@ class ServerState:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run after a round; tensors are in the schema's order."""
+    """The state of a run after a round; tensors are in the schema's order.
+
+    run_id: "" in checkpoints of version 0.1.
+    """
 
     round: int
     tensors: dict[str, Tensor]
     state: ServerState
+    run_id: str = ""
 
 
 def save_checkpoint(
@@ -116,7 +120,8 @@ def read_checkpoint(folder: Path, round: int, schema: Mapping[str, Tensor]) -> C
             f"checkpoint '{path}' is described as of schema {described} and holds prompt tensors "
             f"of schema {found}; the configuration makes {expected}"
         )
-    return Checkpoint(round, ordered, ServerState(_phases(facts, path), strategy))
+    run_id = str(facts.get("run-id", ""))
+    return Checkpoint(round, ordered, ServerState(_phases(facts, path), strategy), run_id)
 
 
 def _path(folder: Path, round: int) -> Path:

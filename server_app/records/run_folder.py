@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class RunFolder:
         self.path = Path(config.run.output_dir).expanduser().resolve() / config.run.run_name
         self._metrics = MetricsTable(self.path / "metrics.csv")
         self._started, self.rounds_completed = time.time(), 0
+        self.run_id = uuid.uuid4().hex  # that of the checkpoint once a run is resumed
         self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # hears every event
         replaced = config.run.resume != "latest" and (self.path / "config.json").exists()
         if replaced and not config.run.overwrite:
@@ -87,7 +89,9 @@ class RunFolder:
         """
         if self.resumed_after is None:
             return None
-        return read_checkpoint(self.path / "checkpoints", self.resumed_after, schema)
+        checkpoint = read_checkpoint(self.path / "checkpoints", self.resumed_after, schema)
+        self.run_id = checkpoint.run_id or self.run_id
+        return checkpoint
 
     def _clear(self) -> None:
         """Remove what an earlier run of this name left, and nothing else."""
@@ -167,6 +171,7 @@ class RunFolder:
             "backbone": config.model.backbone,
             "weights-hash": weights_hash,
         }
+        facts |= {"run-id": self.run_id}
         path = save_checkpoint(self.path / "checkpoints", round, tensors, facts, state)
         self.tell("checkpoint", round=round, path=str(path))
         self.rounds_completed = round

@@ -47,7 +47,7 @@ def shards(
     config = resolve_config(run, overrides)
     clients = 0 if paper else resolve_supernodes(run, overrides, config, supernodes)
     setting = load_setting(config, IMAGE_SIZE)
-    clients = clients or paper_clients(setting, config)
+    clients = clients or paper_clients(setting, config.data)
     held = make_shards(setting, clients, config)
     console = Console()
     print_shards(console, held, setting, config)

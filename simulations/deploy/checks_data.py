@@ -10,9 +10,9 @@ from client_app.node import read_node
 from client_app.worker import configured_backbone, shard_of
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.own_shard import OWN
+from fedmvp_core.data.plugins import load_dataset
 from fedmvp_core.devices import choose_device
 from fedmvp_core.errors import ConfigError, FedMVPError
-from fedmvp_core.registry import DATASETS, find
 from simulations.deploy.findings import FAILED, OK, Finding
 from simulations.runner.project import default_config
 from simulations.runner.resources import visible_gpus
@@ -56,7 +56,7 @@ def _shard_words(node: Mapping[str, Any], run: RunConfig | None) -> str:
     names: tuple[str, ...] = ()
     if own:
         size = configured_backbone(config).image_size
-        names = find(DATASETS, config.data.dataset)(config, size).class_names
+        names = load_dataset(config.data, config.run, size).class_names
     shard = shard_of(config, holding, names)
     counts = shard.images.class_counts()
     shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:_NAMED])

@@ -72,7 +72,7 @@ def check_version(answer: Answer, address: str) -> list[Finding]:
     if own.split(".")[:2] != answer.version.split(".")[:2]:
         words = (
             f"Flower is {own} here and {answer.version or 'of an untold version'} at {address}; "
-            "install the same fedmvp on both (pip list | grep -E 'flwr|fedmvp')"
+            "install the same flwr and fedmvp on both (pip list | grep -E 'flwr|fedmvp')"
         )
         return [Finding("version", FAILED, words)]
     return [Finding("version", OK, f"Flower {own} here, {answer.version} at {address}")]

@@ -1,4 +1,4 @@
-"""Stages the Flower app: the project file and the sources that are imported now, nothing else.
+"""Stages the Flower app: project file, license and the sources that are imported now, no more.
 
 Flower bundles whole folders and takes the folder's name for the app's; a checkout may hold data,
 results and any name. A staged copy is small, has an allowed name, and is the same for a checkout
@@ -18,7 +18,8 @@ def stage_app(parent: Path) -> Path:
     """Write the app into `parent/fedmvp` and return that folder."""
     app = parent / APP_NAME
     app.mkdir(parents=True)
-    shutil.copyfile(project_file(), app / "pyproject.toml")
+    for name in ("pyproject.toml", "LICENSE"):  # they stand together, installed or not
+        shutil.copyfile(project_file().with_name(name), app / name)
     for package in APP_PACKAGES:
         source = package_folder(package)
         for file in sorted(source.rglob("*.py")):

@@ -124,7 +124,8 @@ def predict_pictures(
         task = saved.setting.make_task(names)
     else:
         bare: tuple[tuple[str, ...], ...] = tuple(() for _ in names)
-        task = Task(names, bare, class_template(saved.config), attribute_template(saved.config))
+        data = saved.config.data
+        task = Task(names, bare, class_template(data), attribute_template(data))
     encoded = encode_task(saved.backbone, task, saved.cache)
     prompting = None if zero_shot else saved.prompting
     return names, predict_probabilities(saved.backbone, prompting, encoded, images)

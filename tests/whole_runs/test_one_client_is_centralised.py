@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.few_shot import few_shot
 from fedmvp_core.data.settings import load_setting
+from fedmvp_core.data.shots import draw_shots
 from fedmvp_core.methods import find_method
 from fedmvp_core.seeding import generator
 from fedmvp_core.tasks import encode_task
@@ -22,7 +22,7 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
     """Plain minibatch SGD over all the training images: no client, no message, no average."""
     setting = load_setting(config, backbone.image_size)
     names = setting.train.class_names
-    held = few_shot(setting.train, config.data.shots, config.run.seed, 0)
+    held = draw_shots(setting.train, config.data.shots, config.run.seed, 0)
     images, labels = held.images, held.labels
     task = encode_task(backbone, setting.make_task(names), FeatureCache(None))
     prompting = find_method(config).build_prompting(backbone, config, ())

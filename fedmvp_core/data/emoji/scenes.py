@@ -23,6 +23,7 @@ from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.emoji.domains import TILE, concept_table
 from fedmvp_core.data.emoji.things import evaluation_concepts, things
 from fedmvp_core.data.image_set import Dataset, ImageSet
+from fedmvp_core.data.pixels.files import Pixels
 from fedmvp_core.seeding import derived_seed
 
 SCENES = {"train": 1200, "validation": 300, "test": 600}
@@ -39,7 +40,6 @@ ATTEMPTS = 12  # at a place, before everything is made smaller
 
 # left, upper, width, height in canvas sides
 Box: TypeAlias = tuple[float, float, float, float]
-Pixels: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class DirichletOptions:
 
 
 def disjoint_classes(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
-    """Contiguous groups of classes, as equal as can be, one client a class (FedMVP, FedTPG)."""
+    """A contiguous group of classes for each client, as equal as can be (FedMVP, FedTPG)."""
     require_one_label(images, "disjoint-classes")
     classes = images.labels.unique()
     if clients > len(classes):
@@ -46,10 +46,10 @@ def disjoint_classes(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
 def pathological(
     images: ImageSet, clients: int, seed: int, options: PathologicalOptions
 ) -> list[Tensor]:
-    """Each client holds `classes-per-client` classes, each class is shared evenly by its holders.
+    """Each client holds `classes-per-client` classes; its holders share a class evenly.
 
-    After McMahan et al. (2017), who deal out two shards of sorted digits. Here every class has a
-    holder, and the numbers of holders differ by one at most.
+    After McMahan et al. (2017), where each client gets two pieces of the digits sorted by class.
+    Here every class has a holder, and the numbers of holders differ by one at most.
     """
     require_one_label(images, "pathological")
     classes = images.labels.unique().tolist()

@@ -1,4 +1,4 @@
-"""Rules by domain, and the shuffled deal that looks at nothing."""
+"""Rules by domain, and `iid`, which looks at neither domains nor classes."""
 
 import torch
 from torch import Tensor
@@ -10,14 +10,17 @@ from fedmvp_core.seeding import generator
 
 
 def iid(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
-    """A shuffled deal."""
+    """Images in random order, dealt out to the clients in turn."""
     order = torch.randperm(len(images), generator=generator(seed, "partition"))
     order = rows_by_name(images)[order]
     return [order[start::clients].sort().values for start in range(clients)]
 
 
 def by_domain(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
-    """A domain at one client; with k times as many clients, each is dealt out to k of them."""
+    """Each client holds images of one domain.
+
+    With k times as many clients as domains, the images of a domain are dealt out to k clients.
+    """
     members_of = _rows_of_domains(images)
     each = _clients_per_domain("by-domain", list(members_of), clients)
     shards = []

@@ -35,10 +35,11 @@ def kmeans_labels(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
 def dirichlet_labels(
     images: ImageSet, clients: int, seed: int, options: DirichletOptions
 ) -> list[Tensor]:
-    """Each label prefers some clients; an image goes where its labels would have it.
+    """Each label has a share for each client; an image's client is drawn from its labels' shares.
 
-    A label's shares are drawn from Dirichlet(dirichlet-alpha), as in `dirichlet`. An image is drawn
-    a client from the mean of its labels' shares; one without labels may go anywhere.
+    The shares of a label are a draw from Dirichlet(dirichlet-alpha), as in `dirichlet`. The client
+    of an image is drawn from the mean of the shares of its labels; all clients are equally likely
+    for an image without labels.
     """
     draw = np.random.default_rng(derived_seed(seed, "partition"))
     order = rows_by_name(images)

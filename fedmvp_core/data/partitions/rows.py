@@ -1,4 +1,4 @@
-"""What the rules of partition share: rows in an order of their own, and labels as vectors."""
+"""What several partition rules use: rows in the order of names, and labels as vectors."""
 
 import numpy as np
 import torch

@@ -21,7 +21,7 @@ from fedmvp_core.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 
-Row: TypeAlias = tuple[Image.Image, str]  # a picture and the name of its class
+HubPicture: TypeAlias = tuple[Image.Image, str]  # a picture and the name of its class
 
 
 def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
@@ -68,7 +68,7 @@ def _folder(name: str, root: Path) -> Path:
     return root / source.replace("/", "--")
 
 
-def write_folder(splits: Mapping[str, Iterable[Row]], folder: Path) -> None:
+def write_folder(splits: Mapping[str, Iterable[HubPicture]], folder: Path) -> None:
     """folder/<split>/<class>/<number>.png, or without the splits if there is no test split.
 
     Raises:
@@ -90,7 +90,7 @@ def write_folder(splits: Mapping[str, Iterable[Row]], folder: Path) -> None:
         raise DataError(f"'{folder}' cannot be written: {error}") from error
 
 
-def _rows_by_split(source: str) -> dict[str, Iterable[Row]]:
+def _rows_by_split(source: str) -> dict[str, Iterable[HubPicture]]:
     try:
         from flwr_datasets import FederatedDataset
     except ImportError as error:
@@ -98,7 +98,7 @@ def _rows_by_split(source: str) -> dict[str, Iterable[Row]]:
             f"{HUB}{source} needs flwr-datasets: pip install 'fedmvp[hub]' ({error})"
         ) from error
     federated = FederatedDataset(dataset=source, partitioners={"train": 1})
-    found: dict[str, Iterable[Row]] = {}
+    found: dict[str, Iterable[HubPicture]] = {}
     for split in SPLITS:
         try:
             table = federated.load_split(split)
@@ -122,7 +122,7 @@ def _columns(features: Mapping[str, Any], source: str) -> tuple[str, str]:
     return pictures[0], max(labels, key=lambda column: len(features[column].names))
 
 
-def _rows(table: Any, picture: str, label: str) -> Iterable[Row]:
+def _rows(table: Any, picture: str, label: str) -> Iterable[HubPicture]:
     names = table.features[label].names
     for row in table:
         yield row[picture], names[row[label]]

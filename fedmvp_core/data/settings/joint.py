@@ -19,8 +19,8 @@ from fedmvp_core.tasks import Task, Wording
 def joint_setting(parts: Mapping[str, Setting]) -> Setting:
     """All training images together; the splits of each data set apart, as "base-<data set>", ...
 
-    Classes go by qualified names, and each is spoken of in its own data set's sentences. Headlines
-    are means over the data sets, and of these whatever the setting itself says.
+    Classes have qualified names, and the sentences of their own data sets. The headlines are the
+    mean of each split over the data sets, and the setting's own headlines of these means.
 
     parts: data set -> its setting, all by the same rule and of one label an image.
     """

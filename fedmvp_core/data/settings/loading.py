@@ -4,11 +4,11 @@ import dataclasses
 
 from fedmvp_core.config import DataSection, RunConfig, RunSection, dataset_names
 from fedmvp_core.data.catalogue import check_data_dir
-from fedmvp_core.data.few_shot import coop_few_shot
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.plugins import load_dataset, with_options
 from fedmvp_core.data.settings.joint import joint_setting
 from fedmvp_core.data.settings.setting import Setting, SettingRule
+from fedmvp_core.data.shots import draw_coop_shots
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import SETTINGS
 
@@ -35,7 +35,7 @@ def _of_one(data: DataSection, run: RunSection, image_size: int) -> Setting:
     dataset = load_dataset(data, run, image_size)
     _check_labels(dataset, data)
     if data.shot_sampling == "coop":
-        dataset = coop_few_shot(dataset, data.shots, run.seed)
+        dataset = draw_coop_shots(dataset, data.shots, run.seed)
     rule: SettingRule = with_options(SETTINGS, data.setting, data.setting_options)
     return rule(dataset, data, run)
 

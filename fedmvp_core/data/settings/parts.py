@@ -37,11 +37,11 @@ def evaluation(name: str, images: ImageSet, task: Task, dataset: Dataset) -> Eva
 
 
 def task_maker(
-    attributes: Attributes | None, data: DataSection, several: bool
+    attributes: Attributes | None, data: DataSection, multi_label: bool
 ) -> Callable[[Sequence[str]], Task]:
     """A function from class names to their task, with the configured sentences.
 
-    several: whether an image may have several of the classes.
+    multi_label: whether an image may have several of the classes.
     """
 
     def make_task(class_names: Sequence[str]) -> Task:
@@ -51,7 +51,7 @@ def task_maker(
             template=class_template(data),
             attribute_template=attribute_template(data),
             attribute_weight=data.attribute_weight,
-            multi_label=several,
+            multi_label=multi_label,
         )
 
     return make_task

@@ -50,10 +50,10 @@ def of_dataset(split: str, dataset: str) -> str:
 
 
 def mean_over_datasets(splits: Sequence[str], datasets: Sequence[str], then: Summary) -> Summary:
-    """The plain mean of each split over the data sets, and what `then` says of these means.
+    """The mean of each split over the data sets, and the headlines of `then` from these means.
 
-    FedMVP's table of nine data sets: the harmonic mean is of three means, not a mean of nine. A
-    split counts where it was measured of every data set.
+    So the harmonic mean of FedMVP's table of nine data sets is that of three means, not the mean of
+    nine harmonic means. A split that was not measured of every data set is left out.
     """
 
     def summary(values: Mapping[str, float]) -> Mapping[str, float]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from small_pictures import write_folder
 
+from fedmvp_core.attributes.chosen import GENERIC_PHRASES, attributes_of
 from fedmvp_core.attributes.files import (
-    GENERIC_PHRASES,
-    attributes_of,
     in_class_order,
     read_attributes,
     shipped_attributes,
@@ -94,8 +93,8 @@ def test_the_key_chooses(default_config: Callable[..., RunConfig], tmp_path: Pat
 
     def chosen(attributes: str) -> object:
         config = default_config(attributes=attributes, **folder)
-        dataset: Dataset = imagefolder.load(config, 8)
-        return attributes_of(config, dataset)
+        dataset: Dataset = imagefolder.load(config.data, config.run, 8)
+        return attributes_of(config.data, dataset)
 
     write_folder(root, ("ant", "bee"), 9)
     assert chosen("auto") == {"ant": ("tiny",), "bee": ("striped",)}
@@ -111,12 +110,12 @@ def test_auto_takes_the_shipped_set_where_the_data_set_has_none(
 ) -> None:
     root = write_folder(tmp_path / "VLCS", ("bird", "car"), 5)
     config = default_config(attributes="auto", dataset="imagefolder", data_dir=str(root))
-    dataset = imagefolder.load(config, 8)
-    chosen = attributes_of(config, dataset)
+    dataset = imagefolder.load(config.data, config.run, 8)
+    chosen = attributes_of(config.data, dataset)
     assert in_class_order(chosen, ("car",)) == (shipped_attributes("vlcs")["car"],)
-    assert attributes_of(config, replace(dataset, name="pictures")) is None
+    assert attributes_of(config.data, replace(dataset, name="pictures")) is None
     own = {"bird": ("mine",), "car": ("mine",)}
-    assert attributes_of(config, replace(dataset, attributes=own)) == own
+    assert attributes_of(config.data, replace(dataset, attributes=own)) == own
     with caplog.at_level(logging.WARNING):
-        assert attributes_of(config, replace(dataset, name="dtd")) is None
+        assert attributes_of(config.data, replace(dataset, name="dtd")) is None
     assert "attributes of dtd are not used: they lack the classes bird, car" in caplog.text

@@ -4,8 +4,7 @@ import open_clip
 import pytest
 
 from fedmvp_core.attributes.files import in_class_order, shipped_attributes
-from fedmvp_core.attributes.glue import glue
-from fedmvp_core.attributes.names import name_key
+from fedmvp_core.attributes.phrases import glue, name_key
 from fedmvp_core.attributes.shipped import ALIASES, find_shipped, shipped_names
 from fedmvp_core.errors import DataError
 from fedmvp_core.tasks import Task

@@ -12,9 +12,11 @@ from fedmvp_core.errors import ConfigError
 
 
 def test_keys_of_pyproject_are_the_fields() -> None:
-    sections = get_type_hints(RunConfig).values()
-    names = [field.name for section in sections for field in dataclasses.fields(section)]
-    fields = [name.replace("_", "-") for name in names]
+    fields = [
+        field.name.replace("_", "-")
+        for section in get_type_hints(RunConfig).values()
+        for field in dataclasses.fields(section)
+    ]
     assert list(defaults()) == fields, "the same keys, in the same order"
 
 
@@ -74,9 +76,9 @@ def test_a_mapping_comes_back_as_it_went_in() -> None:
 
 
 def test_whole_numbers_are_accepted_where_fractions_are() -> None:
-    config = run_config(momentum=1)
-    assert config.training.momentum == 1.0
-    assert isinstance(config.training.momentum, float)
+    config = run_config(learning_rate=3)
+    assert config.training.learning_rate == 3.0
+    assert isinstance(config.training.learning_rate, float)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +88,16 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("rounds", 2.0, "rounds is 2.0; allowed: a value of type int"),
         ("rounds", "5", "rounds is '5'; allowed: a value of type int"),
         ("rounds", True, "rounds is True; allowed: a value of type int"),
-        ("momentum", "10", "momentum is '10'; allowed: a value of type float"),
+        ("momentum", "1", "momentum is '1'; allowed: a value of type float"),
         ("momentum", True, "momentum is True; allowed: a value of type float"),
+        ("objective.alpha", "ten", "option alpha is 'ten'; allowed: a value of type float"),
+        ("objective.alpha", True, "option alpha is 'true'; allowed: a value of type float"),
         ("overwrite", 1, "overwrite is 1; allowed: a value of type bool"),
         ("template", None, "template is None; allowed: a value of type str"),
         # out of range
         ("seed", -1, "seed is -1; allowed: 0 or more"),
         ("rounds", -1, "rounds is -1; allowed: 0 or more"),
-        ("prompt-length", 0, "prompt-length is 0; allowed: 1 to 64"),
+        ("method.prompt-length", 0, "option prompt-length is 0; allowed: 1 to 64"),
         ("batch-size", 0, "batch-size is 0; allowed: 1 or more"),
         ("momentum", 1.5, "momentum is 1.5; allowed: 0 to 1"),
         ("fraction-train", 1.01, "fraction-train is 1.01; allowed: 0 to 1"),
@@ -105,7 +109,7 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         # other words
         ("precision", "fp16", "precision is 'fp16'; allowed: fp32, bf16"),
         ("device", "tpu", "device is 'tpu'; allowed: auto, cpu, cuda"),
-        ("lora-init", "ones", "lora-init is 'ones'; allowed: zero, normal"),
+        ("method.lora-init", "ones", "option lora-init is 'ones'; allowed: zero, normal"),
         ("eval-split", "train", "eval-split is 'train'; allowed: test, validation"),
         ("weighting", "", "weighting is ''; allowed: uniform, examples"),
         ("method", "coop", "method is 'coop'; allowed: .*fedmvp.*zs-clip"),
@@ -116,8 +120,9 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("dataset", "emoji-objects, emoji-objects", "dataset is .*; different ones of them"),
         ("partition", "x", "partition is 'x'; allowed: by-domain, by-domain-and-class, dirichlet"),
         ("setting", "x", "setting is 'x'; allowed: .*base-to-new.*msst"),
-        ("aggregation", "x", "aggregation is 'x'; .*: .*fedavg"),
         ("strategy", "x", "strategy is 'x'; allowed: ''"),
+        ("aggregation", "x", "aggregation is 'x'; allowed: .*fedavg"),
+        ("robust-attack", "x", "robust-attack is 'x'; allowed: none, .*pgd"),
         # sentences and names
         ("on-bad-image", "drop", "on-bad-image is 'drop'; allowed: error, skip"),
         ("template", "a photo.", "template is 'a photo.'; it must hold {class}"),
@@ -131,6 +136,12 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
 def test_a_bad_value_is_refused(key: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace("{", r"\{").replace("}", r"\}")):
         parse_config(defaults() | {key: value})
+
+
+@pytest.mark.parametrize("key", ["dirichlet-alpha", "partition.dirichlet-alpha"])
+def test_a_bad_option_is_refused_in_either_spelling(key: str) -> None:
+    with pytest.raises(ConfigError, match=r"option dirichlet-alpha is 0; allowed: 0\.001 or"):
+        parse_config(defaults() | {"partition": "dirichlet", key: 0.0})
 
 
 def test_unknown_and_missing_keys_are_refused() -> None:

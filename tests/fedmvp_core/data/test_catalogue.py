@@ -4,7 +4,6 @@ import pytest
 from run_configs import run_config
 
 from fedmvp_core.data.catalogue import (
-    ENTRIES,
     ClassWords,
     attribute_template,
     check_data_dir,
@@ -15,6 +14,7 @@ from fedmvp_core.data.catalogue import (
     needs_folder,
     spoken_name,
 )
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import DATASETS, find, names_in
 from fedmvp_core.tasks import Task
@@ -90,9 +90,9 @@ def test_only_data_sets_of_files_need_a_folder() -> None:
 
 def test_every_reader_is_installed_as_a_data_set() -> None:
     installed = names_in(DATASETS)
-    assert set(ENTRIES) <= set(installed)
+    assert set(READERS) <= set(installed)
     assert {name for name in installed if needs_folder(name)} == {
-        *ENTRIES,
+        *READERS,
         "imagefolder",
         "csv-folder",
         "hf:",

@@ -28,7 +28,7 @@ def load(default_config: Callable[..., RunConfig], tmp_path: Path) -> Load:
         config = default_config(
             dataset="imagefolder", data_dir=str(tmp_path / "pictures"), **overrides
         )
-        return imagefolder.load(config, 16)
+        return imagefolder.load(config.data, config.run, 16)
 
     return load_folder
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from configured import dataset_of
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.imagefolder import load
 from fedmvp_core.data.own_shard import own_shard
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import PARTITIONS, find
@@ -17,7 +17,7 @@ SIZE = 16
 
 def test_a_site_serves_all_its_training_images(small_run: Make) -> None:
     config = small_run(partition="own", shots=0)
-    dataset = load(config, SIZE)
+    dataset = dataset_of(config, SIZE)
     shard = own_shard(config, SIZE, 3, (), dataset.class_names)
     assert shard.partition_id == 3
     assert shard.task.class_names == dataset.class_names
@@ -27,7 +27,7 @@ def test_a_site_serves_all_its_training_images(small_run: Make) -> None:
 
 def test_classes_and_shots_restrict_it(small_run: Make) -> None:
     config = small_run(partition="own", shots=2)
-    names = load(config, SIZE).class_names
+    names = dataset_of(config, SIZE).class_names
     shard = own_shard(config, SIZE, 0, (names[2], names[0]), names)
     assert shard.images.class_counts() == {names[2]: 2, names[0]: 2}
     assert shard.task.class_names == (names[2], names[0])
@@ -37,7 +37,7 @@ def test_classes_and_shots_restrict_it(small_run: Make) -> None:
 
 def test_labels_point_to_the_same_pictures_as_before(small_run: Make) -> None:
     config = small_run(partition="own", shots=0)
-    dataset = load(config, SIZE)
+    dataset = dataset_of(config, SIZE)
     shard = own_shard(config, SIZE, 0, dataset.class_names[1:3], dataset.class_names)
     named = {
         name: dataset.class_names[label]
@@ -49,18 +49,22 @@ def test_labels_point_to_the_same_pictures_as_before(small_run: Make) -> None:
 
 def test_the_settings_test_domain_never_trains(small_run: Make) -> None:
     config = small_run(partition="own", shots=0, setting="msst")
-    domains = load(config, SIZE).domains
-    target = small_run(partition="own", shots=0, setting="msst", target_domain=domains[0])
-    shard = own_shard(target, SIZE, 0, (), load(config, SIZE).class_names)
+    domains = dataset_of(config, SIZE).domains
+    target = small_run(
+        partition="own", shots=0, setting="msst", setting_options=f"target-domain={domains[0]}"
+    )
+    shard = own_shard(target, SIZE, 0, (), dataset_of(config, SIZE).class_names)
     assert set(shard.images.domains) == set(domains[1:])
-    source = small_run(partition="own", shots=0, setting="ssmt", source_domain=domains[0])
-    shard = own_shard(source, SIZE, 0, (), load(config, SIZE).class_names)
+    source = small_run(
+        partition="own", shots=0, setting="ssmt", setting_options=f"source-domain={domains[0]}"
+    )
+    shard = own_shard(source, SIZE, 0, (), dataset_of(config, SIZE).class_names)
     assert set(shard.images.domains) == {domains[0]}
 
 
 def test_foreign_and_absent_classes_are_refused_by_name(small_run: Make) -> None:
     config = small_run(partition="own")
-    names = load(config, SIZE).class_names
+    names = dataset_of(config, SIZE).class_names
     with pytest.raises(ConfigError, match=f"classes {names[0]} are not trained by the federation"):
         own_shard(config, SIZE, 0, (), names[1:])
     with pytest.raises(ConfigError, match="classes names unicorn, which"):
@@ -70,4 +74,4 @@ def test_foreign_and_absent_classes_are_refused_by_name(small_run: Make) -> None
 def test_a_simulation_has_no_sites(small_run: Make) -> None:
     config = small_run()
     with pytest.raises(ConfigError, match="is for deployments"):
-        find(PARTITIONS, "own")(load(config, SIZE).train, 2, config)
+        find(PARTITIONS, "own")(dataset_of(config, SIZE).train, 2, 1)

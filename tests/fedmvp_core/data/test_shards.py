@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from configured import setting_of
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.settings import base_to_new, load_setting, msst
+from fedmvp_core.data.settings import load_setting
 from fedmvp_core.data.shards import client_name, local_evaluations, make_shards, paper_clients
 from fedmvp_core.errors import ConfigError
 
@@ -37,7 +38,7 @@ def test_validation_images_are_of_the_domains_that_a_client_holds(small_run: Mak
 
 
 def test_shards_are_reproducible(small_run: Make) -> None:
-    config = small_run(partition="dirichlet", dirichlet_alpha=5.0)
+    config = small_run(partition="dirichlet", partition_options="dirichlet-alpha=5.0")
     names = [
         [shard.images.names for shard in make_shards(load_setting(config, 64), 3, config)]
         for _ in range(2)
@@ -58,7 +59,7 @@ def test_each_clients_classes_are_a_split_of_their_own(small_run: Make) -> None:
 
 
 def test_settings_without_local_images_have_no_such_splits(small_run: Make) -> None:
-    config = small_run(setting="msst", target_domain="photo", partition="iid")
+    config = small_run(setting="msst", setting_options="target-domain=photo", partition="iid")
     setting = load_setting(config, 64)
     assert local_evaluations(setting, make_shards(setting, 2, config)) == ()
 
@@ -105,7 +106,8 @@ def test_fedmvp_s_nine_data_sets_have_30_clients(default_config: Make) -> None:
     }
     config = default_config()
     found = {
-        n: paper_clients(base_to_new(of_classes(k), config), config) for n, (k, _) in sizes.items()
+        n: paper_clients(setting_of(of_classes(k), config), config.data)
+        for n, (k, _) in sizes.items()
     }
     assert found == {name: clients for name, (_, clients) in sizes.items()}
     assert sum(found.values()) == 30
@@ -119,10 +121,10 @@ def test_fedmvp_s_clients_a_domain(
 ) -> None:
     """PACS, Office-Home, VLCS, TerraIncognita, DomainNet: so many in each source domain."""
     config = default_config(
-        setting="msst", target_domain="domain 0", partition="by-domain-and-class"
+        setting="msst", partition="by-domain-and-class", **{"setting.target-domain": "domain 0"}
     )
-    setting = msst(of_classes(classes, domains), config)
-    clients = paper_clients(setting, config)
+    setting = setting_of(of_classes(classes, domains), config)
+    clients = paper_clients(setting, config.data)
     assert clients == each * (domains - 1)
     shards = make_shards(setting, clients, config)
     sizes = [len(shard.task.class_names) for shard in shards]
@@ -132,7 +134,7 @@ def test_fedmvp_s_clients_a_domain(
 def test_several_labels_have_no_such_rule(default_config: Make) -> None:
     config = default_config(dataset="emojiscenes", setting="multi-label")
     with pytest.raises(ConfigError, match=r"no rule for .*emojiscenes.* 8 \(COCO\)"):
-        paper_clients(load_setting(config, 8), config)
+        paper_clients(load_setting(config, 8), config.data)
 
 
 def test_client_names_sort_as_numbers_do() -> None:

@@ -8,7 +8,7 @@ from data_trees import TREES
 from small_pictures import write_folder
 from typer.testing import CliRunner, Result
 
-from fedmvp_core.data.catalogue import ENTRIES
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError
 from simulations.cli import app
 from simulations.datasets.check import examine, unlike
@@ -34,7 +34,7 @@ def test_list_names_every_data_set() -> None:
     assert cells(result.output, "voc2007")[1:4] == ["several", "20", "VOC2007/"]
     assert cells(result.output, "imagefolder")[3] == "data-dir itself"
     assert cells(result.output, "emojiscenes")[1] == "several"
-    assert all(cells(result.output, name) for name in ENTRIES)
+    assert all(cells(result.output, name) for name in READERS)
 
 
 def test_ones_own_pictures_pass(tmp_path: Path) -> None:
@@ -110,12 +110,12 @@ def test_many_classes_are_listed_on_request(tmp_path: Path, many: bool) -> None:
 
 @pytest.mark.parametrize("name", ["pacs", "imagenet_a", "oxford_pets"])
 def test_counts_are_those_of_the_listing(name: str, tmp_path: Path) -> None:
-    TREES[name](tmp_path / ENTRIES[name].folder)
+    TREES[name](tmp_path / READERS[name].folder)
     found = examine(name, tmp_path, decode=False)
     for split, pictures in found.listing.splits.items():
         assert sum(found.class_counts(split)) == len(pictures)
         assert sum(found.domain_counts(split).values()) in (0, len(pictures))
-    assert found.folder == tmp_path / ENTRIES[name].folder
+    assert found.folder == tmp_path / READERS[name].folder
 
 
 def test_a_domain_that_is_missing_is_a_fault(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_domain_that_is_missing_is_a_fault(tmp_path: Path) -> None:
         for split, pictures in found.listing.splits.items()
     }
     lacking = dataclasses.replace(found.listing, splits=without)
-    assert "no pictures of the domains: sketch" in unlike(lacking, ENTRIES["pacs"])
+    assert "no pictures of the domains: sketch" in unlike(lacking, READERS["pacs"])
 
 
 def test_the_order_of_classes_has_a_mark_of_its_own(tmp_path: Path) -> None:

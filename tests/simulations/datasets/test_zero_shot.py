@@ -9,14 +9,14 @@ from small_pictures import write_folder
 from typer.testing import CliRunner
 
 from fedmvp_core.backbone import load_backbone
-from fedmvp_core.data.catalogue import ENTRIES
 from fedmvp_core.data.pixels.pictures import load_picture
+from fedmvp_core.data.readers.table import READERS
 from simulations.cli import app
 from simulations.datasets.zero_shot import VIT_B_16, measure_zero_shot, published_zero_shot
 
 
 def test_the_numbers_have_the_means_that_are_published_with_them() -> None:
-    assert set(VIT_B_16) <= set(ENTRIES)
+    assert set(VIT_B_16) <= set(READERS)
     assert len(VIT_B_16) == 11
     assert fmean(base for base, _ in VIT_B_16.values()) == pytest.approx(69.34, abs=0.01)
     assert fmean(new for _, new in VIT_B_16.values()) == pytest.approx(74.22, abs=0.01)

@@ -14,7 +14,7 @@ from typing import Any
 
 from fedmvp_core.data.listing import Listing, Picture
 from fedmvp_core.data.readers.folders import check_files
-from fedmvp_core.data.readers.multilabel.tables import make_listing
+from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing
 from fedmvp_core.errors import DataError
 
 PARTS = {"train": "train2014", "test": "val2014"}
@@ -32,7 +32,7 @@ def coco2014(folder: Path, min_labels: int = 0) -> Listing:
         names[split], splits[split] = _read(file, folder / part)
     if names["train"] != names["test"]:
         raise DataError(f"coco2014: the two annotation files in '{folder}' differ in categories")
-    return make_listing("coco2014", names["train"], splits, min_labels)
+    return make_multi_label_listing("coco2014", names["train"], splits, min_labels)
 
 
 def _read(file: Path, pictures: Path) -> tuple[list[str], list[Picture]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from fedmvp_core.attributes.files import read_attributes
 from fedmvp_core.data.listing import SPLITS, Listing, Picture
 from fedmvp_core.data.readers.folders import check_files
-from fedmvp_core.data.readers.multilabel.tables import make_listing, read_rows
+from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing, read_rows
 from fedmvp_core.data.readers.splits import seeded_split
 from fedmvp_core.errors import DataError
 
@@ -57,7 +57,7 @@ def csv_folder(folder: Path) -> Listing:
             raise DataError(f"'{table}' has no pictures for the {split} split")
     attribute_file = folder / "attributes.json"
     attributes = read_attributes(attribute_file) if attribute_file.is_file() else None
-    return make_listing(folder.name, class_names, splits, attributes=attributes)
+    return make_multi_label_listing(folder.name, class_names, splits, attributes=attributes)
 
 
 def _labels(cell: str) -> set[str]:

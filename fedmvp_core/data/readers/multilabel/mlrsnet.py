@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fedmvp_core.data.listing import SPLITS, Listing, Picture
 from fedmvp_core.data.readers.folders import check_files, require_folder
-from fedmvp_core.data.readers.multilabel.tables import make_listing, read_indicators
+from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing, read_indicators
 from fedmvp_core.data.readers.splits import seeded_split
 from fedmvp_core.errors import DataError
 
@@ -40,4 +40,4 @@ def mlrsnet(folder: Path, min_labels: int = 0) -> Listing:
         for split, files in zip(SPLITS, dealt, strict=True):
             splits[split] += [Picture(pictures / file, labels_of[file]) for file in files]
     names = [MENDED.get(name, name) for name in columns]
-    return make_listing("mlrsnet", names, splits, min_labels)
+    return make_multi_label_listing("mlrsnet", names, splits, min_labels)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fedmvp_core.data.listing import Listing, Picture
 from fedmvp_core.data.readers.folders import check_files
-from fedmvp_core.data.readers.multilabel.tables import make_listing, read_indicators
+from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing, read_indicators
 from fedmvp_core.errors import DataError
 
 PARTS = {"train": "Tra.csv", "test": "Test.csv"}
@@ -37,7 +37,9 @@ def multiscene(folder: Path) -> Listing:
         ]
     if columns["train"] != columns["test"]:
         raise DataError(f"multiscene: Tra.csv and Test.csv in '{folder}' differ in columns")
-    return make_listing("multiscene", [_readable(name) for name in columns["train"]], splits)
+    return make_multi_label_listing(
+        "multiscene", [_readable(name) for name in columns["train"]], splits
+    )
 
 
 def _readable(column: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from fedmvp_core.data.listing import Listing, Picture
 from fedmvp_core.data.readers.folders import first_there, read_lines
-from fedmvp_core.data.readers.multilabel.tables import make_listing
+from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing
 from fedmvp_core.errors import DataError
 
 PARTS = {"train": "Train", "test": "Test"}
@@ -45,7 +45,7 @@ def nuswide(folder: Path, min_labels: int = 0) -> Listing:
             for file, row, is_there in zip(files, labels, there, strict=True)
             if is_there
         ]
-    return make_listing("nuswide", concepts, splits, min_labels, notes)
+    return make_multi_label_listing("nuswide", concepts, splits, min_labels, notes)
 
 
 def _there(pictures: Path, files: list[str]) -> list[bool]:

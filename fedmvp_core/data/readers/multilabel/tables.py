@@ -14,14 +14,14 @@ from fedmvp_core.errors import DataError
 ONES, ZEROS = frozenset({"1", "1.0"}), frozenset({"0", "0.0"})
 
 
-class Row(NamedTuple):
+class LabelRow(NamedTuple):
     """A picture's name, as the annotations write it, and the sorted positions of its labels."""
 
     file: str
     labels: tuple[int, ...]
 
 
-def make_listing(
+def make_multi_label_listing(
     name: str,
     class_names: Sequence[str],
     splits: Mapping[str, Sequence[Picture]],
@@ -88,7 +88,7 @@ def read_rows(file: Path) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def read_indicators(file: Path) -> tuple[tuple[str, ...], list[Row]]:
+def read_indicators(file: Path) -> tuple[tuple[str, ...], list[LabelRow]]:
     """A table of a picture's name and a column a class, 1 where the class is there.
 
     Returns: the class names in the order of the columns, and the rows.
@@ -98,7 +98,7 @@ def read_indicators(file: Path) -> tuple[tuple[str, ...], list[Row]]:
     """
     rows = read_rows(file)
     first, *class_names = rows[0]
-    found: dict[str, Row] = {}
+    found: dict[str, LabelRow] = {}
     for number, row in enumerate(rows, start=2):
         name = row[first]
         if name in found:
@@ -110,5 +110,5 @@ def read_indicators(file: Path) -> tuple[tuple[str, ...], list[Row]]:
                     "allowed: 0 and 1"
                 )
         labels = tuple(c for c, class_name in enumerate(class_names) if row[class_name] in ONES)
-        found[name] = Row(name, labels)
+        found[name] = LabelRow(name, labels)
     return tuple(class_names), list(found.values())

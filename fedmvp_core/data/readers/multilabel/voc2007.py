@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from fedmvp_core.data.listing import Listing, Picture
 from fedmvp_core.data.readers.folders import check_files, first_there, read_lines
-from fedmvp_core.data.readers.multilabel.tables import make_listing
+from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing
 from fedmvp_core.errors import DataError
 
 CLASSES = (
@@ -37,7 +37,9 @@ def voc2007(folder: Path, count_difficult: bool = False) -> Listing:
         split: _pictures(_devkit(folder, archive), image_set, count_difficult)
         for split, (archive, image_set) in PARTS.items()
     }
-    return make_listing("voc2007", [READABLE.get(name, name) for name in CLASSES], splits)
+    return make_multi_label_listing(
+        "voc2007", [READABLE.get(name, name) for name in CLASSES], splits
+    )
 
 
 def _devkit(folder: Path, archive: str) -> Path:

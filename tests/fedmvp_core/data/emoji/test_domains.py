@@ -103,7 +103,7 @@ def test_every_class_has_attributes(dataset: Dataset) -> None:
 
 
 def test_another_size(default_config: Callable[..., RunConfig], dataset: Dataset) -> None:
-    larger = emojidomains.load(default_config(), 96)
+    larger = emojidomains.load(default_config().data, default_config().run, 96)
     assert larger.test.images.shape[1:] == (3, 96, 96)
     assert torch.equal(larger.test.labels, dataset.test.labels)
     emojidomains._load.cache_clear()

@@ -28,7 +28,7 @@ def pictures() -> Dataset:
 
 @pytest.fixture(scope="module")
 def dataset(config: RunConfig) -> Dataset:
-    return emojiscenes.load(config, 64)
+    return emojiscenes.load(config.data, config.run, 64)
 
 
 def few(pictures: Dataset, n: int = 30, seed: int = 3, size: int = 64) -> ImageSet:
@@ -175,5 +175,5 @@ def test_a_config_is_drawn_once(default_config: Callable[..., RunConfig]) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(emojiscenes, "SCENES", small)
         emojiscenes._load.cache_clear()
-        assert emojiscenes.load(one, 32) is emojiscenes.load(same, 32)
+        assert emojiscenes.load(one.data, one.run, 32) is emojiscenes.load(same.data, same.run, 32)
     emojiscenes._load.cache_clear()

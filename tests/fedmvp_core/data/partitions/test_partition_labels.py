@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from configured import parted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_configs import run_config
 
 from fedmvp_core.data.image_set import ImageSet
-from fedmvp_core.data.partitions import partition
 from fedmvp_core.errors import ConfigError, FedMVPError
 
 CLASSES = 5
@@ -50,10 +50,11 @@ def test_shards_are_disjoint_cover_everything_and_follow_no_file_order(
     rule: str, rows: list[list[int]], clients: int, seed: int, alpha: float
 ) -> None:
     images = labelled(rows)
-    config = run_config(partition=rule, seed=seed, dirichlet_alpha=alpha)
+    options = f"dirichlet-alpha={alpha}" if rule == "dirichlet-labels" else ""
+    config = run_config(partition=rule, seed=seed, partition_options=options)
     different = len({tuple(label == 1 for label in row) for row in rows})
     try:
-        shards = partition(images, clients, config)
+        shards = parted(images, clients, config)
     except FedMVPError:
         assert rule != "kmeans-labels" or clients > different
         assert rule != "iid" or clients > len(rows)
@@ -61,7 +62,7 @@ def test_shards_are_disjoint_cover_everything_and_follow_no_file_order(
     assert len(shards) == clients
     assert all(len(shard) for shard in shards)
     assert torch.equal(torch.cat(shards).sort().values, torch.arange(len(rows)))
-    backwards = partition(images.select(torch.arange(len(rows)).flip(0)), clients, config)
+    backwards = parted(images.select(torch.arange(len(rows)).flip(0)), clients, config)
     mirrored = [(len(rows) - 1 - shard).sort().values for shard in backwards]
     assert all(torch.equal(one, other) for one, other in zip(shards, mirrored, strict=True))
 
@@ -70,7 +71,7 @@ def test_images_with_labels_in_common_go_to_one_client() -> None:
     """Two themes that share no label, with one label missing here and there."""
     rows = [[1, 1, 0, 0, 0], [0, 0, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 1, 1], [1, 0, 0, 0, 0]]
     for seed in range(5):
-        shards = partition(labelled(rows), 2, run_config(partition="kmeans-labels", seed=seed))
+        shards = parted(labelled(rows), 2, run_config(partition="kmeans-labels", seed=seed))
         assert sorted(shard.tolist() for shard in shards) == [[0, 2, 4], [1, 3]]
 
 
@@ -78,7 +79,7 @@ def test_more_clusters_than_sets_of_labels_are_refused() -> None:
     rows = [[1, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
     message = "3 clients, but the images have 2 different sets of labels .* 1 to 2"
     with pytest.raises(ConfigError, match=message):
-        partition(labelled(rows), 3, run_config(partition="kmeans-labels"))
+        parted(labelled(rows), 3, run_config(partition="kmeans-labels"))
 
 
 def test_a_low_alpha_sends_a_label_to_one_client() -> None:
@@ -87,8 +88,10 @@ def test_a_low_alpha_sends_a_label_to_one_client() -> None:
     images = labelled(rows)
 
     def largest_share(alpha: float) -> float:
-        config = run_config(partition="dirichlet-labels", dirichlet_alpha=alpha, seed=3)
-        counts = torch.stack([images.labels[s].sum(dim=0) for s in partition(images, 2, config)])
+        config = run_config(
+            partition="dirichlet-labels", seed=3, **{"partition.dirichlet-alpha": alpha}
+        )
+        counts = torch.stack([images.labels[s].sum(dim=0) for s in parted(images, 2, config)])
         return float((counts.max(dim=0).values / counts.sum(dim=0)).mean())
 
     assert largest_share(0.01) > 0.95
@@ -99,9 +102,9 @@ def test_an_image_goes_where_all_of_its_labels_would_have_it() -> None:
     """The frequencies of a client, given the labels, are the mean of its labels' frequencies."""
     alone = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
     images = labelled([*alone, [1, 1, 0, 0, 0]] * 600)
-    config = run_config(partition="dirichlet-labels", dirichlet_alpha=0.5, seed=2)
+    config = run_config(partition="dirichlet-labels", seed=2)
     client_of = torch.zeros(len(images))
-    client_of[partition(images, 2, config)[1]] = 1
+    client_of[parted(images, 2, config)[1]] = 1
     first, second, both = (client_of[kind::3].mean() for kind in range(3))
     assert abs(first - second) > 0.2, "or the test says nothing"
     assert abs(both - (first + second) / 2) < 0.06  # three standard deviations of 600 draws
@@ -113,4 +116,4 @@ def test_an_image_goes_where_all_of_its_labels_would_have_it() -> None:
 def test_rules_for_one_label_name_those_for_several(rule: str) -> None:
     message = f"'{rule}' needs images with one label each.*{', '.join(RULES)}"
     with pytest.raises(ConfigError, match=message):
-        partition(labelled(vectors(10)), 2, run_config(partition=rule))
+        parted(labelled(vectors(10)), 2, run_config(partition=rule))

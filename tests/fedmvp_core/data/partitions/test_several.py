@@ -1,13 +1,55 @@
-"""How many clients each of several data sets gets."""
+"""How many clients a data set has, and each of several."""
+
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmvp_core.data.partitions.several import clients_of_each
+from fedmvp_core.data.partitions.several import clients_of, clients_of_each
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError
 
+BASE_TO_NEW = {
+    "caltech101": 2,
+    "oxford_flowers": 3,
+    "fgvc_aircraft": 2,
+    "ucf101": 3,
+    "oxford_pets": 1,
+    "food101": 3,
+    "dtd": 1,
+    "stanford_cars": 5,
+    "sun397": 10,
+}
 sizes = st.lists(st.integers(1, 60), min_size=1, max_size=6)
+
+
+def test_the_nine_data_sets_have_thirty_clients() -> None:
+    """FedMVP, base-to-new: clients hold base classes, the first ceil(n / 2)."""
+    found = {
+        name: clients_of(math.ceil(READERS[name].expected_classes / 2)) for name in BASE_TO_NEW
+    }
+    assert found == BASE_TO_NEW
+    assert sum(found.values()) == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "clients"),
+    [
+        ("pacs", 1),
+        ("officehome", 3),
+        ("vlcs", 1),
+        ("terraincognita", 1),
+        ("domainnet", 17),
+        ("imagenet", 50),
+    ],
+)
+def test_clients_of_a_domain_and_of_imagenet(name: str, clients: int) -> None:
+    assert clients_of(READERS[name].expected_classes) == clients
+
+
+def test_halves_are_rounded_to_even() -> None:
+    assert [clients_of(classes) for classes in (1, 10, 30, 50, 70)] == [1, 1, 2, 2, 4]
 
 
 def test_fedmvp_s_numbers_where_they_fit() -> None:

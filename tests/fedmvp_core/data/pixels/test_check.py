@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from small_pictures import write_picture
 
-from fedmvp_core.data.pixels.check import known_unreadable, unreadable
 from fedmvp_core.data.pixels import check as pixels_check
+from fedmvp_core.data.pixels.check import known_unreadable, unreadable
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import torch
 from small_pictures import write_picture
 
 from fedmvp_core.data.image_set import ImageSet
-from fedmvp_core.data.pixels.files import PictureFiles, read_pixels, take_rows
 from fedmvp_core.data.pixels import files as pixels
+from fedmvp_core.data.pixels.files import PictureFiles, read_pixels, take_rows
 from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.errors import DataError
 

@@ -7,8 +7,8 @@ import data_trees
 import pytest
 import torchvision.datasets
 
-from fedmvp_core.data.readers import READERS
 from fedmvp_core.data.readers.download import BY_HAND, DOWNLOADS, prepare
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import DataError
 
 

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from configured import dataset_of
 from PIL import Image
 from run_configs import run_config
 from small_pictures import write_folder as write_pictures
 
-from fedmvp_core.data.catalogue import class_template
+from fedmvp_core.data.catalogue import check_data_dir, class_template
 from fedmvp_core.data.imagefolder import list_folder
 from fedmvp_core.data.readers import hugging_face
 from fedmvp_core.errors import ConfigError, DataError
-from fedmvp_core.registry import DATASETS, find
 
 
-def rows(*class_names: str) -> list[hugging_face.Row]:
+def rows(*class_names: str) -> list[hugging_face.HubPicture]:
     return [(Image.new("L", (4, 4), number), name) for number, name in enumerate(class_names)]
 
 
@@ -43,7 +43,7 @@ def test_a_class_name_never_leaves_the_folder(tmp_path: Path, name: str) -> None
 
 
 def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    def broken() -> Iterator[hugging_face.Row]:
+    def broken() -> Iterator[hugging_face.HubPicture]:
         yield from rows("cat")
         raise OSError("no space left")
 
@@ -75,17 +75,19 @@ def test_what_was_prepared_is_a_data_set_by_name(tmp_path: Path) -> None:
     splits = {"train": rows("cat", "dog", "dog"), "test": rows("dog", "cat")}
     hugging_face.write_folder(splits, tmp_path / "someone--pets")
     config = run_config(dataset="hf:someone/pets", data_dir=str(tmp_path))
-    dataset = find(DATASETS, config.data.dataset)(config, 8)
+    dataset = dataset_of(config, 8)
     assert dataset.class_names == ("cat", "dog")
     assert dataset.train.labels.tolist() == [0, 1, 1]
-    assert class_template(config) == class_template(config.with_values(dataset="imagefolder"))
+    assert class_template(config.data) == class_template(
+        config.with_values(dataset="imagefolder").data
+    )
 
 
 def test_what_was_not_prepared_names_the_command(tmp_path: Path) -> None:
     config = run_config(dataset="hf:someone/pets", data_dir=str(tmp_path))
     command = f"fedmvp datasets prepare hf:someone/pets --root {tmp_path}"
     with pytest.raises(DataError, match=re.escape(command)):
-        find(DATASETS, config.data.dataset)(config, 8)
+        dataset_of(config, 8)
 
 
 @pytest.mark.parametrize("name", ["hf:", "hf:/"])
@@ -96,4 +98,4 @@ def test_a_prefix_alone_is_no_name(tmp_path: Path, name: str) -> None:
 
 def test_a_hub_name_needs_a_data_dir() -> None:
     with pytest.raises(ConfigError, match="data-dir is empty; dataset 'hf:someone/pets' needs"):
-        run_config(dataset="hf:someone/pets")
+        check_data_dir(run_config(dataset="hf:someone/pets").data)

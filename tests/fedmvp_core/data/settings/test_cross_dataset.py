@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from configured import dataset_of, setting_of
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.emoji import domains as emojidomains
 from fedmvp_core.data.image_set import Dataset
-from fedmvp_core.data.settings import cross_dataset, load_setting
+from fedmvp_core.data.settings import load_setting
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.registry import DATASETS, find
 
 Make = Callable[..., RunConfig]
 GROUPS = ("activities", "animals-nature", "food-drink", "objects", "travel-places")
@@ -18,18 +18,17 @@ SIZE = 8
 
 
 def group(config: RunConfig, name: str) -> Dataset:
-    dataset: Dataset = find(DATASETS, f"emoji-{name}")(config, SIZE)
-    return dataset
+    return dataset_of(config.with_values(dataset=f"emoji-{name}"), SIZE)
 
 
 def cross(make: Make, targets: str, **overrides: Any) -> RunConfig:
     chosen = {"dataset": "emoji-food-drink", "setting": "cross-dataset"}
-    return make(**(chosen | overrides), target_datasets=targets)
+    return make(**(chosen | overrides), **{"setting.target-datasets": targets})
 
 
 def test_the_groups_share_the_classes_of_emojidomains_among_them(default_config: Make) -> None:
     config = default_config()
-    whole = emojidomains.load(config, SIZE)
+    whole = emojidomains.load(config.data, config.run, SIZE)
     parts = [group(config, name) for name in GROUPS]
     assert sorted(name for part in parts for name in part.class_names) == list(whole.class_names)
     for split in ("train", "validation", "test"):
@@ -75,7 +74,7 @@ def test_one_data_set_without_phrases_means_none_for_such_a_task(
     default_config: Make, small_run: Make
 ) -> None:
     """A class without phrases beside one that has some would be refused."""
-    folder = small_run().data_dir
+    folder = small_run().data.data_dir
     config = cross(default_config, "imagefolder", data_dir=folder)
     setting = load_setting(config, SIZE)
     assert setting.make_task(["fruit", "cow"]).attributes == ((), ())
@@ -96,10 +95,10 @@ def test_one_data_set_without_phrases_means_none_for_such_a_task(
 def test_targets_that_cannot_be(default_config: Make, targets: str) -> None:
     config = cross(default_config, targets)
     with pytest.raises(ConfigError, match=r"target-datasets is .*allowed: .*emoji-objects"):
-        cross_dataset(group(config, "food-drink"), config)
+        setting_of(group(config, "food-drink"), config)
 
 
 def test_targets_are_of_the_source_s_kind(default_config: Make) -> None:
     config = cross(default_config, "emojiscenes")
     with pytest.raises(ConfigError, match="'emojiscenes', whose images have several labels"):
-        cross_dataset(group(config, "food-drink"), config)
+        setting_of(group(config, "food-drink"), config)

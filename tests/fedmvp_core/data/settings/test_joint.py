@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from configured import setting_of
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.settings import Setting, base_to_new, few_shot, load_setting
+from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.data.settings.joint import joint_setting
 from fedmvp_core.data.shards import local_evaluations, make_shards, paper_clients
 from fedmvp_core.errors import ConfigError, DataError
@@ -46,10 +47,10 @@ def dataset(name: str, classes: tuple[str, ...], shade: int = 0, each: int = 2) 
     return Dataset(name, images(), images(), images(), phrases)
 
 
-def two(config: RunConfig, rule: Callable[[Dataset, RunConfig], Setting] = base_to_new) -> Setting:
+def two(config: RunConfig) -> Setting:
     return joint_setting(
         {
-            name: rule(dataset(name, classes, shade), config.with_values(dataset=name))
+            name: setting_of(dataset(name, classes, shade), config.with_values(dataset=name))
             for shade, (name, classes) in enumerate(CLASSES.items(), 1)
         }
     )
@@ -105,7 +106,7 @@ def test_splits_are_of_each_data_set(config: RunConfig) -> None:
     for split in setting.evaluations:
         assert split.images.class_names == split.task.class_names
         assert split.name.endswith(split.dataset)
-    (everything, _) = two(config, few_shot).evaluations
+    (everything, _) = two(config.with_values(setting="few-shot")).evaluations
     assert everything.name == "all-food101"
     assert len(everything.task.class_names) == 4
 
@@ -125,7 +126,7 @@ def test_headlines_are_means_over_data_sets(config: RunConfig) -> None:
     assert summary(values) == pytest.approx(means | {"harmonic-mean": harmonic})
     del values["local-food101"]
     assert summary(values) == pytest.approx({"base": 0.4, "new": 0.2})
-    of_shots = two(config, few_shot).summary
+    of_shots = two(config.with_values(setting="few-shot")).summary
     assert of_shots({"all-food101": 0.5, "all-oxford_flowers": 1.0}) == {"all": 0.75}
 
 
@@ -152,11 +153,9 @@ def test_a_data_set_is_cut_as_it_is_alone(default_config: Make, rule: str) -> No
     whole = {
         n: dataset(n, tuple(f"{n}{i}" for i in range(2 * k)), each=5) for n, k in names.items()
     }
-    config = default_config(
-        dataset=",".join(names), data_dir="somewhere", partition=rule, classes_per_client=2
-    )
+    config = default_config(dataset=",".join(names), data_dir="somewhere", partition=rule)
     alone = {n: config.with_values(dataset=n) for n in names}
-    parts = {n: base_to_new(whole[n], alone[n]) for n in names}
+    parts = {n: setting_of(whole[n], alone[n]) for n in names}
     together = make_shards(joint_setting(parts), 6, config)
     apart = [s for n, k in (("food101", 4), ("dtd", 2)) for s in make_shards(parts[n], k, alone[n])]
     assert [s.images.labels.tolist() for s in together] == [s.images.labels.tolist() for s in apart]
@@ -168,14 +167,14 @@ def test_a_data_set_is_cut_as_it_is_alone(default_config: Make, rule: str) -> No
 def test_fedmvp_s_nine_data_sets_are_thirty_clients_together(default_config: Make) -> None:
     config = default_config(dataset=",".join(PUBLISHED), data_dir="somewhere")
     parts = {
-        name: base_to_new(
+        name: setting_of(
             dataset(name, tuple(f"class {i}" for i in range(classes)), each=1),
             config.with_values(dataset=name),
         )
         for name, (classes, _) in PUBLISHED.items()
     }
     setting = joint_setting(parts)
-    assert paper_clients(setting, config) == 30
+    assert paper_clients(setting, config.data) == 30
     shards = make_shards(setting, 30, config)
     held = [{name.split("/")[0] for name in shard.task.class_names} for shard in shards]
     assert [len(datasets) for datasets in held] == [1] * 30

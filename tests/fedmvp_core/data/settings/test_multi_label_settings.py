@@ -7,20 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from configured import setting_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.settings import (
-    Setting,
-    base_to_new,
-    few_shot,
-    gzsl,
-    load_setting,
-    multi_label,
-    zsl,
-)
+from fedmvp_core.data.settings import load_setting
 from fedmvp_core.data.shards import make_shards
 from fedmvp_core.errors import ConfigError, DataError
 
@@ -55,14 +48,20 @@ def shown(dataset: Dataset, split: str) -> dict[str, set[str]]:
 
 
 @pytest.fixture
-def configured(default_config: Make, tmp_path: Path) -> RunConfig:
+def configured(default_config: Make, tmp_path: Path) -> Callable[[str], RunConfig]:
+    """Configurations of a setting with unseen labels."""
     path = tmp_path / "split.json"
     path.write_text(json.dumps({"seen": SEEN, "unseen": UNSEEN}))
-    return default_config(label_split=str(path), partition="kmeans-labels")
+
+    def make(setting: str) -> RunConfig:
+        options = {"setting.label-split": str(path)}
+        return default_config(setting=setting, partition="kmeans-labels", **options)
+
+    return make
 
 
 def test_all_labels_are_trained_and_tested(default_config: Make) -> None:
-    setting = multi_label(dataset(), default_config())
+    setting = setting_of(dataset(), default_config(setting="multi-label"))
     (everything,) = setting.evaluations
     assert everything.name == "all"
     assert everything.task.class_names == setting.train.class_names == NAMES
@@ -79,12 +78,13 @@ def test_all_labels_are_trained_and_tested(default_config: Make) -> None:
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 50), rate=st.sampled_from([0.0, 0.5]))
-@pytest.mark.parametrize("rule", [zsl, gzsl])
+@pytest.mark.parametrize("rule", ["zsl", "gzsl"])
 def test_nothing_unseen_is_ever_trained(
-    configured: RunConfig, rule: Callable[[Dataset, RunConfig], Setting], seed: int, rate: float
+    configured: Callable[[str], RunConfig], rule: str, seed: int, rate: float
 ) -> None:
     data = dataset(seed)
-    setting = rule(data, configured)
+    config = configured(rule)
+    setting = setting_of(data, config)
     for images, split in ((setting.train, "train"), (setting.validation, "validation")):
         whole = shown(data, split)
         wanted = {
@@ -96,24 +96,24 @@ def test_nothing_unseen_is_ever_trained(
         assert images.class_names == SEEN
         for name, row in zip(images.names, images.labels.tolist(), strict=True):
             assert {SEEN[i] for i, label in enumerate(row) if label} == whole[name] & set(SEEN)
-    for shard in make_shards(setting, 2, configured.with_values(mask_rate=rate)):
+    for shard in make_shards(setting, 2, config.with_values(mask_rate=rate)):
         assert shard.task.class_names == shard.images.class_names == SEEN
         assert shard.task.multi_label
         assert shard.images.labels.shape[1] == shard.validation.labels.shape[1] == len(SEEN)
 
 
-def test_zsl_ranks_the_unseen_labels_alone(configured: RunConfig) -> None:
+def test_zsl_ranks_the_unseen_labels_alone(configured: Callable[[str], RunConfig]) -> None:
     data = dataset()
-    (unseen,) = zsl(data, configured).evaluations
+    (unseen,) = setting_of(data, configured("zsl")).evaluations
     assert (unseen.name, unseen.task.class_names) == ("unseen", UNSEEN)
     wanted = {name for name, classes in shown(data, "test").items() if "bee" in classes}
     assert set(unseen.images.names) == wanted
-    assert zsl(data, configured).summary({"unseen": 0.5}) == {}
+    assert setting_of(data, configured("zsl")).summary({"unseen": 0.5}) == {}
 
 
-def test_gzsl_ranks_all_labels_and_the_kinds_apart(configured: RunConfig) -> None:
+def test_gzsl_ranks_all_labels_and_the_kinds_apart(configured: Callable[[str], RunConfig]) -> None:
     data = dataset()
-    setting = gzsl(data, configured)
+    setting = setting_of(data, configured("gzsl"))
     named = {evaluation.name: evaluation.task.class_names for evaluation in setting.evaluations}
     assert named == {"seen": SEEN, "unseen": UNSEEN, "all": SEEN + UNSEEN}
     whole = shown(data, "test")
@@ -126,9 +126,9 @@ def test_gzsl_ranks_all_labels_and_the_kinds_apart(configured: RunConfig) -> Non
 
 
 def test_the_headline_of_gzsl_is_the_harmonic_mean_of_seen_and_unseen(
-    configured: RunConfig,
+    configured: Callable[[str], RunConfig],
 ) -> None:
-    summary = gzsl(dataset(), configured).summary
+    summary = setting_of(dataset(), configured("gzsl")).summary
     assert summary({"seen": 0.6, "unseen": 0.2, "all": 0.9}) == {
         "harmonic-mean": pytest.approx(2 * 0.6 * 0.2 / (0.6 + 0.2)),
     }
@@ -137,7 +137,7 @@ def test_the_headline_of_gzsl_is_the_harmonic_mean_of_seen_and_unseen(
 
 def test_without_a_file_the_split_follows_the_seed(default_config: Make) -> None:
     def seen(seed: int) -> tuple[str, ...]:
-        return gzsl(dataset(), default_config(seed=seed)).train.class_names
+        return setting_of(dataset(), default_config(setting="gzsl", seed=seed)).train.class_names
 
     assert seen(1) == seen(1)
     assert len({seen(seed) for seed in range(1, 6)}) > 1
@@ -146,17 +146,20 @@ def test_without_a_file_the_split_follows_the_seed(default_config: Make) -> None
 def test_a_split_that_names_strangers_is_refused(default_config: Make, tmp_path: Path) -> None:
     path = tmp_path / "split.json"
     path.write_text(json.dumps({"seen": ["ant"], "unseen": ["yak"]}))
+    options = {"setting.label-split": str(path)}
     with pytest.raises(DataError, match=r"yak; it has: ant, bee, cow"):
-        gzsl(dataset(), default_config(label_split=str(path)))
+        setting_of(dataset(), default_config(setting="gzsl", **options))
 
 
-def test_unseen_labels_that_no_test_image_shows_are_refused(configured: RunConfig) -> None:
+def test_unseen_labels_that_no_test_image_shows_are_refused(
+    configured: Callable[[str], RunConfig],
+) -> None:
     data = dataset()
     labels = data.test.labels.clone()
     labels[:, NAMES.index("bee")] = 0
     bare = replace(data, test=data.test.with_labels(labels))
     with pytest.raises(DataError, match="split 'unseen' of scenes has no test images"):
-        zsl(bare, configured)
+        setting_of(bare, configured("zsl"))
 
 
 # --- partial labels
@@ -166,7 +169,7 @@ def test_a_mask_hides_labels_of_training_alone_and_moves_no_image(default_config
     data = dataset()
     kinds = {"partition": "kmeans-labels", "setting": "multi-label"}
     plain, masked = (default_config(**kinds, mask_rate=rate) for rate in (0.0, 0.4))
-    setting = multi_label(data, masked)
+    setting = setting_of(data, masked)
     whole, partial = make_shards(setting, 3, plain), make_shards(setting, 3, masked)
     hidden = torch.cat([shard.images.labels for shard in partial]) == -1
     assert float(hidden.double().mean()) == pytest.approx(0.4, abs=0.07)  # of 480 labels
@@ -184,9 +187,9 @@ def test_a_mask_hides_labels_of_training_alone_and_moves_no_image(default_config
 def test_settings_refuse_the_other_kind_and_say_which_are_for_it(
     default_config: Make, small_run: Make
 ) -> None:
-    for rule, allowed in ((base_to_new, "zsl, gzsl"), (few_shot, "multi-label, zsl, gzsl")):
+    for rule, allowed in (("base-to-new", "zsl, gzsl"), ("few-shot", "multi-label, zsl, gzsl")):
         with pytest.raises(ConfigError, match=f"scenes have several; allowed: {allowed}"):
-            rule(dataset(), default_config())
+            setting_of(dataset(), default_config(setting=rule))
     for setting, allowed in (("multi-label", "base-to-new, few-shot"), ("gzsl", "base-to-new")):
         with pytest.raises(ConfigError, match=f"have one; allowed: {allowed}"):
             load_setting(small_run(setting=setting), 32)

@@ -5,17 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from configured import setting_of
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.settings import (
-    Setting,
-    base_to_new,
-    few_shot,
-    load_setting,
-    msst,
-    ssmt,
-)
+from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.errors import ConfigError, DataError
 
 DOMAINS = ("art", "photo", "sketch")
@@ -61,7 +55,7 @@ def evaluation_names(setting: Setting) -> list[str]:
 
 @pytest.mark.parametrize(("classes", "half"), [(2, 1), (5, 3), (6, 3), (7, 4)])
 def test_base_is_the_first_half_rounded_up(default_config: Make, classes: int, half: int) -> None:
-    setting = base_to_new(dataset(classes), default_config())
+    setting = setting_of(dataset(classes), default_config())
     base, new = setting.evaluations
     assert evaluation_names(setting) == ["base", "new"]
     assert base.task.class_names == tuple("abcdefgh"[:half])
@@ -75,7 +69,7 @@ def test_base_is_the_first_half_rounded_up(default_config: Make, classes: int, h
 
 
 def test_attributes_follow_the_classes(default_config: Make) -> None:
-    setting = base_to_new(dataset(4), default_config())
+    setting = setting_of(dataset(4), default_config())
     assert setting.evaluations[1].task.attributes == (("trait 2",), ("trait 3",))
     assert setting.make_task(["d", "a"]).attributes == (("trait 3",), ("trait 0",))
 
@@ -85,8 +79,10 @@ def test_tasks_have_the_configured_sentences(default_config: Make) -> None:
         template="one {class}", attribute_template="{class}: {attribute}", attribute_weight=0.25
     )
     for setting in (
-        base_to_new(dataset(4), config),
-        msst(dataset(4), config.with_values(setting="msst", target_domain="art")),
+        setting_of(dataset(4), config),
+        setting_of(
+            dataset(4), config.with_values(setting="msst", setting_options="target-domain=art")
+        ),
     ):
         for task in (setting.evaluations[0].task, setting.make_task(["a"])):
             assert task.class_sentences()[0] == "one a"
@@ -97,12 +93,12 @@ def test_tasks_have_the_configured_sentences(default_config: Make) -> None:
 
 def test_one_class_cannot_be_halved(default_config: Make) -> None:
     with pytest.raises(ConfigError, match="'base-to-new' needs 2 classes or more; toy has 1"):
-        base_to_new(dataset(1), default_config())
+        setting_of(dataset(1), default_config())
 
 
 def test_the_harmonic_mean_is_of_three(default_config: Make) -> None:
     """FedMVP's table 1: 81.89 local, 75.37 base, 77.82 new make 78.27."""
-    summary = base_to_new(dataset(4), default_config()).summary
+    summary = setting_of(dataset(4), default_config()).summary
     headline = summary({"local": 0.8189, "base": 0.7537, "new": 0.7782})
     assert {name: round(100 * value, 2) for name, value in headline.items()} == {
         "harmonic-mean": 78.27
@@ -115,7 +111,9 @@ def test_the_harmonic_mean_is_of_three(default_config: Make) -> None:
 
 
 def test_msst_trains_on_the_sources_and_tests_on_the_target(default_config: Make) -> None:
-    setting = msst(dataset(4), default_config(setting="msst", target_domain="photo"))
+    setting = setting_of(
+        dataset(4), default_config(setting="msst", setting_options="target-domain=photo")
+    )
     assert evaluation_names(setting) == ["source", "target"]
     source, target = setting.evaluations
     for images in (setting.train, setting.validation, source.images):
@@ -127,23 +125,25 @@ def test_msst_trains_on_the_sources_and_tests_on_the_target(default_config: Make
 
 
 def test_an_unknown_target_domain_lists_those_there_are(default_config: Make) -> None:
-    config = default_config(setting="msst", target_domain="clipart")
+    config = default_config(setting="msst", setting_options="target-domain=clipart")
     with pytest.raises(ConfigError, match="is 'clipart'; toy has the domains: art, photo, sketch"):
-        msst(dataset(4), config)
+        setting_of(dataset(4), config)
 
 
 def test_one_domain_is_too_few(default_config: Make) -> None:
     whole = dataset(4)
     only = Dataset("toy", *(i.of_domains(["art"]) for i in (whole.train, whole.train, whole.test)))
     with pytest.raises(ConfigError, match="'msst' needs 2 domains or more; toy has 1"):
-        msst(only, default_config(setting="msst", target_domain="art"))
+        setting_of(only, default_config(setting="msst", setting_options="target-domain=art"))
 
 
 # --- ssmt
 
 
 def test_ssmt_trains_on_one_domain_and_tests_on_each_other(default_config: Make) -> None:
-    setting = ssmt(dataset(4), default_config(setting="ssmt", source_domain="photo"))
+    setting = setting_of(
+        dataset(4), default_config(setting="ssmt", setting_options="source-domain=photo")
+    )
     assert evaluation_names(setting) == ["source", "target-art", "target-sketch"]
     held = [set(evaluation.images.domains) for evaluation in setting.evaluations]
     assert held == [{"photo"}, {"art"}, {"sketch"}]
@@ -154,16 +154,16 @@ def test_ssmt_trains_on_one_domain_and_tests_on_each_other(default_config: Make)
 
 
 def test_ssmt_refuses_domains_that_are_not_there(default_config: Make) -> None:
-    config = default_config(setting="ssmt", source_domain="clipart")
+    config = default_config(setting="ssmt", setting_options="source-domain=clipart")
     with pytest.raises(ConfigError, match="is 'clipart'; toy has the domains: art, photo, sketch"):
-        ssmt(dataset(4), config)
+        setting_of(dataset(4), config)
 
 
 # --- few-shot
 
 
 def test_few_shot_trains_and_tests_on_all_classes(default_config: Make) -> None:
-    setting = few_shot(dataset(5), default_config(setting="few-shot"))
+    setting = setting_of(dataset(5), default_config(setting="few-shot"))
     (everything,) = setting.evaluations
     assert everything.name == "all"
     assert everything.task.class_names == setting.train.class_names == tuple("abcde")
@@ -183,29 +183,32 @@ def test_coop_draws_shots_before_anything_is_cut(small_run: Make, sampling: str,
 
 
 def test_eval_split_chooses_validation(default_config: Make) -> None:
-    tested = base_to_new(dataset(4), default_config()).evaluations[0].images
-    chosen = base_to_new(dataset(4), default_config(eval_split="validation")).evaluations[0]
+    tested = setting_of(dataset(4), default_config()).evaluations[0].images
+    chosen = setting_of(dataset(4), default_config(eval_split="validation")).evaluations[0]
     assert (len(tested), len(chosen.images)) == (6, 12)
 
 
 def test_a_data_set_without_validation_images(default_config: Make) -> None:
     bare = dataset(4, validation=False)
-    assert len(base_to_new(bare, default_config()).validation) == 0
+    assert len(setting_of(bare, default_config()).validation) == 0
     with pytest.raises(ConfigError, match="eval-split is 'validation', but toy has no such images"):
-        base_to_new(bare, default_config(eval_split="validation"))
+        setting_of(bare, default_config(eval_split="validation"))
 
 
 def test_a_split_without_test_images_is_refused(default_config: Make) -> None:
     """Its accuracy would be no number."""
     no_new = tuple((label, domain) for label in (2, 3) for domain in range(3))
     with pytest.raises(DataError, match="split 'new' of toy has no test images"):
-        base_to_new(dataset(4, no_new), default_config())
+        setting_of(dataset(4, no_new), default_config())
     no_photo = tuple((label, 1) for label in range(4))
     with pytest.raises(DataError, match="split 'target' of toy has no test images"):
-        msst(dataset(4, no_photo), default_config(setting="msst", target_domain="photo"))
+        setting_of(
+            dataset(4, no_photo),
+            default_config(setting="msst", setting_options="target-domain=photo"),
+        )
 
 
 def test_load_setting_finds_data_set_and_setting_by_name(small_run: Make) -> None:
-    setting = load_setting(small_run(setting="msst", target_domain="drawn"), 64)
+    setting = load_setting(small_run(setting="msst", setting_options="target-domain=drawn"), 64)
     assert set(setting.train.domains) == {"photo"}
     assert setting.train.images.shape[1:] == (3, 64, 64)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmvp_core.data.readers.multilabel import csv_folder
+from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder
 from fedmvp_core.errors import DataError
 
 TABLE = """file,split,labels

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fedmvp_core.data.listing import Picture
-from fedmvp_core.data.readers.multilabel.tables import make_listing, read_indicators
+from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing, read_indicators
 from fedmvp_core.errors import DataError
 
 
@@ -46,17 +46,17 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_class_names_are_cleaned_up_and_stay_apart() -> None:
     pictures = {"train": [Picture(Path("1.png"), (0, 1))]}
-    assert make_listing("own", ["road_vehicle", "b "], pictures).class_names == (
+    assert make_multi_label_listing("own", ["road_vehicle", "b "], pictures).class_names == (
         "road vehicle",
         "b",
     )
     with pytest.raises(DataError, match="own: 1 class names stand for several classes"):
-        make_listing("own", ["a_b", "a b"], pictures)
+        make_multi_label_listing("own", ["a_b", "a b"], pictures)
 
 
 def test_classes_without_a_picture_are_noted() -> None:
     splits = {"train": [Picture(Path("1.png"), (0, 1))], "test": [Picture(Path("2.png"), (1,))]}
-    listing = make_listing("own", ["ant", "bee"], splits)
+    listing = make_multi_label_listing("own", ["ant", "bee"], splits)
     assert listing.notes == ("split 'test' has no picture of ant",)
     with pytest.raises(DataError, match=r"split 'test' has no pictures$"):
-        make_listing("own", ["ant", "bee"], {**splits, "test": []})
+        make_multi_label_listing("own", ["ant", "bee"], {**splits, "test": []})

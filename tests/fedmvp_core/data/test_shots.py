@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from fedmvp_core.data.few_shot import coop_few_shot, few_shot
 from fedmvp_core.data.image_set import Dataset, ImageSet
+from fedmvp_core.data.shots import draw_coop_shots, draw_shots
 
 
 def image_set(labels: list[int], prefix: str = "") -> ImageSet:
@@ -29,8 +29,8 @@ def of_counts(counts: list[int]) -> ImageSet:
 
 
 @pytest.mark.parametrize("shots", [1, 3, 8])
-def test_few_shot_caps_each_class(shots: int) -> None:
-    kept = few_shot(of_counts([5, 2, 9]), shots, seed=1, partition_id=0)
+def test_shots_cap_each_class(shots: int) -> None:
+    kept = draw_shots(of_counts([5, 2, 9]), shots, seed=1, partition_id=0)
     counts = Counter(kept.labels.tolist())
     assert counts == {0: min(shots, 5), 1: min(shots, 2), 2: min(shots, 9)}
     assert len(set(kept.names)) == len(kept)
@@ -38,16 +38,16 @@ def test_few_shot_caps_each_class(shots: int) -> None:
 
 def test_zero_shots_keep_everything() -> None:
     images = of_counts([5, 2])
-    assert few_shot(images, 0, seed=1, partition_id=0) is images
+    assert draw_shots(images, 0, seed=1, partition_id=0) is images
     whole = Dataset("toy", images, images, images)
-    assert coop_few_shot(whole, 0, seed=1) is whole
+    assert draw_coop_shots(whole, 0, seed=1) is whole
 
 
-def test_few_shot_is_drawn_by_seed_and_client() -> None:
+def test_shots_are_drawn_by_seed_and_client() -> None:
     images = of_counts([50, 50])
 
     def drawn(seed: int, partition_id: int) -> tuple[str, ...]:
-        return few_shot(images, 8, seed, partition_id).names
+        return draw_shots(images, 8, seed, partition_id).names
 
     assert drawn(1, 0) == drawn(1, 0)
     assert len({drawn(1, 0), drawn(2, 0), drawn(1, 1)}) == 3
@@ -91,7 +91,7 @@ def test_coop_s_shots_are_those_of_the_protocol(shots: int, seed: int) -> None:
         for n, prefix in ((70, "train-"), (25, "validation-"))
     )
     whole = Dataset("toy", train, validation, test=train)
-    found = coop_few_shot(whole, shots, seed)
+    found = draw_coop_shots(whole, shots, seed)
     wanted = reference(items(train), items(validation), shots, seed)
     assert [set(found.train.names), set(found.validation.names)] == wanted
     assert found.test is train
@@ -105,5 +105,5 @@ def test_coop_s_shots_leave_the_global_generator_alone() -> None:
     expected = random.random()
     random.seed(7)
     images = of_counts([9, 9])
-    coop_few_shot(Dataset("toy", images, images, images), 4, seed=1)
+    draw_coop_shots(Dataset("toy", images, images, images), 4, seed=1)
     assert random.random() == expected

@@ -12,7 +12,7 @@ from fedmvp_core.seeding import generator
 VALIDATION_SHOTS = 4  # CoOp's limit
 
 
-def few_shot(images: ImageSet, shots: int, seed: int, partition_id: int) -> ImageSet:
+def draw_shots(images: ImageSet, shots: int, seed: int, partition_id: int) -> ImageSet:
     """At most `shots` images of each class that a client holds, drawn by seed; 0 keeps all.
 
     FedTPG's and FedMVP's rule: by class, within the client, validation images untouched. (Each of
@@ -28,7 +28,7 @@ def few_shot(images: ImageSet, shots: int, seed: int, partition_id: int) -> Imag
     return images.select(torch.cat(kept).sort().values)
 
 
-def coop_few_shot(dataset: Dataset, shots: int, seed: int) -> Dataset:
+def draw_coop_shots(dataset: Dataset, shots: int, seed: int) -> Dataset:
     """At most `shots` training images of each class of the data set, and up to 4 for validation.
 
     CoOp's rule, before classes are cut into base and new: Python's `random`, seeded once, draws a
