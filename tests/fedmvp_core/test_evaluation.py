@@ -42,7 +42,7 @@ def test_prompts_are_used(
     tiny_backbone: Backbone, task: EncodedTask, default_config: Callable[..., RunConfig]
 ) -> None:
     config = default_config()
-    prompting = find_method(config).build_prompting(tiny_backbone, config, ())
+    prompting = find_method(config).build_prompting(tiny_backbone, ())
     images = random_images(5).images
     found = predict_probabilities(tiny_backbone, prompting, task, images)
     with torch.no_grad():
@@ -58,7 +58,7 @@ def test_batches_do_not_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = default_config()
-    prompting = find_method(config).build_prompting(tiny_backbone, config, ())
+    prompting = find_method(config).build_prompting(tiny_backbone, ())
     images = random_images(7).images
     whole = predict_probabilities(tiny_backbone, prompting, task, images)
     monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 3)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fedmvp_core.adversarial.losses import cross_entropy
 from fedmvp_core.backbone import Backbone, FeatureCache
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import FedMVPError
@@ -22,11 +22,11 @@ from fedmvp_core.evaluation import (
     zero_shot_probabilities,
 )
 from fedmvp_core.local.attack import pgd_attack
-from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.logits import class_logits, label_logits, probabilities
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL, Features
+from fedmvp_core.prompting import Features
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
 from fedmvp_core.training import train_locally
 
@@ -53,7 +53,7 @@ def test_everyone_asks_for_the_same_scores(
     encoded = encode_task(tiny_backbone, task, FeatureCache(None))
     shard = dataclasses.replace(prepared(tiny_backbone, 4), task=encoded, attack_task=encoded)
     config = default_config(method="capt")
-    prompting = find_method(config).build_prompting(tiny_backbone, config, NAMES)
+    prompting = find_method(config).build_prompting(tiny_backbone, NAMES)
     model = LocalModel(tiny_backbone, prompting, shard)
     images = shard.images / 255
     features, logits = model.predict(images)
@@ -93,34 +93,40 @@ def test_an_attack_on_more_classes_leaves_those_alone_that_the_client_does_not_l
     assert labels[:, [1, 3]].equal(images.labels)
     assert (labels[:, [0, 2]] == -1).all()
     config = default_config(method="fedmvp-capt", epsilon="8/255", attack_steps=3)
-    prompting = find_method(config).build_prompting(tiny_backbone, config, CLASSES)
+    prompting = find_method(config).build_prompting(tiny_backbone, CLASSES)
     model, clean = LocalModel(tiny_backbone, prompting, shard), shard.images / 255
     with torch.no_grad():
         draw = torch.Generator().manual_seed(0)
         with torch.enable_grad():
-            found = pgd_attack("ce")(config)(model, clean, labels, draw)
+            found = pgd_attack(config.attack)(model, clean, labels, draw)
         before, after = (model.attacked_logits(pixels) for pixels in (clean, found))
     own = [1, 3]
     worse = [cross_entropy(logits[:, own], images.labels).sum() for logits in (before, after)]
     assert worse[1] > worse[0]
 
 
-@pytest.mark.parametrize("method", ["fedmvp", "apt", "fap"])
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("fedmvp", {"objective.alpha": 0}),
+        ("apt", {"method.attack-prompt": "perturbed"}),
+        ("fap", {}),
+    ],
+)
 def test_a_shard_without_a_known_label_teaches_nothing(
-    tiny_backbone: Backbone, default_config: Make, method: str
+    tiny_backbone: Backbone, default_config: Make, method: str, options: dict[str, Scalar]
 ) -> None:
     """Nothing but consistency with other predictions is left, and that is switched off."""
     images = small_scenes(4, 1, unknown=1.0)
     assert (images.labels == -1).all()
     config = default_config(
-        method=method, alpha=0.0, weight_decay=0.0, local_epochs=1, attack_steps=1,
-        attack_prompt="perturbed",
-    )  # fmt: skip
+        method=method, weight_decay=0.0, local_epochs=1, attack_steps=1, **options
+    )
     chosen = find_method(config)
-    prompting = chosen.build_prompting(tiny_backbone, config, CLASSES)
+    prompting = chosen.build_prompting(tiny_backbone, CLASSES)
     before = prompting.prompt_tensors()
     shard = shard_of(tiny_backbone, images)
-    result = train_locally(tiny_backbone, prompting, chosen, shard, config, 1, FULL)
+    result = train_locally(tiny_backbone, prompting, chosen, shard, config, LocalRound())
     moved = {n for n, value in prompting.prompt_tensors().items() if not value.equal(before[n])}
     if method == "fap":  # its divergence looks at no label
         assert moved
@@ -132,10 +138,10 @@ def test_a_shard_without_a_known_label_teaches_nothing(
 def test_a_client_of_one_class_is_refused(tiny_backbone: Backbone, default_config: Make) -> None:
     config = default_config()
     method = find_method(config)
-    prompting = method.build_prompting(tiny_backbone, config, CLASSES)
+    prompting = method.build_prompting(tiny_backbone, CLASSES)
     shard = shard_of(tiny_backbone, small_scenes(4, 1).of_classes(("red",)))
     with pytest.raises(FedMVPError, match="client 0 holds images of 'red' alone"):
-        train_locally(tiny_backbone, prompting, method, shard, config, 1, FULL)
+        train_locally(tiny_backbone, prompting, method, shard, config, LocalRound())
 
 
 def test_alignment_is_with_the_labels_that_are_there() -> None:

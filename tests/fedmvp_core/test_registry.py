@@ -25,7 +25,7 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     )
     (tmp_path / "their_package.py").write_text(
         "from fedmvp_core.methods import Method\n"
-        "method = Method('their-method', 'a paper', lambda backbone, config: None, None)\n"
+        "method = Method('their-method', 'a paper', lambda backbone, options, words: None, None)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     registry._entries.cache_clear()
@@ -39,7 +39,8 @@ def test_built_in_names() -> None:
     assert {"emojidomains", "imagefolder"} <= set(registry.names_in(registry.DATASETS))
     assert {"by-domain", "dirichlet", "iid"} <= set(registry.names_in(registry.PARTITIONS))
     assert {"base-to-new", "msst"} <= set(registry.names_in(registry.SETTINGS))
-    assert "fedavg" in registry.names_in(registry.STRATEGIES)
+    assert {"fedavg", "krum"} <= set(registry.names_in(registry.AGGREGATIONS))
+    assert {"fedprox", "scaffold"} <= set(registry.names_in(registry.TERMS))
 
 
 def test_an_unknown_name_lists_what_is_installed() -> None:
@@ -59,11 +60,11 @@ def test_a_family_stands_for_its_members() -> None:
 def test_another_packages_method_is_found_as_ours_are() -> None:
     assert "their-method" in registry.names_in(registry.METHODS)
     method = find_method(run_config(method="their-method"))
-    assert (method.name, method.paper) == ("their-method", "a paper")
+    assert (method.name, method.method.paper) == ("their-method", "a paper")
 
 
 @pytest.mark.usefixtures("third_party")
 @pytest.mark.parametrize("name", ["broken", "absent"])
 def test_a_plugin_that_cannot_be_loaded_says_where_it_is(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"'{name}' \(their_package.*\) fails"):
+    with pytest.raises(ConfigError, match=rf"'{name}' of package theirs \(their_package.*\) fails"):
         registry.find(registry.METHODS, name)

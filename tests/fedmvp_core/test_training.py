@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from predicting_model import PredictingModel
 from prepared import prepared, random_images, small_task
 from torch import Tensor
 
@@ -12,11 +13,13 @@ from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import FedMVPError
+from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import prepare_shard
 from fedmvp_core.logits import cosine_logits
-from fedmvp_core.methods import Method, find_method
-from fedmvp_core.objectives import Batch, Loss, Predict
-from fedmvp_core.prompting import FULL, LORA, Prompting
+from fedmvp_core.methods import ConfiguredMethod, find_method
+from fedmvp_core.objectives import Batch, Loss, Objective
+from fedmvp_core.prompting import FULL, Prompting
+from fedmvp_core.prompting.promptformer import LORA
 from fedmvp_core.seeding import generator
 from fedmvp_core.training import (
     TrainingResult,
@@ -27,9 +30,9 @@ from fedmvp_core.training import (
 IMAGES, BATCH = 7, 3  # two whole batches and one image left over
 
 
-def start(backbone: Backbone, config: RunConfig) -> tuple[Method, Prompting]:
+def start(backbone: Backbone, config: RunConfig) -> tuple[ConfiguredMethod, Prompting]:
     method = find_method(config)
-    return method, method.build_prompting(backbone, config, ())
+    return method, method.build_prompting(backbone, ())
 
 
 def trained(
@@ -43,7 +46,7 @@ def trained(
     method, fresh = start(backbone, config)
     shard = prepared(backbone, IMAGES, partition_id)
     used = prompting or fresh
-    result = train_locally(backbone, used, method, shard, config, round_number, phase)
+    result = train_locally(backbone, used, method, shard, config, LocalRound(round_number, phase))
     return result, used
 
 
@@ -52,9 +55,7 @@ def by_hand(
 ) -> list[float]:
     """SGD with momentum and weight decay written out; returns the losses of all steps."""
     shard = prepared(backbone, IMAGES)
-    method = find_method(config)
-    assert method.objective is not None
-    objective = method.objective(config)
+    objective = find_method(config).loss()
     parameters = [p for n, p in prompting.named_parameters() if not n.startswith("lora.")]
     velocity: list[Tensor | None] = [None] * len(parameters)  # fresh in each round
     rate = (
@@ -81,7 +82,7 @@ def by_hand(
                 torch.zeros(len(rows), 3),
                 shard.images[rows] / 255,
             )
-            loss = objective(predict, batch).value  # type: ignore[arg-type]
+            loss = objective(PredictingModel(predict), batch).value
             losses.append(loss.item())
             gradients = torch.autograd.grad(loss, parameters)
             with torch.no_grad():
@@ -122,7 +123,9 @@ def test_learning_rate_is_a_cosine_over_the_rounds(
     optimizer = torch.optim.SGD([parameter], lr=0.4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10)
     for round_number in range(1, 11):
-        assert learning_rate(config, round_number) == pytest.approx(schedule.get_last_lr()[0])
+        assert learning_rate(config.training, 10, round_number) == pytest.approx(
+            schedule.get_last_lr()[0]
+        )
         optimizer.step()
         schedule.step()
 
@@ -131,9 +134,9 @@ def test_learning_rate_is_a_cosine_over_the_rounds(
 def test_only_the_tensors_of_the_phase_change(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], phase: str
 ) -> None:
-    config = default_config(batch_size=BATCH, lora_init="normal")
+    config = default_config(batch_size=BATCH, method_options="lora-init=normal")
     method, prompting = start(tiny_backbone, config)
-    method.begin_phase(prompting, phase, config)
+    method.begin_phase(prompting, phase)
     before = prompting.prompt_tensors()
     trained(tiny_backbone, config, phase=phase, prompting=prompting)
     after = prompting.prompt_tensors()
@@ -173,20 +176,19 @@ def test_rounds_and_clients_draw_other_orders(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], change: dict[str, int]
 ) -> None:
     orders = []
-    config = default_config(batch_size=IMAGES, alpha=0, rounds=10**6)  # the same learning rate
+    config = default_config(batch_size=IMAGES, rounds=10**6)  # the same learning rate
     for how in ({}, change):
         method, prompting = start(tiny_backbone, config)
         seen: list[Tensor] = []
 
-        def spy(predict: Predict, batch: Batch, seen: list[Tensor] = seen) -> Loss:
+        def spy(model: LocalModel, batch: Batch, seen: list[Tensor] = seen) -> Loss:
             seen.append(batch.images)
-            return Loss(predict(batch.images)[1].sum(), {})
+            return Loss(model.predict(batch.images)[1].sum(), {})
 
         shard = prepared(tiny_backbone, IMAGES, how.get("partition_id", 0))
-        spied = Method("spied", "", method.prompting, lambda config, spy=spy: spy)
-        train_locally(
-            tiny_backbone, prompting, spied, shard, config, how.get("round_number", 1), FULL
-        )
+        method.objective = Objective("spied", "", lambda options, spy=spy: spy)
+        this_round = LocalRound(how.get("round_number", 1))
+        train_locally(tiny_backbone, prompting, method, shard, config, this_round)
         orders.append(seen[0])
     assert not torch.equal(orders[0], orders[1])
     pixels = [order.flatten(1).sum(1).sort().values for order in orders]
@@ -238,5 +240,5 @@ def test_training_encodes_nothing_frozen(
     method, prompting = start(tiny_backbone, config)
     shard = prepared(tiny_backbone, IMAGES)
     tiny_backbone.encoded.clear()
-    train_locally(tiny_backbone, prompting, method, shard, config, 1, FULL)
+    train_locally(tiny_backbone, prompting, method, shard, config, LocalRound())
     assert tiny_backbone.encoded == {"prompted_images": 3 * IMAGES}

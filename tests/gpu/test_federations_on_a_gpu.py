@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def test_memory_does_not_grow_from_round_to_round(small_run: Callable[..., RunCo
         if message.metadata.message_type == MessageType.TRAIN and partition_id == 0:
             held.append(torch.cuda.memory_allocated())
 
-    config = replace(small_run(partition="iid", device="cuda", method="fedmvp-capt"), rounds=5)
+    config = small_run(partition="iid", device="cuda", method="fedmvp-capt", rounds=5)
     run_federation(config, CLIENTS, intercept=look)
     assert len(held) == 5
     assert held[-1] <= held[1]

@@ -13,8 +13,8 @@ from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import Backbone, load_backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.devices import choose_device
+from fedmvp_core.local.model import LocalRound
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL
 from fedmvp_core.training import train_locally
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -35,9 +35,9 @@ def on_cpu() -> Backbone:
 def trained(backbone: Backbone, config: RunConfig) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Prompt tensors before and after a round of one client with 32 pictures."""
     method = find_method(config)
-    prompting = method.build_prompting(backbone, config, NAMES)
+    prompting = method.build_prompting(backbone, NAMES)
     before = prompting.prompt_tensors()
-    train_locally(backbone, prompting, method, prepared(backbone, 32), config, 1, FULL)
+    train_locally(backbone, prompting, method, prepared(backbone, 32), config, LocalRound())
     return before, prompting.prompt_tensors()
 
 

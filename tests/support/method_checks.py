@@ -1,6 +1,7 @@
 """What the tests of methods share: sizes at published widths, and one step of training."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import open_clip
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
-from fedmvp_core.local.model import LocalModel
+from fedmvp_core.config.options import changed_options, options_text
+from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import FULL, Prompting
@@ -32,14 +34,22 @@ def sized_as(backbone: Backbone, name: str) -> Backbone:
 
 def built(backbone: Backbone, config: RunConfig, names: tuple[str, ...] = NAMES) -> Prompting:
     """The method's untrained prompting module."""
-    return find_method(config).build_prompting(backbone, config, names)
+    return find_method(config).build_prompting(backbone, names)
+
+
+def with_random_start(config: RunConfig) -> RunConfig:
+    """The configuration with `prompt-init=random`, if its method has that option."""
+    options = find_method(config).options
+    if not hasattr(options, "prompt_init"):
+        return config
+    changed = changed_options(dataclasses.replace(options, prompt_init="random"))
+    return config.with_values(method_options=options_text(changed))
 
 
 def elements(backbone: Backbone, config: RunConfig, name: str, phase: str = FULL) -> int:
     """How many numbers the method sends in a phase with the measures of backbone `name`."""
     # The stand-in's towers have other widths, so nothing can start from what they encode.
-    config = config.with_values(prompt_init="random")
-    prompting = built(sized_as(backbone, name), config)
+    prompting = built(sized_as(backbone, name), with_random_start(config))
     tensors = prompting.prompt_tensors()
     return sum(tensors[tensor].numel() for tensor in prompting.phase_tensors(phase))
 
@@ -57,7 +67,7 @@ def moved_by_one_step(backbone: Backbone, config: RunConfig, phase: str = FULL) 
             parameter += 0.02 * torch.randn(parameter.shape, generator=draw)
     before = prompting.prompt_tensors()
     shard = prepared(backbone, 4)
-    train_locally(backbone, prompting, method, shard, config, 1, phase)
+    train_locally(backbone, prompting, method, shard, config, LocalRound(phase=phase))
     after = prompting.prompt_tensors()
     return {name for name, value in after.items() if not torch.equal(value, before[name])}
 
@@ -66,11 +76,11 @@ def attacked(
     backbone: Backbone, prompting: Prompting, config: RunConfig, shard: PreparedShard
 ) -> Tensor:
     """The method's attack on all images of a shard, from a fixed random start."""
-    attack = find_method(config).attack
+    attack = find_method(config).attack()
     assert attack is not None
     model = LocalModel(backbone, prompting, shard)
     images = shard.images.float() / 255
-    return attack(config)(model, images, shard.labels, torch.Generator().manual_seed(0))
+    return attack(model, images, shard.labels, torch.Generator().manual_seed(0))
 
 
 def encoded(backbone: Backbone, *names: str) -> EncodedTask:

@@ -35,7 +35,8 @@ class ZeroShot:
 
 def zero_shot(pretrained: str) -> ZeroShot:
     backbone = load_backbone("tiny", pretrained)
-    dataset = load(run_config(), backbone.image_size)
+    config = run_config()
+    dataset = load(config.data, config.run, backbone.image_size)
     order = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(0))
     sentences = [f"a picture of a {name}." for name in dataset.class_names]
     images, labels = dataset.test.images[order].float() / 255, dataset.test.labels[order]

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from fedmvp_core.adversarial.attacks import ATTACKS, evaluation_attack
+from fedmvp_core.adversarial.attacks import evaluation_attack
 from fedmvp_core.adversarial.inputs import check_inputs, checked_logits
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.errors import AttackError
+from fedmvp_core.registry import ATTACKS, names_in
 
+NAMES = names_in(ATTACKS)
 IMAGES = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 0])
 MULTI = torch.tensor([[1, 0, 1]] * 4)
@@ -47,7 +49,7 @@ def run(name: str, model: Any, images: Any, labels: Any, epsilon: Any, steps: An
         evaluation_attack(name)(model, images, labels, epsilon, steps, torch.Generator())
 
 
-@pytest.mark.parametrize("name", ["training", *ATTACKS])
+@pytest.mark.parametrize("name", ["training", *NAMES])
 @pytest.mark.parametrize(("change", "words"), BAD)
 def test_bad_input(
     problem: Callable[..., Any], name: str, change: dict[str, Any], words: str
@@ -60,7 +62,7 @@ def test_bad_input(
         run(name, model, **given)
 
 
-@pytest.mark.parametrize("name", ["training", *(name for name in ATTACKS if name != "autoattack")])
+@pytest.mark.parametrize("name", ["training", *(name for name in NAMES if name != "autoattack")])
 @pytest.mark.parametrize(
     ("model", "words"),
     [

@@ -14,10 +14,9 @@ from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
-from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL
 from fedmvp_core.prompting.promptformer import PromptFormer
 from fedmvp_core.tasks import Task
 from fedmvp_core.training import train_locally
@@ -58,9 +57,9 @@ def test_cost_of_a_pgd_3_step(default_config: Make, method: str, sentences: int,
     shard = shard_of_size(backbone, 8, 50)
     names = shard.task.task.class_names
     chosen = find_method(config)
-    prompting = chosen.build_prompting(backbone, config, names)
+    prompting = chosen.build_prompting(backbone, names)
     backbone.encoded.clear()
-    train_locally(backbone, prompting, chosen, shard, config, 1, FULL)
+    train_locally(backbone, prompting, chosen, shard, config, LocalRound())
     looked_at = 3 + (1 if method == "apt" else 2)
     kind = "images" if method == "apt" else "prompted_images"
     expected = {kind: 8 * looked_at, "sentences": sentences}
@@ -73,12 +72,12 @@ def test_the_attack_allocates_no_gradient_of_a_prompt_tensor(
 ) -> None:
     config = default_config(method=method)
     shard, chosen = prepared(tiny_backbone, 4), find_method(config)
-    prompting = chosen.build_prompting(tiny_backbone, config, NAMES).train()
+    prompting = chosen.build_prompting(tiny_backbone, NAMES).train()
     model = LocalModel(tiny_backbone, prompting, shard)
     state, images = torch.get_rng_state(), shard.images / 255
     assert chosen.attack is not None
     with attack_mode(prompting):
-        attack = chosen.attack(config)
+        attack = chosen.attack()
         draw = torch.Generator().manual_seed(0)
         adversarial = attack(model, images, shard.labels, draw)
     assert not adversarial.requires_grad
@@ -100,7 +99,7 @@ def test_an_attack_may_aim_at_all_classes(tiny_backbone: Backbone, default_confi
     cache = FeatureCache(None)
     local = prepare_shard(tiny_backbone, shard, cache)
     aimed = prepare_shard(tiny_backbone, shard, cache, task_of(every))
-    prompting = find_method(config).build_prompting(tiny_backbone, config, every)
+    prompting = find_method(config).build_prompting(tiny_backbone, every)
     narrow = LocalModel(tiny_backbone, prompting, local)
     wide = LocalModel(tiny_backbone, prompting, aimed)
     pixels = images.images / 255
@@ -116,8 +115,8 @@ def test_an_attack_with_cached_clean_queries_is_weaker(
     tiny_backbone: Backbone, default_config: Make
 ) -> None:
     """PromptFormer's queries are the attacked image's own patches; holding them still hides it."""
-    config = default_config(method="fedmvp", prompt_length=64, prompt_init="random")
-    former = find_method(config).build_prompting(tiny_backbone, config, NAMES)
+    config = default_config(method="fedmvp", method_options="prompt-length=64 prompt-init=random")
+    former = find_method(config).build_prompting(tiny_backbone, NAMES)
     assert isinstance(former, PromptFormer)
     with torch.no_grad():  # many prompts and sharp attention, so that much depends on them
         former.query.weight.mul_(40)
@@ -151,16 +150,16 @@ def test_a_client_of_one_class_cannot_be_attacked_locally(
     shard = Shard(0, images.of_classes(("cat",)), images, task_of(("cat",)))
     prepared_shard = prepare_shard(tiny_backbone, shard, FeatureCache(None))
     method = find_method(config)
-    prompting = method.build_prompting(tiny_backbone, config, ("cat",))
+    prompting = method.build_prompting(tiny_backbone, ("cat",))
     with pytest.raises(FedMVPError, match="class"):
-        train_locally(tiny_backbone, prompting, method, prepared_shard, config, 1, FULL)
+        train_locally(tiny_backbone, prompting, method, prepared_shard, config, LocalRound())
 
 
 def test_steps_are_measured(tiny_backbone: Backbone, default_config: Make) -> None:
     config = default_config(method="fedmvp-capt", batch_size=3, local_epochs=2)
     shard, method = prepared(tiny_backbone, 7), find_method(config)
-    prompting = method.build_prompting(tiny_backbone, config, NAMES)
-    result = train_locally(tiny_backbone, prompting, method, shard, config, 1, FULL)
+    prompting = method.build_prompting(tiny_backbone, NAMES)
+    result = train_locally(tiny_backbone, prompting, method, shard, config, LocalRound())
     assert {name: len(values) for name, values in result.steps.items()} == {
         "loss": 6,
         "alpha-cons": 6,

@@ -15,10 +15,15 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.local.model import LocalModel
-from fedmvp_core.methods.apt import perturbed_features
+from fedmvp_core.methods import find_method
+from fedmvp_core.methods.apt import APTOptions, perturbed_features
 from fedmvp_core.prompting.text_context import TextContext
 
 MakeConfig = Callable[..., RunConfig]
+
+
+def options(length: int, class_specific: bool) -> str:
+    return f"context-length={length} class-specific={str(class_specific).lower()}"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +39,7 @@ def test_sizes_at_published_widths(
     count: int,
     name: str,
 ) -> None:
-    config = default_config(method="apt", context_length=length, class_specific=class_specific)
+    config = default_config(method="apt", method_options=options(length, class_specific))
     assert elements(tiny_backbone, config, name) == count
 
 
@@ -45,9 +50,7 @@ def test_a_step_moves_the_words(
 ) -> None:
     config = default_config(
         method="apt",
-        context_length=2,
-        class_specific=class_specific,
-        attack_prompt=attack_prompt,
+        method_options=f"{options(2, class_specific)} attack-prompt={attack_prompt}",
     )
     assert moved_by_one_step(tiny_backbone, config) == {"context"}
 
@@ -55,8 +58,9 @@ def test_a_step_moves_the_words(
 def test_a_class_name_that_is_too_long_is_refused_at_once(
     tiny_backbone: Backbone, default_config: MakeConfig
 ) -> None:
+    config = default_config(method="apt", method_options="context-length=28")
     with pytest.raises(ConfigError, match="context-length puts 28 words before"):
-        built(tiny_backbone, default_config(method="apt", context_length=28), ("a tall cat",))
+        built(tiny_backbone, config, ("a tall cat",))
 
 
 # --- what the attack looks at
@@ -65,16 +69,17 @@ def test_a_class_name_that_is_too_long_is_refused_at_once(
 def text_of(backbone: Backbone, config: RunConfig, prompting: TextContext) -> Tensor:
     """What the attack on four images should look at, by the paper's description."""
     shard = prepared(backbone, 4)
-    if config.attack.attack_prompt == "constant":
+    chosen: APTOptions = find_method(config).options
+    if chosen.attack_prompt == "constant":
         return shard.task.zero_shot_features
     words = prompting.context.detach().clone().requires_grad_()
     classes = prompting.class_features_with(words, backbone, shard.task)
-    if config.attack.attack_prompt == "on-the-fly":
+    if chosen.attack_prompt == "on-the-fly":
         return classes.detach()
     seen = backbone.encode_image(shard.images, normalize=True)
     F.cross_entropy(backbone.logit_scale * seen @ classes.T, shard.labels).backward()
     assert words.grad is not None
-    moved = words.detach() + config.attack.perturb_rate * words.grad
+    moved = words.detach() + chosen.perturb_rate * words.grad
     return prompting.class_features_with(moved, backbone, shard.task)
 
 
@@ -84,9 +89,7 @@ def test_the_attack_climbs_the_loss_against_the_chosen_text(
 ) -> None:
     config = default_config(
         method="apt",
-        context_length=3,
-        attack_prompt=attack_prompt,
-        perturb_rate=5.0,
+        method_options=f"context-length=3 attack-prompt={attack_prompt} perturb-rate=5",
         attack_steps=2,
     )
     prompting, shard = built(tiny_backbone, config), prepared(tiny_backbone, 4)
@@ -116,9 +119,7 @@ def test_the_three_texts_are_three_attacks(
     for attack_prompt in ("on-the-fly", "constant", "perturbed"):
         config = default_config(
             method="apt",
-            context_length=3,
-            attack_prompt=attack_prompt,
-            perturb_rate=50.0,
+            method_options=f"context-length=3 attack-prompt={attack_prompt} perturb-rate=50",
             attack_steps=1,
         )
         prompting = built(tiny_backbone, config)
@@ -130,7 +131,7 @@ def test_the_three_texts_are_three_attacks(
 def test_a_small_step_of_the_words_raises_the_clean_loss(
     tiny_backbone: Backbone, default_config: MakeConfig
 ) -> None:
-    config = default_config(method="apt", context_length=3)
+    config = default_config(method="apt", method_options="context-length=3")
     prompting, shard = built(tiny_backbone, config), prepared(tiny_backbone, 4)
     model = LocalModel(tiny_backbone, prompting, shard)
     images = shard.images.float() / 255

@@ -29,7 +29,9 @@ def test_a_step_moves_all_sides_and_the_tokens(
 def test_the_frame_is_in_proportion_unless_a_width_is_given(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], asked: int, found: int
 ) -> None:
-    prompting = built(tiny_backbone, default_config(method="avp", pad_size=asked))
+    prompting = built(
+        tiny_backbone, default_config(method="avp", method_options=f"pad-size={asked}")
+    )
     assert prompting.prompt_tensors()["top"].shape == (3, found, 64)
 
 
@@ -37,4 +39,4 @@ def test_a_frame_that_leaves_no_picture_is_refused(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
     with pytest.raises(ConfigError, match="pad-size is 32; allowed: 1 to 31 at the 64 pixels"):
-        built(tiny_backbone, default_config(method="avp", pad_size=32))
+        built(tiny_backbone, default_config(method="avp", method_options="pad-size=32"))

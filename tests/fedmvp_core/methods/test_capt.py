@@ -16,7 +16,7 @@ from fedmvp_core.config import RunConfig
 def test_sizes_at_published_widths(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], coupling: str, count: int
 ) -> None:
-    config = default_config(method="capt", coupling=coupling)
+    config = default_config(method="capt", method_options=f"coupling={coupling}")
     assert elements(tiny_backbone, config, "ViT-B-16") == count
 
 
@@ -24,6 +24,6 @@ def test_sizes_at_published_widths(
 def test_a_step_moves_every_tensor(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], coupling: str
 ) -> None:
-    config = default_config(method="capt", coupling=coupling)
+    config = default_config(method="capt", method_options=f"coupling={coupling}")
     tensors = built(tiny_backbone, config).prompt_tensors()
     assert moved_by_one_step(tiny_backbone, config) == set(tensors)

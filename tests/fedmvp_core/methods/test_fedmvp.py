@@ -9,7 +9,8 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL, LORA
+from fedmvp_core.prompting import FULL
+from fedmvp_core.prompting.promptformer import LORA
 
 
 @pytest.mark.parametrize(
@@ -19,21 +20,21 @@ from fedmvp_core.prompting import FULL, LORA
 def test_a_client_goes_on_with_lora_once_its_loss_is_below_the_threshold(
     default_config: Callable[..., RunConfig], phase: str, loss: float, following: str
 ) -> None:
-    config = default_config(lora_threshold=0.5)
-    assert find_method(config).next_phase(phase, loss, config) == following
+    config = default_config(method_options="lora-threshold=0.5")
+    assert find_method(config).next_phase(phase, loss) == following
 
 
 def test_threshold_zero_means_never(default_config: Callable[..., RunConfig]) -> None:
-    config = default_config(lora_threshold=0)
-    assert find_method(config).next_phase(FULL, 0.0, config) == FULL
+    config = default_config(method_options="lora-threshold=0")
+    assert find_method(config).next_phase(FULL, 0.0) == FULL
 
 
 def test_heads_that_do_not_divide_the_width_are_refused(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    config = default_config(attention_heads=3)
+    config = default_config(method_options="attention-heads=3")
     with pytest.raises(ConfigError, match=r"attention-heads is 3; allowed: a divisor .* 128"):
-        find_method(config).build_prompting(tiny_backbone, config, ())
+        find_method(config).build_prompting(tiny_backbone, ())
 
 
 def test_the_start_depends_on_the_seed_alone(
@@ -41,7 +42,7 @@ def test_the_start_depends_on_the_seed_alone(
 ) -> None:
     def start(seed: int) -> dict[str, torch.Tensor]:
         config = default_config(seed=seed)
-        return find_method(config).build_prompting(tiny_backbone, config, ()).prompt_tensors()
+        return find_method(config).build_prompting(tiny_backbone, ()).prompt_tensors()
 
     torch.manual_seed(1)
     first = start(1)
@@ -56,8 +57,8 @@ def test_the_start_depends_on_the_seed_alone(
 def test_sizes_come_from_the_configuration(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    config = default_config(lora_rank=5, prompt_length=7, attention_heads=8)
-    module = find_method(config).build_prompting(tiny_backbone, config, ())
+    config = default_config(method_options="lora-rank=5 prompt-length=7 attention-heads=8")
+    module = find_method(config).build_prompting(tiny_backbone, ())
     assert module.prompt_tensors()["lora.query.down"].shape == (128, 5)
     prompts = module.prompts(torch.randn(1, 64, 128), torch.randn(3, 128))
     assert prompts.shape == (1, 7, 128)

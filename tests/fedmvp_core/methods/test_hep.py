@@ -17,7 +17,7 @@ def test_it_is_the_frozen_model_with_the_template(
     config = default_config(method="hep")
     method, prompting = find_method(config), built(tiny_backbone, config)
     assert method.objective is None
-    assert method.attack is None
+    assert method.attack() is None
     assert prompting.prompt_tensors() == {}
     task = prepared(tiny_backbone, 3).task
     sentences = tiny_backbone.encode_text(["a cat.", "a dog.", "a cow."], normalize=True)

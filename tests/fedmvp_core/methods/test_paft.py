@@ -8,8 +8,8 @@ from prepared import prepared
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.local.model import LocalRound
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL
 from fedmvp_core.training import train_locally
 
 
@@ -33,6 +33,6 @@ def test_rows_of_classes_that_a_client_does_not_hold_stay_at_zero(
     names = ("owl", "cat", "dog", "elk", "cow")
     prompting = built(tiny_backbone, config, names)
     shard = prepared(tiny_backbone, 4)  # of cat, dog, cow
-    train_locally(tiny_backbone, prompting, find_method(config), shard, config, 1, FULL)
+    train_locally(tiny_backbone, prompting, find_method(config), shard, config, LocalRound())
     moved = prompting.prompt_tensors()["offsets"].any(dim=1)
     assert torch.equal(moved, torch.tensor([False, True, True, False, True]))

@@ -14,5 +14,5 @@ def test_it_has_no_prompt_tensors_and_no_objective(
     config = default_config(method="zs-clip")
     method = find_method(config)
     assert method.objective is None
-    assert method.build_prompting(tiny_backbone, config, ()).prompt_tensors() == {}
-    assert method.next_phase(FULL, 0.0, config) == FULL
+    assert method.build_prompting(tiny_backbone, ()).prompt_tensors() == {}
+    assert method.next_phase(FULL, 0.0) == FULL

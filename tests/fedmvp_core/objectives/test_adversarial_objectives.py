@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 import torch
-from run_configs import run_config
+from predicting_model import PredictingModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from fedmvp_core.config.options import NoOptions
 from fedmvp_core.logits import cosine_logits
 from fedmvp_core.losses.classification import divergence
-from fedmvp_core.objectives import Batch, Objective
-from fedmvp_core.objectives.adversarial import adversarial_objective
-from fedmvp_core.objectives.capt import alpha_cons, capt_objective
-from fedmvp_core.objectives.fap import fap_objective
-from fedmvp_core.objectives.fedmvp import fedmvp_objective
-from fedmvp_core.objectives.fedmvp_capt import fedmvp_capt_objective
-from fedmvp_core.objectives.trades import trades_objective
+from fedmvp_core.objectives import Batch, LossFunction
+from fedmvp_core.objectives.adversarial import adversarial
+from fedmvp_core.objectives.capt import CAPTOptions, alpha_cons, capt
+from fedmvp_core.objectives.fap import fap
+from fedmvp_core.objectives.fedmvp import FedMVPObjectiveOptions, fedmvp
+from fedmvp_core.objectives.fedmvp_capt import FedMVPCAPTOptions, fedmvp_capt
+from fedmvp_core.objectives.trades import TradesOptions, trades
 from fedmvp_core.prompting import Features
 
 CLASSES = 4
@@ -58,8 +59,8 @@ def model() -> tuple[Tensor, Tensor]:
     return weights, classes
 
 
-def value(objective: Objective, batch: Batch) -> float:
-    return objective(predictor(*model()), batch).value.item()
+def value(loss: LossFunction, batch: Batch) -> float:
+    return loss(PredictingModel(predictor(*model())), batch).value.item()
 
 
 def scores(images: Tensor) -> Tensor:
@@ -78,16 +79,19 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-OBJECTIVES: dict[str, Objective] = {
-    "adversarial": adversarial_objective(run_config()),
-    "trades": trades_objective(run_config(beta=6.0)),
-    "fap": fap_objective(run_config()),
-    "fedmvp": fedmvp_objective(run_config(alpha=10.0)),
+OBJECTIVES: dict[str, LossFunction] = {
+    "adversarial": adversarial(NoOptions()),
+    "trades": trades(TradesOptions(beta=6.0)),
+    "fap": fap(NoOptions()),
+    "fedmvp": fedmvp(FedMVPObjectiveOptions(alpha=10.0)),
     **{
         f"{name} {strategy} {per}": make(
-            run_config(alpha_cons=strategy, alpha_cons_per=per, capt_weight=2.0)
+            options(alpha_cons=strategy, alpha_cons_per=per, capt_weight=2.0)
         )
-        for name, make in (("capt", capt_objective), ("fedmvp-capt", fedmvp_capt_objective))
+        for name, make, options in (
+            ("capt", capt, CAPTOptions),
+            ("fedmvp-capt", fedmvp_capt, FedMVPCAPTOptions),
+        )
         for strategy in ("constant", "ce-ratio", "confidence")
         for per in ("batch", "sample")
     },
@@ -100,7 +104,7 @@ def test_gradients_equal_finite_differences(name: str) -> None:
     batch, (weights, classes) = random_batch(), model()
 
     def loss(w: Tensor, c: Tensor) -> Tensor:
-        return OBJECTIVES[name](predictor(w, c), batch).value
+        return OBJECTIVES[name](PredictingModel(predictor(w, c)), batch).value
 
     assert torch.autograd.gradcheck(loss, (weights.requires_grad_(), classes.requires_grad_()))
 
@@ -108,13 +112,11 @@ def test_gradients_equal_finite_differences(name: str) -> None:
 @pytest.mark.parametrize("per", ["batch", "sample"])
 def test_the_gradient_of_the_ce_ratio_is_that_of_a_constant(per: str) -> None:
     batch, (weights, classes) = random_batch(), model()
-    config = run_config(alpha_cons="ce-ratio", alpha_cons_per=per)
+    options = CAPTOptions(alpha_cons="ce-ratio", alpha_cons_per=per, capt_weight=1.0)
     weights.requires_grad_()
-    (found,) = torch.autograd.grad(
-        capt_objective(config)(predictor(weights, classes), batch).value, weights
-    )
     logits = predictor(weights, classes)
-    fixed = alpha_cons(logits(batch.images)[1].detach(), batch.frozen_logits, batch.labels, config)
+    (found,) = torch.autograd.grad(capt(options)(PredictingModel(logits), batch).value, weights)
+    fixed = alpha_cons(logits(batch.images)[1].detach(), batch.frozen_logits, batch.labels, options)
     clean, attacked = logits(batch.images)[1], logits(batch.adversarial)[1]
     mixed = (1 - fixed) * divergence(clean, attacked, False)
     mixed = mixed + fixed * divergence(batch.frozen_logits, attacked, False)
@@ -133,15 +135,15 @@ def test_divergence_by_hand_and_at_equality() -> None:
 def test_adversarial_is_cross_entropy_of_the_attacked_images() -> None:
     batch = random_batch()
     expected = F.cross_entropy(scores(batch.adversarial), batch.labels).item()
-    assert value(adversarial_objective(run_config()), batch) == pytest.approx(expected)
+    assert value(adversarial(NoOptions()), batch) == pytest.approx(expected)
 
 
 def test_trades_by_hand() -> None:
     batch = random_batch()
     clean, attacked = scores(batch.images), scores(batch.adversarial)
     expected = F.cross_entropy(clean, batch.labels).item() + 6 * mean(kl_by_hand(clean, attacked))
-    assert value(trades_objective(run_config(beta=6.0)), batch) == pytest.approx(expected)
-    assert value(trades_objective(run_config(beta=0.0)), batch) == pytest.approx(
+    assert value(trades(TradesOptions(beta=6.0)), batch) == pytest.approx(expected)
+    assert value(trades(TradesOptions(beta=0.0)), batch) == pytest.approx(
         F.cross_entropy(clean, batch.labels).item()
     )
 
@@ -153,17 +155,17 @@ def test_fap_by_hand() -> None:
     kl = kl_by_hand(logits, attacked_logits)
     weighted = mean([k * (c + 1) for k, c in zip(kl, cosines, strict=True)])
     expected = F.cross_entropy(logits, batch.labels).item() + 1.5 * weighted
-    assert value(fap_objective(run_config()), batch) == pytest.approx(expected)
+    assert value(fap(NoOptions()), batch) == pytest.approx(expected)
 
 
-def capt(batch: Batch, **overrides: Any) -> float:
-    return value(capt_objective(run_config(**overrides)), batch)
+def capt_value(batch: Batch, **options: Any) -> float:
+    return value(capt(CAPTOptions(**options)), batch)
 
 
 def test_capt_without_weight_is_cross_entropy() -> None:
     batch = random_batch()
     expected = F.cross_entropy(scores(batch.images), batch.labels).item()
-    assert capt(batch, capt_weight=0.0) == expected
+    assert capt_value(batch, capt_weight=0.0) == expected
 
 
 @pytest.mark.parametrize("weight", [0.5, 2.0])
@@ -176,23 +178,24 @@ def test_the_two_ends_of_capt(weight: float) -> None:
         1.0: mean(kl_by_hand(batch.frozen_logits, attacked)),
     }
     for alpha, divergence_by_hand in ends.items():
-        found = capt(batch, alpha_cons="constant", alpha_cons_value=alpha, capt_weight=weight)
+        found = capt_value(batch, alpha_cons="constant", alpha_cons_value=alpha, capt_weight=weight)
         assert found == pytest.approx(entropy + weight * divergence_by_hand)
-    half = capt(batch, alpha_cons="constant", alpha_cons_value=0.5, capt_weight=weight)
+    half = capt_value(batch, alpha_cons="constant", alpha_cons_value=0.5, capt_weight=weight)
     assert half == pytest.approx(entropy + weight * mean(list(ends.values())))
 
 
 def test_the_fusion_is_the_sum_of_both() -> None:
     batch = random_batch()
-    config = run_config(alpha=3.0, capt_weight=2.0)
+    options = FedMVPCAPTOptions(alpha=3.0, capt_weight=2.0)
     entropy = F.cross_entropy(scores(batch.images), batch.labels).item()
-    both = value(fedmvp_objective(config), batch) + value(capt_objective(config), batch)
-    assert value(fedmvp_capt_objective(config), batch) == pytest.approx(both - entropy)
+    both = value(fedmvp(FedMVPObjectiveOptions(alpha=3.0)), batch)
+    both += value(capt(CAPTOptions(capt_weight=2.0)), batch)
+    assert value(fedmvp_capt(options), batch) == pytest.approx(both - entropy)
 
 
 def alphas(per: str, strategy: str, clean: Tensor, frozen: Tensor, labels: Tensor) -> list[float]:
-    config = run_config(alpha_cons=strategy, alpha_cons_per=per)
-    found: list[float] = alpha_cons(clean, frozen, labels, config).tolist()
+    options = CAPTOptions(alpha_cons=strategy, alpha_cons_per=per)
+    found: list[float] = alpha_cons(clean, frozen, labels, options).tolist()
     return found
 
 
@@ -221,10 +224,10 @@ def test_alpha_cons_trusts_the_better_model_and_survives_certainty() -> None:
 
 def test_alpha_cons_of_every_step_is_logged() -> None:
     batch = random_batch()
-    config = run_config(alpha_cons="confidence")
+    options = FedMVPCAPTOptions(alpha_cons="confidence")
     own = batch.frozen_logits.softmax(-1).gather(1, batch.labels[:, None]).mean()
-    for objective in (capt_objective(config), fedmvp_capt_objective(config)):
-        loss = objective(predictor(*model()), batch)
+    for make in (capt, fedmvp_capt):
+        loss = make(options)(PredictingModel(predictor(*model())), batch)
         assert set(loss.measured) == {"alpha-cons"}
         torch.testing.assert_close(loss.measured["alpha-cons"], own)
         assert not loss.measured["alpha-cons"].requires_grad

@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from run_configs import run_config
+from predicting_model import PredictingModel
 from torch import Tensor
 from torch.nn import functional as F
 
 from fedmvp_core.logits import cosine_logits
 from fedmvp_core.objectives import Batch
-from fedmvp_core.objectives.fedmvp import fedmvp_objective
+from fedmvp_core.objectives.fedmvp import FedMVPObjectiveOptions, fedmvp
 from fedmvp_core.prompting import Features
 
 CLASSES = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
@@ -20,6 +20,9 @@ def predict(images: Tensor) -> tuple[Features, Tensor]:
     """Stands for backbone and prompting: an image's first two numbers are its feature."""
     features = Features(F.normalize(images.flatten(1)[:, :2], dim=-1), CLASSES)
     return features, cosine_logits(features, torch.tensor(2.0, dtype=torch.float64))
+
+
+MODEL = PredictingModel(predict)
 
 
 def batch() -> Batch:
@@ -36,13 +39,13 @@ def cross_entropy_by_hand() -> float:
 
 
 def test_hand_values() -> None:
-    loss = fedmvp_objective(run_config(alpha=10.0))(predict, batch()).value
+    loss = fedmvp(FedMVPObjectiveOptions(alpha=10.0))(MODEL, batch()).value
     consistency = ((1 - 0.96) + (1 - 0.0)) / 2
     assert float(loss) == pytest.approx(cross_entropy_by_hand() + 10 * consistency)
 
 
 def test_alpha_zero_is_cross_entropy() -> None:
-    loss = fedmvp_objective(run_config(alpha=0.0))(predict, batch()).value
+    loss = fedmvp(FedMVPObjectiveOptions(alpha=0.0))(MODEL, batch()).value
     assert float(loss) == pytest.approx(cross_entropy_by_hand())
 
 
@@ -50,6 +53,6 @@ def test_gradient() -> None:
     images = batch().images.clone().requires_grad_()
 
     def loss(x: Tensor) -> Tensor:
-        return fedmvp_objective(run_config(alpha=10.0))(predict, batch()._replace(images=x)).value
+        return fedmvp(FedMVPObjectiveOptions(alpha=10.0))(MODEL, batch()._replace(images=x)).value
 
     assert torch.autograd.gradcheck(loss, images)

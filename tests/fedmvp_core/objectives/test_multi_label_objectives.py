@@ -1,14 +1,17 @@
 """Every objective on images with several labels: by hand, its gradients, and unknown labels."""
 
+import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
-from run_configs import run_config
+from predicting_model import PredictingModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from fedmvp_core import registry
 from fedmvp_core.logits import label_logits
 from fedmvp_core.losses.multi_label import (
     asymmetric_loss,
@@ -16,24 +19,24 @@ from fedmvp_core.losses.multi_label import (
     label_divergence,
     softmax_loss,
 )
-from fedmvp_core.objectives import Batch, Objective
-from fedmvp_core.objectives.adversarial import adversarial_objective
-from fedmvp_core.objectives.capt import alpha_cons, capt_objective
-from fedmvp_core.objectives.fap import fap_objective
-from fedmvp_core.objectives.fedmvp import fedmvp_objective
-from fedmvp_core.objectives.fedmvp_capt import fedmvp_capt_objective
-from fedmvp_core.objectives.trades import trades_objective
+from fedmvp_core.objectives import Batch, LossFunction, Objective
+from fedmvp_core.objectives.capt import CAPTOptions, alpha_cons
 from fedmvp_core.prompting import Features
+from fedmvp_core.registry import find
 
 CLASSES, SCALE = 4, 5.0
-MAKERS = {
-    "adversarial": adversarial_objective,
-    "trades": trades_objective,
-    "fap": fap_objective,
-    "fedmvp": fedmvp_objective,
-    "capt": capt_objective,
-    "fedmvp-capt": fedmvp_capt_objective,
+OBJECTIVES: dict[str, Objective] = {
+    name: find(registry.OBJECTIVES, name)
+    for name in ("adversarial", "trades", "fap", "fedmvp", "capt", "fedmvp-capt")
 }
+
+
+def loss_of(name: str, **options: Any) -> LossFunction:
+    """The objective with those of the options that it has."""
+    objective = OBJECTIVES[name]
+    own = {field.name for field in dataclasses.fields(objective.options)}
+    kept = {key: value for key, value in options.items() if key in own}
+    return objective.loss(objective.options(**kept))
 
 
 def random_batch(images: int = 6) -> Batch:
@@ -68,19 +71,19 @@ def predictor(weights: Tensor, classes: Tensor) -> Callable[[Tensor], tuple[Feat
     return predict
 
 
-def value(objective: Objective, batch: Batch) -> float:
-    return objective(predictor(*model()), batch).value.item()
+def value(loss: LossFunction, batch: Batch, multi_label_loss: str = "asl") -> float:
+    return loss(PredictingModel(predictor(*model()), multi_label_loss), batch).value.item()
 
 
 @pytest.mark.parametrize("loss", ["asl", "bce", "softmax"])
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_gradients_equal_finite_differences(name: str, loss: str) -> None:
     """In images and text, the classes' common direction included; alpha_cons held constant."""
     batch, (weights, classes) = random_batch(), model()
-    objective = MAKERS[name](run_config(multi_label_loss=loss, alpha_cons="confidence"))
+    objective = loss_of(name, alpha_cons="confidence")
 
     def found(w: Tensor, c: Tensor) -> Tensor:
-        return objective(predictor(w, c), batch).value
+        return objective(PredictingModel(predictor(w, c), loss), batch).value
 
     assert torch.autograd.gradcheck(found, (weights.requires_grad_(), classes.requires_grad_()))
 
@@ -99,10 +102,10 @@ def test_every_objective_by_its_parts(loss: str) -> None:
     apart = label_divergence(logits, attacked)
     similarity = F.cosine_similarity(clean.image_features, moved.image_features, dim=-1)
     consistency = 0.3 * label_divergence(batch.frozen_logits, attacked) + 0.7 * apart
-    config = run_config(
-        multi_label_loss=loss, alpha=3.0, beta=6.0, capt_weight=2.0, alpha_cons="constant",
-        alpha_cons_value=0.3,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        **{"alpha": 3.0, "beta": 6.0, "capt_weight": 2.0},
+        **{"alpha_cons": "constant", "alpha_cons_value": 0.3},
+    }
     expected = {
         "adversarial": of_labels(attacked, batch.labels).mean().item(),
         "trades": entropy + 6 * apart.mean().item(),
@@ -111,7 +114,7 @@ def test_every_objective_by_its_parts(loss: str) -> None:
         "capt": entropy + 2 * consistency.mean().item(),
         "fedmvp-capt": entropy + 3 * near.mean().item() + 2 * consistency.mean().item(),
     }
-    found = {name: value(make(config), batch) for name, make in MAKERS.items()}
+    found = {name: value(loss_of(name, **options), batch, loss) for name in OBJECTIVES}
     assert found == pytest.approx(expected)
 
 
@@ -127,8 +130,8 @@ def test_alpha_cons_is_averaged_over_known_labels(strategy: str, per: str) -> No
     if per == "batch":
         belief, tuned, reference = ([sum(x) / 2] * 2 for x in (belief, tuned, reference))
     ratio = [t / (t + r) for t, r in zip(tuned, reference, strict=True)]
-    config = run_config(alpha_cons=strategy, alpha_cons_per=per)
-    found = alpha_cons(clean, frozen, labels, config).tolist()
+    options = CAPTOptions(alpha_cons=strategy, alpha_cons_per=per)
+    found = alpha_cons(clean, frozen, labels, options).tolist()
     assert found == pytest.approx(belief if strategy == "confidence" else ratio)
 
 
@@ -139,7 +142,7 @@ def _p(logit: float) -> float:
 @pytest.mark.parametrize("strategy", ["constant", "ce-ratio", "confidence"])
 def test_images_without_a_known_label_are_no_error(strategy: str) -> None:
     batch = random_batch()._replace(labels=torch.full((6, CLASSES), -1))
-    for make in MAKERS.values():
-        loss = make(run_config(alpha_cons=strategy))(predictor(*model()), batch)
+    for name in OBJECTIVES:
+        loss = loss_of(name, alpha_cons=strategy)(PredictingModel(predictor(*model())), batch)
         assert loss.value.isfinite()
-    assert value(adversarial_objective(run_config()), batch) == 0
+    assert value(loss_of("adversarial"), batch) == 0

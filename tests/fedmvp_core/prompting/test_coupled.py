@@ -1,6 +1,7 @@
 """Deep prompts of both encoders, against towers written out by hand."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,11 +11,24 @@ from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, FeatureCache, placeholder_sentences
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.catalogue import class_words
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.prompting.coupled import CoupledPrompts, build_coupled
+from fedmvp_core.prompting.coupled import CoupledOptions, CoupledPrompts, build_coupled
 from fedmvp_core.tasks import Task, encode_task
 
 NAMES = ("cat", "dog", "cow")
+
+
+def made(
+    backbone: Backbone,
+    config: RunConfig,
+    coupling: str,
+    names: tuple[str, ...] = NAMES,
+    **options: Any,
+) -> CoupledPrompts:
+    """As a method builds them."""
+    chosen = CoupledOptions(coupling=coupling, **options)
+    return build_coupled(backbone, chosen, class_words(config.data, names))
 
 
 def drawn(backbone: Backbone, coupling: str, depth: int = 3) -> CoupledPrompts:
@@ -80,16 +94,16 @@ def test_published_backbones_get_nine_layers(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], name: str
 ) -> None:
     backbone = sized_as(tiny_backbone, name)
-    module = build_coupled(backbone, default_config(prompt_init="random"), NAMES, "independent")
+    module = made(backbone, default_config(), "independent", prompt_init="random")
     assert sorted(module.text_prompts()) == sorted(module.image_prompts()) == list(range(9))
 
 
 def test_depth_zero_means_all_that_both_towers_have(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    module = build_coupled(tiny_backbone, default_config(deep_depth=0), NAMES, "text-to-image")
+    module = made(tiny_backbone, default_config(), "text-to-image", deep_depth=0)
     assert sorted(module.text_prompts()) == sorted(module.image_prompts()) == [0, 1, 2]
-    module = build_coupled(tiny_backbone, default_config(deep_depth=1), NAMES, "image-to-text")
+    module = made(tiny_backbone, default_config(), "image-to-text", deep_depth=1)
     assert sorted(module.text_prompts()) == sorted(module.image_prompts()) == [0]
 
 
@@ -99,15 +113,15 @@ def test_more_depth_than_a_tower_has_is_refused(
     with pytest.raises(
         ConfigError, match=r"deep-depth is 4; allowed: 1 to 3, the layers that both .* 'tiny' have"
     ):
-        build_coupled(tiny_backbone, default_config(deep_depth=4), NAMES, "text-to-image")
+        made(tiny_backbone, default_config(), "text-to-image", deep_depth=4)
 
 
 def test_a_sentence_without_room_is_refused_before_training(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    config = default_config(deep_length=30, template="a picture of a {class}.")
+    config = default_config(template="a picture of a {class}.")
     with pytest.raises(ConfigError, match="deep-length puts 26 words before"):
-        build_coupled(tiny_backbone, config, NAMES, "text-to-image")
+        made(tiny_backbone, config, "text-to-image", deep_length=30)
 
 
 def test_text_is_encoded_once_for_all_images(tiny_backbone: Backbone) -> None:
@@ -128,8 +142,7 @@ def test_a_frozen_start_leaves_text_as_it_is(
     A projection gives all tokens the same start, so a length of 1 is where nothing at all changes.
     """
     length = 2 if coupling == "independent" else 1
-    config = default_config(deep_length=length, template=template)
-    module = build_coupled(tiny_backbone, config, NAMES, coupling)
+    module = made(tiny_backbone, default_config(template=template), coupling, deep_length=length)
     task = Task(NAMES, ((), (), ()), template, "{class} {attribute}")
     found = module.class_features(tiny_backbone, encode_task(tiny_backbone, task, FeatureCache()))
     lead = 0 if template.startswith("a") else length
@@ -145,7 +158,7 @@ def test_image_prompts_start_as_the_class_token_and_what_becomes_of_it(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
     """On the blank image itself, replacing them at every depth changes nothing."""
-    module = build_coupled(tiny_backbone, default_config(), NAMES, "independent")
+    module = made(tiny_backbone, default_config(), "independent")
     blank, prompts = torch.ones(1, 3, 64, 64), module.image_prompts()
     shallow = tiny_backbone.encode_image(blank, {0: prompts[0]})
     torch.testing.assert_close(
@@ -162,7 +175,7 @@ def test_no_data_set_s_class_names_are_replaced_by_prompts(
         ("dtd,oxford_pets", ("dtd/banded", "oxford_pets/pug"), 2),
         ("food101,oxford_pets", ("food101/pie", "oxford_pets/pug"), 0),
     ):
-        config = default_config(dataset=datasets, data_dir="somewhere", deep_length=2)
-        module = build_coupled(tiny_backbone, config, names, "text-to-image")
+        config = default_config(dataset=datasets, data_dir="somewhere")
+        module = made(tiny_backbone, config, "text-to-image", names, deep_length=2)
         expected = tiny_backbone.tokenize(placeholder_sentences(room, sentences))
         assert module.token_ids(tiny_backbone, sentences).equal(expected)

@@ -7,10 +7,10 @@ from plain_towers import plain_image_features, plain_text_features
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, placeholder_sentences
-from fedmvp_core.prompting import FULL, LORA
+from fedmvp_core.prompting import FULL
 from fedmvp_core.prompting.coupled import CoupledPrompts
 from fedmvp_core.prompting.coupled_promptformer import CoupledPromptFormer
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
 from fedmvp_core.tasks import EncodedTask
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL, LORA
-from fedmvp_core.prompting.promptformer import LORA_STD, PromptFormer
+from fedmvp_core.prompting import FULL
+from fedmvp_core.prompting.promptformer import LORA, LORA_STD, PromptFormer
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
 
 WIDTH, TEXT_WIDTH, HEADS, RANK, PROMPTS = 16, 12, 4, 3, 4
@@ -219,7 +219,7 @@ def test_gradients_equal_finite_differences(
 
 
 def build(backbone: Backbone, config: RunConfig) -> PromptFormer:
-    module = find_method(config).build_prompting(backbone, config, ())
+    module = find_method(config).build_prompting(backbone, ())
     assert isinstance(module, PromptFormer)
     return module
 
@@ -229,10 +229,10 @@ def test_zero_init_is_no_jump_and_normal_is_one(
 ) -> None:
     patches, attributes = torch.randn(2, 64, 128), torch.randn(5, 128)
     for init, jumps in (("zero", False), ("normal", True)):
-        config = default_config(lora_init=init, prompt_init="random")
+        config = default_config(method_options=f"lora-init={init} prompt-init=random")
         module = build(tiny_backbone, config)
         before = module.prompts(patches, attributes)
-        find_method(config).begin_phase(module, LORA, config)
+        find_method(config).begin_phase(module, LORA)
         after = module.prompts(patches, attributes)
         assert torch.equal(before, after) != jumps, init
 
@@ -240,21 +240,21 @@ def test_zero_init_is_no_jump_and_normal_is_one(
 def test_full_phase_never_touches_lora(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    config = default_config(lora_init="normal")
+    config = default_config(method_options="lora-init=normal")
     module = build(tiny_backbone, config)
-    find_method(config).begin_phase(module, FULL, config)
+    find_method(config).begin_phase(module, FULL)
     assert not any(lora.up.any() for lora in module.lora.values())
 
 
 def test_normal_init_is_the_same_draw_at_each_client(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    config = default_config(lora_init="normal")
+    config = default_config(method_options="lora-init=normal")
     drawn = []
     for _ in range(2):
         module = build(tiny_backbone, config)
         torch.rand(3)  # whatever else a client has drawn
-        find_method(config).begin_phase(module, LORA, config)
+        find_method(config).begin_phase(module, LORA)
         drawn.append(module.prompt_tensors())
     lora = [name for name in drawn[0] if name.startswith("lora.")]
     assert all(torch.equal(drawn[0][name], drawn[1][name]) for name in lora)
@@ -266,10 +266,10 @@ def test_normal_init_is_the_same_draw_at_each_client(
 def test_normal_init_leaves_factors_alone_that_training_has_moved(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    config = default_config(lora_init="normal")
+    config = default_config(method_options="lora-init=normal")
     module = build(tiny_backbone, config)
     averaged = {n: torch.full_like(t, 0.5) for n, t in module.prompt_tensors().items()}
     module.load_prompt_tensors({n: t for n, t in averaged.items() if n.startswith("lora.")})
     before = module.prompt_tensors()
-    find_method(config).begin_phase(module, LORA, config)
+    find_method(config).begin_phase(module, LORA)
     assert all(torch.equal(value, before[n]) for n, value in module.prompt_tensors().items())
