@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fedmvp_core.disk import replace_file
-from server_app.records.resuming import Row, metric_rows
-
-COLUMNS = ("round", "split", "metric", "value")
+from fedmvp_core.run_folder import METRIC_COLUMNS, MetricRow
+from server_app.records.resuming import metric_rows
 
 
 class MetricsTable:
@@ -20,7 +19,7 @@ class MetricsTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._unwritten: list[Row] = []
+        self._unwritten: list[MetricRow] = []
         self._metrics: dict[int, set[str]] = {}  # recorded in round 0 and in the latest
 
     def record(self, round: int, split: str, metric: str, value: float) -> None:
@@ -39,7 +38,7 @@ class MetricsTable:
             if self._path.exists():
                 shutil.copyfile(self._path, longer)
             else:
-                _append(longer, [COLUMNS])
+                _append(longer, [METRIC_COLUMNS])
             _append(longer, self._unwritten)
 
         replace_file(self._path, write)
@@ -54,7 +53,7 @@ class MetricsTable:
             CheckpointError: the file is missing or damaged.
         """
         rows = metric_rows(self._path, last)
-        replace_file(self._path, lambda path: _append(path, [COLUMNS, *rows]))
+        replace_file(self._path, lambda path: _append(path, [METRIC_COLUMNS, *rows]))
         self._metrics = {round: {row[2] for row in rows if row[0] == round} for round in (0, last)}
 
 

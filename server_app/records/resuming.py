@@ -1,17 +1,14 @@
 """What a run that goes on takes from its folder: its last checkpoint, and the rows up to there."""
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-from fedmvp_core.config import PLACES, RunConfig
+from fedmvp_core.config import RunConfig
 from fedmvp_core.disk import replace_text
-from fedmvp_core.errors import CheckpointError, ConfigError
+from fedmvp_core.errors import CheckpointError, ConfigError, DataError
+from fedmvp_core.run_folder import CHECKPOINTS, CONFIG, MetricRow, differences, read_metrics
 from server_app.records.checkpoints import latest_round
-
-Row = tuple[int, str, str, float]  # round, split, metric, value
 
 
 def round_to_resume(folder: Path, config: RunConfig) -> int | None:
@@ -21,11 +18,11 @@ def round_to_resume(folder: Path, config: RunConfig) -> int | None:
         ConfigError: the folder holds a run of another configuration.
         CheckpointError: what it holds is damaged, so that nothing of the run could be kept.
     """
-    if config.run.resume != "latest" or not (folder / "config.json").exists():
+    if config.run.resume != "latest" or not (folder / CONFIG).exists():
         return None
-    _check_config(folder / "config.json", config)
-    found = latest_round(folder / "checkpoints")
-    if found is None and any((folder / "checkpoints").glob("round-*.safetensors")):
+    _check_config(folder / CONFIG, config)
+    found = latest_round(folder / CHECKPOINTS)
+    if found is None and any((folder / CHECKPOINTS).glob("round-*.safetensors")):
         raise CheckpointError(
             f"'{folder}' holds checkpoints and none can be used; to begin anew, leave resume out"
         )
@@ -33,18 +30,21 @@ def round_to_resume(folder: Path, config: RunConfig) -> int | None:
 
 
 def _check_config(path: Path, config: RunConfig) -> None:
-    """A key that the file lacks is younger than the run, and had its default then."""
+    """Refuse a run of another configuration.
+
+    Raises:
+        ConfigError: it is one.
+        CheckpointError: its configuration cannot be read.
+    """
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"'{path}' cannot be read: {error}") from error
     if not isinstance(saved, dict):
         raise CheckpointError(f"'{path}' cannot be read: it holds no object")
-    wanted = config.as_mapping()
     differs = [
-        f"{key} (was {saved[key]!r}, is {value!r})"
-        for key, value in wanted.items()
-        if key not in PLACES and saved.get(key, value) != value
+        f"{key} (was {before!r}, is {now!r})"
+        for key, (before, now) in differences(saved, config).items()
     ]
     if differs:
         raise ConfigError(
@@ -76,18 +76,16 @@ def check_shards(path: Path, shards: list[dict[str, Any]], all_there: bool) -> N
         )
 
 
-def metric_rows(path: Path, last: int) -> list[Row]:
+def metric_rows(path: Path, last: int) -> list[MetricRow]:
     """The rows of metrics.csv of the rounds up to `last`.
 
     Raises:
         CheckpointError: the file is missing or damaged.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-        read = [(int(r["round"]), r["split"], r["metric"], float(r["value"])) for r in rows]
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        raise CheckpointError(f"'{path}' cannot be read: {error!r}") from error
-    return [row for row in read if row[0] <= last]
+        return [row for row in read_metrics(path) if row[0] <= last]
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def cut_steps(path: Path, last: int) -> None:

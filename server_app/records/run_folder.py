@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -14,22 +13,29 @@ from torch import Tensor
 from fedmvp_core.config import RunConfig
 from fedmvp_core.disk import remove_leftovers, replace_file, replace_text
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.run_folder import (
+    CHECKPOINTS,
+    CLASSES,
+    CONFIG,
+    ENVIRONMENT,
+    LOGS,
+    METRICS,
+    PROGRESS,
+    RUNNING,
+    SHARDS,
+    STATUS,
+    STEP_COLUMNS,
+    STEPS,
+    class_columns,
+    holds_run,
+    remove_run,
+    run_folder,
+)
 from server_app.cohort.nodes import Node
 from server_app.records.checkpoints import Checkpoint, ServerState, read_checkpoint, save_checkpoint
 from server_app.records.environment import environment
 from server_app.records.metrics_table import MetricsTable
 from server_app.records.resuming import check_shards, cut_steps, end_half_line, round_to_resume
-
-LEFT_BEHIND = (
-    "config.json",  # first: without it nothing is taken for a run
-    "classes.csv",
-    "environment.json",
-    "metrics.csv",
-    "progress.jsonl",
-    "report.html",
-    "shards.json",
-    "steps.csv",
-)
 
 
 class RunFolder:
@@ -45,12 +51,12 @@ class RunFolder:
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.path = Path(config.run.output_dir).expanduser().resolve() / config.run.run_name
-        self._metrics = MetricsTable(self.path / "metrics.csv")
+        self.path = run_folder(config.run)
+        self._metrics = MetricsTable(self.path / METRICS)
         self._started, self.rounds_completed = time.time(), 0
         self.run_id = uuid.uuid4().hex  # that of the checkpoint once a run is resumed
         self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # hears every event
-        replaced = config.run.resume != "latest" and (self.path / "config.json").exists()
+        replaced = config.run.resume != "latest" and holds_run(self.path)
         if replaced and not config.run.overwrite:
             raise ConfigError(
                 f"'{self.path}' holds a run already; choose another run-name, or overwrite"
@@ -59,10 +65,10 @@ class RunFolder:
         try:
             if self.resumed_after is None:
                 self._clear()
-                self._write_json("config.json", config.as_mapping())
+                self._write_json(CONFIG, config.as_mapping())
             else:
                 self._take_up(self.resumed_after)
-            self.write_status("running")
+            self.write_status(RUNNING)
         except OSError as error:
             raise ConfigError(f"run folder '{self.path}' cannot be written: {error}") from error
 
@@ -70,9 +76,9 @@ class RunFolder:
         """Cut to its last checkpoint what a process that was ended in a round left."""
         self.rounds_completed = last
         self._metrics.take_up(last)
-        cut_steps(self.path / "steps.csv", last)
-        end_half_line(self.path / "progress.jsonl")
-        for folder in (self.path, self.path / "checkpoints"):
+        cut_steps(self.path / STEPS, last)
+        end_half_line(self.path / PROGRESS)
+        for folder in (self.path, self.path / CHECKPOINTS):
             remove_leftovers(folder)
 
     def holds(self, round: int, metric: str) -> bool:
@@ -89,23 +95,18 @@ class RunFolder:
         """
         if self.resumed_after is None:
             return None
-        checkpoint = read_checkpoint(self.path / "checkpoints", self.resumed_after, schema)
+        checkpoint = read_checkpoint(self.path / CHECKPOINTS, self.resumed_after, schema)
         self.run_id = checkpoint.run_id or self.run_id
         return checkpoint
 
     def _clear(self) -> None:
-        """Remove what an earlier run of this name left, and nothing else."""
-        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-        stale = list((self.path / "checkpoints").glob("round-*"))
-        for path in [*(self.path / name for name in LEFT_BEHIND), *stale]:
-            path.unlink(missing_ok=True)
-        for folder in (self.path, self.path / "checkpoints"):
-            remove_leftovers(folder)
-        shutil.rmtree(self.path / "attacks", ignore_errors=True)
+        """Remove what an earlier run of this name left, but not the logs, which are of this run."""
+        remove_run(self.path, keep=LOGS)
+        (self.path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
 
     def write_environment(self, device: str) -> None:
         """Versions, platform and the hash of the running sources."""
-        self._write_json("environment.json", environment(device, self._started, self.resumed_after))
+        self._write_json(ENVIRONMENT, environment(device, self._started, self.resumed_after))
 
     def write_shards(self, nodes: Sequence[Node]) -> None:
         """Who holds what.
@@ -123,10 +124,9 @@ class RunFolder:
             for node in nodes
         ]
         if self.resumed_after is not None:
-            check_shards(
-                self.path / "shards.json", shards, self.config.federation.start_clients == 0
-            )
-        self._write_json("shards.json", shards)
+            all_there = self.config.federation.start_clients == 0
+            check_shards(self.path / SHARDS, shards, all_there)
+        self._write_json(SHARDS, shards)
 
     def record(self, round: int, split: str, metric: str, value: float) -> None:
         """Add one row to the metrics; write_metrics puts them on disk."""
@@ -138,12 +138,12 @@ class RunFolder:
 
     def append_steps(self, round: int, split: str, steps: Mapping[str, Sequence[float]]) -> None:
         """What every local step of a client measured, in steps.csv."""
-        path = self.path / "steps.csv"
+        path = self.path / STEPS
         new = not path.exists()
         with path.open("a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             if new:
-                writer.writerow(("round", "split", "step", "metric", "value"))
+                writer.writerow(STEP_COLUMNS)
             for metric, values in steps.items():
                 writer.writerows(
                     (round, split, step, metric, value) for step, value in enumerate(values, 1)
@@ -153,9 +153,7 @@ class RunFolder:
         self, rows: Sequence[tuple[str, str, int, float, float]], multi_label: bool = False
     ) -> None:
         """Accuracy by class after the last round; average precision with several labels."""
-        metric = "average_precision" if multi_label else "accuracy"
-        header = ("split", "class", "images", f"zero_shot_{metric}", metric)
-        self._write_table("classes.csv", header, rows)
+        self._write_table(CLASSES, class_columns(multi_label), rows)
 
     def write_checkpoint(
         self,
@@ -170,12 +168,12 @@ class RunFolder:
             "method": config.model.method,
             "backbone": config.model.backbone,
             "weights-hash": weights_hash,
+            "run-id": self.run_id,
         }
-        facts |= {"run-id": self.run_id}
-        path = save_checkpoint(self.path / "checkpoints", round, tensors, facts, state)
+        path = save_checkpoint(self.path / CHECKPOINTS, round, tensors, facts, state)
         self.tell("checkpoint", round=round, path=str(path))
         self.rounds_completed = round
-        self.write_status("running")
+        self.write_status(RUNNING)
 
     def write_status(self, status: str, error: str | None = None) -> None:
         """running, completed, failed or interrupted."""
@@ -185,7 +183,7 @@ class RunFolder:
             "rounds-completed": self.rounds_completed,
             "error": error,
         }
-        self._write_json("status.json", content)
+        self._write_json(STATUS, content)
 
     def end(self, status: str, error: str | None = None) -> None:
         """Write how the run ended; a process of an earlier run may have written an end before."""
@@ -194,7 +192,7 @@ class RunFolder:
 
     def event(self, event: str, **facts: Any) -> None:
         """Append one line to progress.jsonl, which `fedmvp run` shows while the run goes on."""
-        with (self.path / "progress.jsonl").open("a", encoding="utf-8") as file:
+        with (self.path / PROGRESS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.tell(event, **facts)) + "\n")
 
     def tell(self, event: str, **facts: Any) -> dict[str, Any]:

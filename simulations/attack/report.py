@@ -14,6 +14,7 @@ from rich.table import Table
 from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import headline
+from fedmvp_core.run_folder import ATTACKS
 from simulations.attack.drawing import draw_examples
 from simulations.attack.names import AttackName
 from simulations.attack.plan import AttackPlan
@@ -29,11 +30,10 @@ from simulations.attack.run import (
     chosen_evaluations,
     make_target,
 )
-from simulations.commands.tables import shown
 from simulations.report.attacked import CANDIDATES, AttackedExample, candidates, examples_of
+from simulations.runner.results import shown
 from simulations.runner.saved_run import SavedRun, load_saved_run
 
-FOLDER = "attacks"  # inside the run folder
 SHOWN = 3  # pictures of each split
 # The accuracies: (column, model, under attack?).
 ACCURACIES = tuple(
@@ -60,7 +60,7 @@ def report_attacks(console: Console, folder: Path, plan: AttackPlan) -> None:
         evaluations = chosen_evaluations(saved, plan.splits)
         targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
     rows: list[AttackRow] = []
-    table = folder / FOLDER / f"{plan.file_stem()}.csv"
+    table = folder / ATTACKS / f"{plan.file_stem()}.csv"
     written = []
     total = sum(len(target.images) * len(target.models) for target in targets) * len(plan.names)
     with _writing(table.parent), _watched(console, total) as watch:

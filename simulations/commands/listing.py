@@ -6,13 +6,13 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.registry import names_in
+from fedmvp_core.run_folder import CONFIG, read_object, read_status
 from simulations.attack.names import ATTACK_NAMES
-from simulations.commands.folders import run_folders
 from simulations.commands.options import OUTPUT_DIR, OutputDir
-from simulations.commands.tables import final_accuracies, read_json, shown
-from simulations.runner.claimed_folder import read_status
 from simulations.runner.named_runs import load_named_run, run_names
 from simulations.runner.project import entry_point_groups
+from simulations.runner.results import final_accuracies, shown
+from simulations.runner.run_folders import run_folders
 
 
 def list_(output_dir: OutputDir = OUTPUT_DIR) -> None:
@@ -44,7 +44,7 @@ def runs_table(folders: list[Path], output_dir: Path) -> Table:
         table.add_column(column, justify="right")
     for folder, values in accuracies.items():
         status = read_status(folder)
-        method = str(read_json(folder / "config.json").get("method", "?"))
+        method = str(read_object(folder / CONFIG).get("method", "?"))
         rounds = f"{status.get('rounds-completed', '?')}/{status.get('rounds', '?')}"
         cells = (shown(values.get(split)) for split in splits)
         table.add_row(folder.name, str(status.get("status", "?")), method, rounds, *cells)

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.errors import ConfigError
-from simulations.commands.folders import find_run
 from simulations.commands.options import OUTPUT_DIR, Run
 from simulations.runner.progress import percent
+from simulations.runner.run_folders import find_run
 
 
 def predict(

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.run_folder import CHECKPOINTS
 from server_app.callbacks.prometheus import metrics_endpoint
-from simulations.commands.folders import find_run
 from simulations.commands.options import (
     OUTPUT_DIR,
     ClientsAtOnce,
@@ -21,7 +21,6 @@ from simulations.commands.options import (
     Run,
     RunWords,
 )
-from simulations.commands.tables import final_table
 from simulations.exit_codes import OF_STATUS
 from simulations.runner.named_runs import (
     NamedRun,
@@ -34,6 +33,8 @@ from simulations.runner.overrides import parse_overrides
 from simulations.runner.progress import shown_progress
 from simulations.runner.project import default_config
 from simulations.runner.resources import Resources, choose_resources
+from simulations.runner.results import final_table
+from simulations.runner.run_folders import find_run
 from simulations.runner.simulate import RunOutcome, run_simulation
 
 logger = logging.getLogger(__name__)
@@ -183,7 +184,7 @@ def write_page(folder: Path) -> Path:
     from simulations.report import write_report
     from simulations.runner.saved_run import load_saved_run
 
-    stopped_early = latest_round(folder / "checkpoints") is None
+    stopped_early = latest_round(folder / CHECKPOINTS) is None
     return write_report(folder, None if stopped_early else load_saved_run(folder))
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.run_folder import ENDED, read_status
 from simulations.deploy.checks_network import refuse_taken_port
 from simulations.deploy.keys import PUBLIC_SUFFIX, check_different, make_keys
 from simulations.deploy.processes import HOST, LocalDeployment, local_deployment
 from simulations.runner import flower
 from simulations.runner.app_folder import stage_app
-from simulations.runner.claimed_folder import ENDED, read_status
 from simulations.runner.failure import reason
 from simulations.runner.simulate import OnEvent, RunOutcome, conducted, watch_run
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fedmvp_core.run_folder import SUPERLINK_LOG
 from simulations.deploy.answers import ask_health
 from simulations.deploy.certificates import CA_CERTIFICATE, make_certificates
 from simulations.deploy.entrypoints import SUPERLINK, SUPERNODE, Started, start
 from simulations.runner import flower
-from simulations.runner.claimed_folder import SUPERLINK_LOG
 from simulations.runner.environment import clean_environment
 from simulations.runner.errors import EngineError
 from simulations.runner.interrupts import no_interrupts

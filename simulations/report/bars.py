@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fedmvp_core.metrics.names import MAP
+from fedmvp_core.run_folder import class_columns
 from simulations.report import drawing
-from simulations.report.run_data import CLASS_MEASURES, RunData
+from simulations.report.run_data import RunData
 from simulations.report.splits import plain_class
 from simulations.report.summary import client_rows
 
@@ -51,7 +53,8 @@ def class_chart(run: RunData, split: str, name: str) -> Markup | None:
         if not pd.isna(tuned)
     ]
     rows.sort(key=lambda row: (-np.nan_to_num(row.tuned - row.zero_shot), -row.tuned, row.name))
-    title = f"{CLASS_MEASURES[run.headline].replace('_', ' ')} on the {split} classes, %"
+    measure = class_columns(run.headline == MAP)[-1].replace("_", " ")
+    title = f"{measure} on the {split} classes, %"
     if len(rows) > MOST_CLASSES:
         title += f": {MOST_CLASSES} of {len(rows)}"
         rows = rows[: MOST_CLASSES // 2] + rows[-MOST_CLASSES // 2 :]

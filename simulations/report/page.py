@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from fedmvp_core.disk import replace_text
+from fedmvp_core.run_folder import REPORT
 from simulations.report import bars, configuration, figures, robust, robust_figures, summary
 from simulations.report.by_data_set import by_data_set
 from simulations.report.pictures import picture_uri
@@ -14,8 +15,6 @@ from simulations.report.splits import TITLES, client_splits, evaluated_splits, m
 
 if TYPE_CHECKING:
     from simulations.runner.saved_run import SavedRun
-
-FILE_NAME = "report.html"
 
 
 def write_report(folder: Path, saved: "SavedRun | None" = None) -> Path:
@@ -29,7 +28,7 @@ def write_report(folder: Path, saved: "SavedRun | None" = None) -> Path:
     """
     run = read_run(Path(folder))
     page = render(run, saved)
-    path = run.folder / FILE_NAME
+    path = run.folder / REPORT
     # A reader who opens the page meanwhile sees the old report or the new one, never half of one.
     replace_text(path, page)
     return path

@@ -9,17 +9,28 @@ import pandas as pd
 
 from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import ACCURACY, MAP
+from fedmvp_core.run_folder import (
+    CLASSES,
+    CONFIG,
+    ENVIRONMENT,
+    METRIC_COLUMNS,
+    METRICS,
+    PROGRESS,
+    SHARDS,
+    STATUS,
+    STEP_COLUMNS,
+    STEPS,
+    MetricRow,
+    class_columns,
+    read_metrics,
+)
 
-METRIC_COLUMNS = ("round", "split", "metric", "value")
-STEP_COLUMNS = ("round", "split", "step", "metric", "value")
 CLASS_COLUMNS = ("split", "class", "images", "zero_shot", "tuned")
-# How metrics are written in words, and in what a class is measured.
-WORDS = {ACCURACY: "accuracy", MAP: "mAP"}
-CLASS_MEASURES = {ACCURACY: "accuracy", MAP: "average_precision"}
+WORDS = {ACCURACY: "accuracy", MAP: "mAP"}  # how metrics are written in words
 
 
 @dataclass(frozen=True)
-class Shard:
+class ShardCounts:
     """What one client holds: images by class name and by domain."""
 
     partition_id: int
@@ -42,7 +53,7 @@ class RunData:
     events: tuple[dict[str, Any], ...]
     metrics: pd.DataFrame
     steps: pd.DataFrame
-    shards: tuple[Shard, ...]
+    shards: tuple[ShardCounts, ...]
     classes: pd.DataFrame
 
     @property
@@ -72,20 +83,19 @@ def read_run(folder: Path) -> RunData:
         DataError: the folder is no run folder, or a file in it is broken; it names the path.
     """
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise DataError(f"{folder} is no run folder: it holds no config.json")
-    events = _read_events(folder / "progress.jsonl")
-    metrics = _read_table(folder / "metrics.csv", METRIC_COLUMNS, ("round", "value"))
+    if not (folder / CONFIG).is_file():
+        raise DataError(f"{folder} is no run folder: it holds no {CONFIG}")
+    events = _read_events(folder / PROGRESS)
     return RunData(
         folder=folder,
-        config=_read_json(folder / "config.json", dict),
-        environment=_read_json(folder / "environment.json", dict),
-        status=_read_json(folder / "status.json", dict),
+        config=_read_json(folder / CONFIG, dict),
+        environment=_read_json(folder / ENVIRONMENT, dict),
+        status=_read_json(folder / STATUS, dict),
         events=events,
-        metrics=metrics if len(metrics) else _metrics_from_events(events),
-        steps=_read_table(folder / "steps.csv", STEP_COLUMNS, ("round", "step", "value")),
-        shards=_read_shards(folder / "shards.json"),
-        classes=_read_classes(folder / "classes.csv"),
+        metrics=_read_metrics(folder / METRICS, events),
+        steps=_read_table(folder / STEPS, STEP_COLUMNS, ("round", "step", "value")),
+        shards=_read_shards(folder / SHARDS),
+        classes=_read_classes(folder / CLASSES),
     )
 
 
@@ -142,17 +152,15 @@ def _read_table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) 
 def _read_classes(path: Path) -> pd.DataFrame:
     """CLASS_COLUMNS, whatever the classes were measured in."""
     header = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
-    several = CLASS_MEASURES[MAP] in header.split(",")
-    measure = CLASS_MEASURES[MAP if several else ACCURACY]
-    columns = (*CLASS_COLUMNS[:3], f"zero_shot_{measure}", measure)
+    columns = class_columns(multi_label=class_columns(True)[-1] in header.split(","))
     table = _read_table(path, columns, columns[2:])
     return table.rename(columns=dict(zip(columns, CLASS_COLUMNS, strict=True)))
 
 
-def _read_shards(path: Path) -> tuple[Shard, ...]:
+def _read_shards(path: Path) -> tuple[ShardCounts, ...]:
     try:
         shards = [
-            Shard(
+            ShardCounts(
                 partition_id=int(entry["partition-id"]),
                 num_examples=int(entry["num-examples"]),
                 classes={str(name): int(count) for name, count in entry["classes"].items()},
@@ -165,9 +173,15 @@ def _read_shards(path: Path) -> tuple[Shard, ...]:
     return tuple(sorted(shards, key=lambda shard: shard.partition_id))
 
 
-def _metrics_from_events(events: tuple[dict[str, Any], ...]) -> pd.DataFrame:
-    """What progress.jsonl tells of metrics.csv, for a run that stopped before writing the table."""
-    rows: list[tuple[int, str, str, float]] = []
+def _read_metrics(path: Path, events: tuple[dict[str, Any], ...]) -> pd.DataFrame:
+    """METRIC_COLUMNS; of a run that stopped before it wrote any, what its events tell."""
+    rows = read_metrics(path) if path.is_file() and path.stat().st_size else []
+    return pd.DataFrame(rows or _rows_of_events(events), columns=list(METRIC_COLUMNS))
+
+
+def _rows_of_events(events: tuple[dict[str, Any], ...]) -> list[MetricRow]:
+    """What progress.jsonl tells of metrics.csv."""
+    rows: list[MetricRow] = []
     names = {"failed": "failed-clients"}
     for event in events:
         if event.get("event") == "round":
@@ -180,4 +194,4 @@ def _metrics_from_events(events: tuple[dict[str, Any], ...]) -> pd.DataFrame:
         elif event.get("event") == "robust-evaluation":
             for split, value in event.get("accuracy", {}).items():
                 rows.append((event["round"], split, str(event.get("attack")), float(value)))
-    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+    return rows

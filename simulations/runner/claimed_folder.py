@@ -7,7 +7,6 @@ and the end of a run whose server could not write it.
 import fcntl
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,32 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.disk import remove_leftovers, replace_text
+from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import ConfigError
-
-STATUS = "status.json"
-PROGRESS = "progress.jsonl"
-SUPERLINK_LOG = "superlink.log"
-APP_LOG = "app.log"
-ENDED = ("completed", "failed", "interrupted")
-# A line between what one process wrote and what the next one does; JSON, since events are.
-TAKEN_UP = b'{"event": "taken-up"}'
-_SIGNS_OF_A_RUN = ("config.json", STATUS, "metrics.csv")
-_FILES = (
-    *_SIGNS_OF_A_RUN,
-    *("environment.json", PROGRESS, "shards.json", "classes.csv", "steps.csv", "report.html"),
-    *(SUPERLINK_LOG, APP_LOG),
+from fedmvp_core.run_folder import (
+    CONFIG,
+    LOGS,
+    PROGRESS,
+    RUNNING,
+    STATUS,
+    holds_run,
+    read_status,
+    remove_run,
+    run_folder,
 )
 
-
-def run_folder(config: RunConfig) -> Path:
-    """Where a run of this configuration leaves its files."""
-    return Path(config.run.output_dir) / config.run.run_name
-
-
-def holds_run(folder: Path) -> bool:
-    """Whether a run has begun to write here."""
-    return any((folder / name).exists() for name in _SIGNS_OF_A_RUN)
+# A line between what one process wrote and what the next one does; JSON, since events are.
+TAKEN_UP = b'{"event": "taken-up"}'
 
 
 @contextmanager
@@ -53,7 +42,7 @@ def claimed_folder(config: RunConfig) -> Iterator[Path]:
         ConfigError: it cannot be written, another run uses it now, or it holds a run that
             `overwrite = false` protects.
     """
-    folder = run_folder(config)
+    folder = run_folder(config.run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -63,25 +52,17 @@ def claimed_folder(config: RunConfig) -> Iterator[Path]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         _lock(handle, folder)
-        if config.run.resume == "latest" and (folder / "config.json").exists():
+        if config.run.resume == "latest" and (folder / CONFIG).exists():
             _take_up(folder, config.federation.rounds)
         elif holds_run(folder) and not config.run.overwrite:
             raise ConfigError(
                 f"{folder} holds a run and overwrite is false; choose another run-name"
             )
         else:
-            _remove_run(folder)
+            remove_run(folder)
         yield folder
     finally:
         os.close(handle)
-
-
-def read_status(folder: Path) -> dict[str, Any]:
-    """status.json, or an empty mapping while there is none."""
-    try:
-        return dict(json.loads((folder / STATUS).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
 
 
 def close_run(folder: Path, rounds: int, status: str, error: str) -> None:
@@ -109,8 +90,8 @@ def _take_up(folder: Path, rounds: int) -> None:
         ConfigError: the disk is full.
     """
     try:
-        _write_status(folder, rounds, "running", None)
-        for name in (PROGRESS, SUPERLINK_LOG, APP_LOG):
+        _write_status(folder, rounds, RUNNING, None)
+        for name in (PROGRESS, *LOGS):
             with (folder / name).open("ab") as stream:
                 stream.write(b"\n" + TAKEN_UP + b"\n")
     except OSError as error:
@@ -151,12 +132,3 @@ def _lock(handle: int, folder: Path) -> None:
         raise ConfigError(f"another run uses {folder} now; choose another run-name") from None
     except OSError:
         pass  # a file system without locks
-
-
-def _remove_run(folder: Path) -> None:
-    """Remove what a run writes, and nothing else that a user may have put there."""
-    for name in _FILES:
-        (folder / name).unlink(missing_ok=True)
-    for name in ("checkpoints", "attacks"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    remove_leftovers(folder)

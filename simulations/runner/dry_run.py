@@ -7,7 +7,6 @@ clients would fail on is found here, before Flower is started.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from rich.table import Table
@@ -23,7 +22,7 @@ from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import STRATEGIES, find
-from simulations.runner.claimed_folder import holds_run, read_status, run_folder
+from fedmvp_core.run_folder import holds_run, read_status, run_folder
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def check_folder(config: RunConfig) -> None:
     Raises:
         ConfigError: it could not.
     """
-    folder = run_folder(config)
+    folder = run_folder(config.run)
     if holds_run(folder) and not config.run.overwrite and not config.run.resume:
         raise ConfigError(f"{folder} holds a run and overwrite is false; choose another run-name")
     present = next(path for path in (folder, *folder.parents) if path.exists())
@@ -174,7 +173,7 @@ def _attack(config: RunConfig) -> str:
 
 
 def _folder(config: RunConfig) -> str:
-    folder: Path = run_folder(config)
+    folder = run_folder(config.run)
     if not holds_run(folder):
         return f"{folder} (new)"
     status = read_status(folder).get("status", "unfinished")

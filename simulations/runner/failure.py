@@ -4,7 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
-from simulations.runner.claimed_folder import APP_LOG, SUPERLINK_LOG, since_taken_up
+from fedmvp_core.run_folder import APP_LOG, SUPERLINK_LOG
+from simulations.runner.claimed_folder import since_taken_up
 from simulations.runner.flower import RunStatus, plain
 
 # The last line of a traceback: `package.module.SomeError: why`.

@@ -18,6 +18,7 @@ from fedmvp_core.errors import CheckpointError, ConfigError
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
+from fedmvp_core.run_folder import CHECKPOINTS, CONFIG
 from fedmvp_core.tasks import Task, encode_task
 from server_app.records.checkpoints import latest_round, load_checkpoint
 from simulations.runner.project import default_config
@@ -43,7 +44,7 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
         CheckpointError: the folder holds no run, or no usable checkpoint of that round.
     """
     config = read_config(folder)
-    checkpoints = folder / "checkpoints"
+    checkpoints = folder / CHECKPOINTS
     wanted = latest_round(checkpoints) if round is None else round
     if wanted is None:
         raise CheckpointError(f"'{folder}' holds no checkpoint")
@@ -71,7 +72,7 @@ def read_config(folder: Path) -> RunConfig:
     Raises:
         CheckpointError: the folder holds no run, or one with other keys or plugins than ours.
     """
-    path = folder / "config.json"
+    path = folder / CONFIG
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

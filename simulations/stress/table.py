@@ -8,8 +8,8 @@ from statistics import mean
 
 from rich.table import Table
 
-from simulations.commands.tables import final_accuracies, points, shown
-from simulations.runner.claimed_folder import run_folder
+from fedmvp_core.run_folder import METRICS, read_metrics, run_folder
+from simulations.runner.results import final_accuracies, points, shown
 from simulations.stress.backdoor import backdoor_success
 from simulations.stress.plans import NO_LIARS, UNPROTECTED, StressRun
 
@@ -42,7 +42,7 @@ class Measured:
 
 def measure_run(run: StressRun) -> Measured:
     """What a completed run came to."""
-    folder = run_folder(run.plan.config)
+    folder = run_folder(run.plan.config.run)
     _, accuracy = next(iter(final_accuracies(folder).values()))
     assert accuracy is not None, "a completed run was tested"
     backdoor = backdoor_success(folder) if run.attack == "backdoor" else None
@@ -102,6 +102,5 @@ def write_table(folder: Path, found: Sequence[Sequence[str]]) -> tuple[Path, Pat
 
 
 def _refused(folder: Path) -> int:
-    with (folder / "metrics.csv").open(newline="", encoding="utf-8") as stream:
-        found = [row for row in csv.DictReader(stream) if row["metric"] == "refused-replies"]
-    return round(sum(float(row["value"]) for row in found))
+    rows = read_metrics(folder / METRICS)
+    return round(sum(value for _, _, metric, value in rows if metric == "refused-replies"))

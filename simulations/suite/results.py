@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedmvp_core.metrics.names import ACCURACY
+from fedmvp_core.run_folder import CEILINGS, read_object, run_folder
 from simulations.commands.run import Plan
-from simulations.commands.tables import (
+from simulations.runner.results import (
     Accuracies,
     final_accuracies,
     final_headline,
     final_robust_accuracies,
     points,
-    read_json,
     shown,
 )
-from simulations.runner.claimed_folder import run_folder
 from simulations.suite.files import CLEAN, ROBUST, Suite
 
 BOTH = "mean of both"
@@ -67,7 +66,7 @@ def _results(done: Sequence[DoneRun]) -> Results:
 
 
 def _kinds(plan: Plan) -> dict[Kind, Accuracies]:
-    folder = run_folder(plan.config)
+    folder = run_folder(plan.config.run)
     clean, headline = final_accuracies(folder), final_headline(folder)
     before = "" if headline == ACCURACY else f"{headline}, "
     kinds = {Kind(CLEAN, before + CLEAN): clean}
@@ -123,13 +122,13 @@ def _ceilings(plans: Sequence[Plan]) -> Results:
 
     results: Results = {}
     for plan in plans:
-        folder = run_folder(plan.config)
-        kept = folder / "ceilings.json"
+        folder = run_folder(plan.config.run)
+        kept = folder / CEILINGS
         if not kept.exists():
             reached = ceilings(plan.config, plan.supernodes)
             kept.write_text(json.dumps(reached, indent=1) + "\n", encoding="utf-8")
         frozen = final_accuracies(folder)
-        for name, accuracies in read_json(kept).items():
+        for name, accuracies in read_object(kept).items():
             pairs = {s: (frozen[s][0], accuracies[s]) for s in frozen if s in accuracies}
             results.setdefault((f"{name}, pooled", Kind(CLEAN, CLEAN)), []).append(pairs)
     return results

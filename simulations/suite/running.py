@@ -6,13 +6,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fedmvp_core.config import PLACES, RunConfig, Scalar
+from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.run_folder import (
+    CHECKPOINTS,
+    COMPLETED,
+    CONFIG,
+    differences,
+    read_object,
+    read_status,
+    run_folder,
+)
 from server_app.records.checkpoints import latest_round
 from simulations.commands.run import Plan, plan_run, run_plan
-from simulations.commands.tables import read_json
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
-from simulations.runner.claimed_folder import read_status, run_folder
 from simulations.runner.project import default_config
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
@@ -101,15 +108,12 @@ def parse_seeds(words: Sequence[str]) -> list[int]:
 
 def is_done(config: RunConfig) -> bool:
     """Whether the run folder holds a completed run of this very configuration."""
-    folder = run_folder(config)
-    written = read_json(folder / "config.json")
-    saved = {**default_config(), **written}  # a younger key than the run had its default then
-    wanted = config.as_mapping()
-    compared = [key for key in wanted if key not in PLACES and wanted[key] != saved.get(key)]
-    # The server may write the number of shards that `clients = 0` came to.
-    differs = [key for key in compared if (key, wanted[key]) != ("clients", 0)]
-    completed = read_status(folder).get("status") == "completed"
-    return completed and bool(written) and not differs
+    folder = run_folder(config.run)
+    saved = read_object(folder / CONFIG)
+    if not saved or read_status(folder).get("status") != COMPLETED:
+        return False
+    # A key that is younger than the run had its default then.
+    return not differences({**default_config(), **saved}, config)
 
 
 def _plans(suite: Suite, options: Options) -> list[DoneRun]:
@@ -136,7 +140,7 @@ def _plans(suite: Suite, options: Options) -> list[DoneRun]:
 
 def _can_resume(plan: Plan) -> bool:
     """Whether a run that is not done left something to go on from."""
-    begun = latest_round(run_folder(plan.config) / "checkpoints") is not None
+    begun = latest_round(run_folder(plan.config.run) / CHECKPOINTS) is not None
     return begun and not is_done(plan.config)
 
 

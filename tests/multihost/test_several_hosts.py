@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 from network_hosts import Network, several_hosts, why_no_hosts
 
+from fedmvp_core.run_folder import read_status
 from simulations.deploy.certificates import make_certificates
 from simulations.deploy.entrypoints import SUPERLINK, SUPERNODE, docker_folder
 from simulations.deploy.keys import make_keys
-from simulations.runner.claimed_folder import read_status
 from simulations.runner.environment import clean_environment
 from simulations.runner.processes import end_processes_of, processes_of
 from simulations.runner.watchdog import watched

@@ -4,7 +4,6 @@ Nothing of Flower's engine is needed, so a run with a few small pictures takes s
 can be made to fail, and the order of messages is the test's to choose.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from client_app import worker
 from client_app.app import app as client_app
+from fedmvp_core import run_folder as run_folders
 from fedmvp_core.config import RunConfig
 from server_app.app import main
 
@@ -157,7 +157,7 @@ def run_federation(config: RunConfig, clients: int, **grid_options: Any) -> Seri
 
 def run_folder(config: RunConfig) -> Path:
     """The folder that a run of this configuration leaves."""
-    return Path(config.run.output_dir) / config.run.run_name
+    return run_folders.run_folder(config.run)
 
 
 def final_tensors(config: RunConfig) -> dict[str, Tensor]:
@@ -169,8 +169,4 @@ def final_tensors(config: RunConfig) -> dict[str, Tensor]:
 
 def metric_rows(config: RunConfig) -> list[tuple[int, str, str, float]]:
     """(round, split, metric, value) of a run."""
-    with (run_folder(config) / "metrics.csv").open(encoding="utf-8", newline="") as file:
-        return [
-            (int(row["round"]), row["split"], row["metric"], float(row["value"]))
-            for row in csv.DictReader(file)
-        ]
+    return run_folders.read_metrics(run_folder(config) / run_folders.METRICS)

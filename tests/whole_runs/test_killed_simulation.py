@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from simulations.runner.claimed_folder import read_status
+from fedmvp_core.run_folder import read_status
 from simulations.runner.processes import processes_of
 
 ROUNDS = 3

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import FedMVPError
+from fedmvp_core.run_folder import CHECKPOINTS
 from server_app.records.checkpoints import latest_round
 from simulations.benchmarks.crash.killing import hooked, kill_when_reached
 from simulations.benchmarks.crash.table import POINTS, Cell, cells_of, table, words
@@ -145,7 +146,7 @@ def crash(root: Path, evidence: Path, engine: str, kind: str, point: str, repeat
     if not (control / "killed").exists():
         raise FedMVPError(f"{kind} was not killed at '{point}': {outcome.error}")
     folder = root / config.run.run_name
-    kept = latest_round(folder / "checkpoints")
+    kept = latest_round(folder / CHECKPOINTS)
     resumed = outcome
     if outcome.status != "completed":
         resumed = run_of(engine)(config.with_values(resume="latest"))
@@ -162,7 +163,7 @@ def crash(root: Path, evidence: Path, engine: str, kind: str, point: str, repeat
 
 def final(folder: Path) -> dict[str, Tensor] | None:
     """The prompt tensors after the last round, if the run came so far."""
-    path = folder / "checkpoints" / f"round-{ROUNDS:04d}.safetensors"
+    path = folder / CHECKPOINTS / f"round-{ROUNDS:04d}.safetensors"
     return load_file(path) if path.exists() else None
 
 

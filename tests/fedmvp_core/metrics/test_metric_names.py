@@ -12,5 +12,5 @@ def test_one_metric_of_every_split() -> None:
 
 
 def test_names_and_tables_are_read_without_torch() -> None:
-    program = "import simulations.commands.tables, sys; sys.exit('torch' in sys.modules)"
+    program = "import simulations.runner.results, sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedmvp_core.errors import CheckpointError
-from server_app.records.metrics_table import COLUMNS, MetricsTable
+from fedmvp_core.run_folder import METRIC_COLUMNS
+from server_app.records.metrics_table import MetricsTable
 
 ROWS = st.lists(
     st.tuples(
@@ -39,7 +40,7 @@ def test_the_file_is_that_of_writing_all_rows_at_once(tmp_path, batches):
         table.write()
     table.write()
     every = [row for rows in batches for row in rows]
-    assert read(path) == [COLUMNS, *(tuple(map(str, row)) for row in every)]
+    assert read(path) == [METRIC_COLUMNS, *(tuple(map(str, row)) for row in every)]
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from fedmvp_core.config import parse_config
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.run_folder import run_folder
 from server_app.records.checkpoints import save_checkpoint
-from simulations.runner.claimed_folder import run_folder
 from simulations.runner.project import default_config
 from simulations.runner.simulate import RunOutcome
 from simulations.suite import load_suite, results, running, suite_names
@@ -49,7 +49,7 @@ def engine(monkeypatch):
         def __call__(self, plan, console):
             config = plan.config
             self.started.append(config.run.run_name)
-            folder = run_folder(config)
+            folder = run_folder(config.run)
             folder.mkdir(parents=True, exist_ok=True)
             status = self.ends.get(config.run.run_name, "completed")
             (folder / "config.json").write_text(json.dumps({**config.as_mapping(), "clients": 2}))

@@ -16,13 +16,13 @@ from torchvision.io import write_png
 
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.emoji.domains import load
+from fedmvp_core.run_folder import ENDED, read_status
 from simulations.deploy.certificates import make_certificates
 from simulations.deploy.keys import make_keys
 from simulations.deploy.local import run_deployment, start_nodes
 from simulations.deploy.processes import LocalDeployment, local_deployment
 from simulations.runner import flower
 from simulations.runner.app_folder import stage_app
-from simulations.runner.claimed_folder import ENDED, read_status
 from simulations.runner.processes import end_processes_of
 from simulations.runner.project import default_config
 from simulations.runner.resources import Resources

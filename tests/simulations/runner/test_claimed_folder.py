@@ -5,7 +5,8 @@ import json
 import pytest
 
 from fedmvp_core.errors import ConfigError
-from simulations.runner.claimed_folder import EventTail, claimed_folder, close_run, read_status
+from fedmvp_core.run_folder import read_status
+from simulations.runner.claimed_folder import EventTail, claimed_folder, close_run
 from simulations.runner.failure import reason
 from simulations.runner.named_runs import NamedRun, resolve_config
 

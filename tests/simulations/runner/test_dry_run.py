@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from fedmvp_core.run_folder import run_folder
 from simulations import cli
 from simulations.runner import dry_run
-from simulations.runner.claimed_folder import run_folder
 
 
 @pytest.fixture
@@ -127,4 +127,4 @@ def test_a_folder_without_rights_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(dry_run.os, "access", lambda path, mode: Path(path) != tmp_path)
     with pytest.raises(dry_run.ConfigError, match=f"{tmp_path} cannot be written"):
         dry_run.check_folder(config)
-    assert not run_folder(config).exists()
+    assert not run_folder(config.run).exists()

@@ -10,8 +10,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.run_folder import run_folder
 from simulations.cli import app
-from simulations.runner.claimed_folder import run_folder
 from simulations.runner.simulate import RunOutcome
 from simulations.stress import DEFENCES, plan_stress, run_stress
 from simulations.stress.table import COLUMNS, Measured, rows
@@ -69,7 +69,7 @@ def engine(monkeypatch):
     def run(plan, console):
         config = plan.config
         started.append(config.run.run_name)
-        folder = run_folder(config)
+        folder = run_folder(config.run)
         folder.mkdir(parents=True)
         attacked = config.stress.stress_attack != "none"
         fallen = attacked and config.run.run_name.endswith("-fedavg")

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from simulations.attack.names import AttackName
-from simulations.commands.tables import final_accuracies, final_robust_accuracies, final_table
+from simulations.runner.results import final_accuracies, final_robust_accuracies, final_table
 
 ATTACK = "robust-accuracy[pgd-10 eps=4/255]"
 METRICS = f"""round,split,metric,value

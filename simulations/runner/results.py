@@ -1,15 +1,12 @@
-"""Tables of results, read from run folders."""
+"""What runs reached, read from their folders, and the table that shows it."""
 
-import csv
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
-from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import ACCURACY, MAP
+from fedmvp_core.run_folder import METRICS, read_metrics
 from simulations.attack.names import AttackName, attack_of_metric
 from simulations.runner.progress import percent
 
@@ -51,16 +48,10 @@ def final_robust_accuracies(folder: Path) -> tuple[AttackName | None, Accuracies
 def _last_values(folder: Path) -> dict[tuple[str, str], float]:
     """(split, metric) -> the value of the last round that has it."""
     values: dict[tuple[str, str], tuple[int, float]] = {}
-    try:
-        with (folder / "metrics.csv").open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                key, number = (row["split"], row["metric"]), int(row["round"])
-                if key not in values or number >= values[key][0]:
-                    values[key] = (number, float(row["value"]))
-    except OSError as error:
-        raise DataError(f"{folder}/metrics.csv cannot be read: {error.strerror}") from None
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{folder}/metrics.csv is damaged: {error}") from None
+    for round, split, metric, value in read_metrics(folder / METRICS):
+        key = (split, metric)
+        if key not in values or round >= values[key][0]:
+            values[key] = (round, value)
     return {key: value for key, (_, value) in values.items()}
 
 
@@ -104,12 +95,3 @@ def shown(value: float | None) -> str:
 def points(before: float | None, after: float | None) -> str:
     """The difference of two fractions in percentage points, signed."""
     return "-" if before is None or after is None else f"{100 * (after - before):+.1f}"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or an empty one when the file is absent or damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fedmvp_core.config import did_you_mean
 from fedmvp_core.errors import ConfigError
-from simulations.runner.claimed_folder import holds_run
+from fedmvp_core.run_folder import holds_run
 
 
 def find_run(word: str, output_dir: Path) -> Path:
