@@ -46,8 +46,8 @@ def lies(config: RunConfig, holding: Holding) -> bool:
         return False
     if not holding.partitions:
         raise ConfigError(
-            f"stress-attack is '{config.stress.stress_attack}', but partition is '{config.data.partition}'; "
-            "allowed with it: none"
+            f"stress-attack is '{config.stress.stress_attack}', but partition is "
+            f"'{config.data.partition}'; allowed with it: none"
         )
     return holding.partition_id in liars(config, holding.partitions)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import PLACES, RunConfig, RunSection
+from fedmvp_core.config.folding import folded
 from fedmvp_core.disk import remove_leftovers
 from fedmvp_core.errors import DataError
 
@@ -111,8 +112,12 @@ def differences(saved: Mapping[str, Any], config: RunConfig) -> dict[str, tuple[
 
     saved: the content of config.json. A key that it lacks is younger than the run and makes no
     difference. Neither do keys that say where a run leaves things, nor `clients = 0`, which asks
-    for as many shards as there are clients.
+    for as many shards as there are clients. Keys of version 0.1 count as the options that they are.
+
+    Raises:
+        ConfigError: it names a plugin or an option that is not there.
     """
+    saved = folded(saved)
     return {
         key: (saved[key], value)
         for key, value in config.as_mapping().items()

@@ -8,11 +8,9 @@ from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
 from torch import Tensor
 
-from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
+from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.settings import Setting, load_setting
-from fedmvp_core.devices import choose_device
-from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import ConfigError, FedMVPError, StorageError
 from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
@@ -20,7 +18,8 @@ from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.registry import METRICS, find
 from fedmvp_core.terms import configured_terms
-from server_app.aggregation import ConfiguredAggregation, Rule
+from fedmvp_core.workspace import feature_cache, open_backbone
+from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
 from server_app.callbacks import configured_callbacks
 from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
 from server_app.evaluation.clean import CentralEvaluation
@@ -76,8 +75,7 @@ def _known(error: BaseException, folder: RunFolder) -> BaseException:
 def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     """The steps of a run, from the backbone to the last table."""
     # `precision` is the clients': what is reported is measured in float32, attacks above all.
-    device = str(choose_device(config.model.device))
-    backbone = load_backbone(config.model.backbone, config.model.pretrained or None, device)
+    backbone = open_backbone(config.model, precision="fp32")
     folder.write_environment(str(backbone.device))
     method = find_method(config)
     if method.trains:
@@ -107,7 +105,7 @@ def _examiner(
     nodes: Sequence[Node],
 ) -> Examiner:
     """Who tests, attacks and keeps the tensors."""
-    cache = FeatureCache(cache_directory(config.run.cache_dir) / "features")
+    cache = feature_cache(config.run)
     shards = tested_shards(setting, nodes, config)
     check_attackable(method, shards, config)
     more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
@@ -122,13 +120,10 @@ def _exchange(
     config: RunConfig, method: ConfiguredMethod, prompting: Prompting, class_names: Sequence[str]
 ) -> Exchange:
     """Which tensors travel, with those of the terms that method and aggregation ask for."""
-    asked = [method.method.term]
-    if not config.federation.strategy:
-        asked.append(ConfiguredAggregation(config).term())
-    terms = [term for term in asked if term is not None]
-    configured = configured_terms(terms)
-    tensors = travelling_tensors(prompting, configured)
-    return Exchange(prompting, tensors, method.phases, class_names, terms, configured)
+    texts = asked_terms(config, method)
+    terms = configured_terms(texts)
+    tensors = travelling_tensors(prompting, terms)
+    return Exchange(prompting, tensors, method.phases, class_names, texts, terms)
 
 
 def _rule(config: RunConfig, exchange: Exchange, nodes: Sequence[Node]) -> Rule:

@@ -76,8 +76,8 @@ def within_budget(config: RunConfig) -> RunConfig:
     if rounds == 0:
         raise ConfigError(
             f"max-dp-epsilon is {config.privacy.max_dp_epsilon:g}, but one round with "
-            f"noise-multiplier {config.privacy.noise_multiplier:g} spends {spends[0]:.3f}; allowed: "
-            "at least that, or more noise"
+            f"noise-multiplier {config.privacy.noise_multiplier:g} spends {spends[0]:.3f}; "
+            "allowed: at least that, or more noise"
         )
     if rounds < config.federation.rounds:
         logger.warning(

@@ -13,6 +13,7 @@ from server_app.aggregation.updates import (
     Rule,
     TooFewUpdatesError,
     Update,
+    asked_terms,
     restore_rule,
     rule_state,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Rule",
     "TooFewUpdatesError",
     "Update",
+    "asked_terms",
     "flower_rule",
     "restore_rule",
     "rule_state",

@@ -35,7 +35,7 @@ from server_app.aggregation.known_nodes import KnownNodes
 from server_app.aggregation.updates import AggregationContext, Rule, TooFewUpdatesError, Update
 
 Make: TypeAlias = Callable[[Any], Strategy]
-# Sets what a strategy must know of a round: (strategy, options, updates of the round, of the group).
+# Sets what a strategy must know: (strategy, options, updates of the round, updates of the group).
 Adjust: TypeAlias = Callable[[Any, Any, int, int], None]
 Fewest: TypeAlias = Callable[[Any, int], int]
 _CALLS, _NAMES = "calls", "names"

@@ -9,6 +9,7 @@ from torch import Tensor
 from fedmvp_core.config import RunConfig
 from fedmvp_core.config.options import NoOptions, options_type, parse_options
 from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.methods import ConfiguredMethod
 from fedmvp_core.registry import AGGREGATIONS, find
 from fedmvp_core.terms import TermText
 
@@ -104,6 +105,14 @@ class ConfiguredAggregation:
                 f"({_shown(self.options)}), but a round has {cohort}; allowed: more clients, or "
                 "other options"
             )
+
+
+def asked_terms(config: RunConfig, method: ConfiguredMethod) -> list[TermText]:
+    """The client terms that the run's method and aggregation ask for."""
+    asked = [method.method.term]
+    if not config.federation.strategy:
+        asked.append(ConfiguredAggregation(config).term())
+    return [term for term in asked if term is not None]
 
 
 def _shown(options: Any) -> str:

@@ -148,5 +148,6 @@ def _too_few(found: dict[int, Node], expected: int | None, config: RunConfig) ->
     which = "those that did have" if config.data.partition == OWN else "missing"
     return (
         f"{len(found)} of {expected} supernodes answered within node-timeout "
-        f"({config.federation.node_timeout:g} s); {which} partition ids: {', '.join(map(str, ids)) or 'none'}"
+        f"({config.federation.node_timeout:g} s); {which} partition ids: "
+        f"{', '.join(map(str, ids)) or 'none'}"
     )

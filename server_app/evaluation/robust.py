@@ -23,7 +23,8 @@ LEFT = ("accuracy", "map", "cf1", "of1")
 
 def attack_label(config: RunConfig) -> str:
     """What names the attack in a metric: "[pgd-10 eps=4/255]"."""
-    return f"[{config.evaluation.robust_attack}-{config.evaluation.robust_steps} eps={robust_radius(config)}]"
+    asked = config.evaluation
+    return f"[{asked.robust_attack}-{asked.robust_steps} eps={robust_radius(config)}]"
 
 
 def robust_radius(config: RunConfig) -> str:

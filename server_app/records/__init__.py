@@ -1,1 +1,1 @@
-"""What a run leaves on disk: the run folder, checkpoints, tables, and how a run goes on from them."""
+"""What a run leaves on disk: its folder, checkpoints, tables, and how a run goes on from them."""

@@ -36,8 +36,9 @@ class Asked:
     """Who was asked (partition id -> node id), for what, and what an answer may hold.
 
     tensors: all tensors as they were sent. phases: of the clients that have left the first one, by
-    partition id. method_phases: the method's, in order. metrics: what a reply has to report. most_images: what a client may
-    claim to have trained on, by partition id; absent: anything. longest: max-update-norm.
+    partition id. method_phases: the method's, in order. metrics: what a reply has to report.
+    most_images: what a client may claim to have trained on, by partition id; absent: anything.
+    longest: max-update-norm.
     """
 
     round: int

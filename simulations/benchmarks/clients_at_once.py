@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from fedmvp_core.config import Scalar
-from simulations.commands.run import Plan, plan_run, run_plan
 from simulations.report.run_data import read_run
 from simulations.runner.named_runs import load_named_run
 from simulations.runner.overrides import parse_overrides
+from simulations.runner.planning import Plan, plan_run, run_plan
 from simulations.runner.project import default_config
 from simulations.runner.resources import used_gpu_memory
 

@@ -27,9 +27,10 @@ from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
+from fedmvp_core.local.model import LocalRound
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL
+from fedmvp_core.prompting.promptformer import PromptFormerOptions
 from fedmvp_core.tasks import Task
 from fedmvp_core.training import train_locally
 from simulations.runner.project import default_config
@@ -98,15 +99,17 @@ def _sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
     def trained(method: str) -> Callable[[PreparedShard], None]:
         mine = config.with_values(method=method)
         found = find_method(mine)
-        prompting = found.build_prompting(backbone, mine, shard.task.class_names)
+        prompting = found.build_prompting(backbone, shard.task.class_names)
 
         def train(data: PreparedShard) -> None:
-            train_locally(backbone, prompting, found, data, mine, 1, FULL)
+            train_locally(backbone, prompting, found, data, mine, LocalRound())
 
         return train
 
     fedmvp, fedmvp_capt = trained("fedmvp"), trained("fedmvp-capt")
-    ready = torch.randn(config.model.prompt_length, backbone.image_width, device=backbone.device)
+    ready = torch.randn(
+        PromptFormerOptions().prompt_length, backbone.image_width, device=backbone.device
+    )
     ready.requires_grad_()
 
     def floor() -> None:

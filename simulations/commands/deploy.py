@@ -32,9 +32,10 @@ def local(
     debug: Debug = False,
 ) -> None:
     """Run on a SuperLink and SuperNodes of this machine: fedmvp deploy local --nodes 3 demo"""
-    from simulations.commands.run import plan_run, show_outcome, split_words
+    from simulations.commands.run import show_outcome
     from simulations.deploy.local import run_deployment
     from simulations.runner.named_runs import load_named_run
+    from simulations.runner.planning import plan_run, split_words
     from simulations.runner.progress import shown_progress
 
     if node_config and len(node_config) != nodes:
@@ -139,10 +140,10 @@ def submit(
     ] = "",
 ) -> None:
     """Run on a SuperLink and its SuperNodes: fedmvp deploy submit --superlink host:8000 demo"""
-    from simulations.commands.run import split_words
     from simulations.deploy.remote import connected
     from simulations.deploy.remote import submit as submit_run
     from simulations.runner.named_runs import load_named_run, resolve_config
+    from simulations.runner.planning import split_words
 
     name, overrides = split_words(words or [])
     if output_dir:

@@ -37,3 +37,7 @@ ClientsAtOnce = Annotated[
 ClientsPerGpu = Annotated[
     int | None, typer.Option("--clients-per-gpu", help="Clients that share one GPU.")
 ]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", help="inline (this process, for small federations) or ray."),
+]

@@ -1,45 +1,32 @@
 """`fedmvp run` and `fedmvp report`: one federation, its report and its final table."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from fedmvp_core.config import RunConfig, Scalar
+from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
 from fedmvp_core.run_folder import CHECKPOINTS
-from server_app.callbacks.prometheus import metrics_endpoint
 from simulations.commands.options import (
     OUTPUT_DIR,
     ClientsAtOnce,
     ClientsPerGpu,
     Debug,
+    Engine,
     Run,
     RunWords,
 )
 from simulations.exit_codes import OF_STATUS
-from simulations.runner.named_runs import (
-    NamedRun,
-    load_named_run,
-    pretrained_parts,
-    resolve_config,
-    resolve_supernodes,
-)
-from simulations.runner.overrides import parse_overrides
-from simulations.runner.progress import shown_progress
-from simulations.runner.project import default_config
-from simulations.runner.resources import Resources, choose_resources
+from simulations.runner.named_runs import load_named_run
+from simulations.runner.planning import RAY, Plan, plan_run, run_plan, split_words
 from simulations.runner.results import final_table
 from simulations.runner.run_folders import find_run
-from simulations.runner.simulate import RunOutcome, run_simulation
+from simulations.runner.simulate import RunOutcome
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_RUN = "demo"
 
 
 class RunFailedError(FedMVPError):
@@ -53,6 +40,7 @@ def run(
     ] = None,
     clients_at_once: ClientsAtOnce = None,
     clients_per_gpu: ClientsPerGpu = None,
+    engine: Engine = RAY,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     dry_run: Annotated[
@@ -62,7 +50,8 @@ def run(
 ) -> None:
     """Run one federation in simulation, for example: fedmvp run demo rounds=5 seed=2"""
     name, overrides = split_words(words or [])
-    plan = plan_run(load_named_run(name), overrides, supernodes, clients_at_once, clients_per_gpu)
+    wished = (supernodes, clients_at_once, clients_per_gpu, engine)
+    plan = plan_run(load_named_run(name), overrides, *wished)
     if dry_run:
         dry_run_command(plan, Console())
     else:
@@ -78,54 +67,6 @@ def report(
     Console().print(f"report: {page}", soft_wrap=True)
     if show:
         open_page(page)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked run: everything that can be wrong before it starts has been looked at."""
-
-    config: RunConfig
-    supernodes: int
-    resources: Resources
-
-
-def plan_run(
-    run: NamedRun,
-    overrides: dict[str, Scalar],
-    supernodes: int | None = None,
-    clients_at_once: int | None = None,
-    clients_per_gpu: int | None = None,
-) -> Plan:
-    """Merge and check a run; raises ConfigError."""
-    config = resolve_config(run, overrides)
-    nodes = resolve_supernodes(run, overrides, config, supernodes)
-    resources = choose_resources(nodes, config.model.device, clients_at_once, clients_per_gpu)
-    _check_paths(config)
-    with metrics_endpoint(config):  # this machine is the server's, so its port can be tried
-        return Plan(config, nodes, resources)
-
-
-def _check_paths(config: RunConfig) -> None:
-    """Look before the run folder is cleared: a wrong path must not cost an earlier run."""
-    values = [("pretrained", part) for part in pretrained_parts(config.model.pretrained)]
-    for key, value in [*values, ("attributes", config.data.attributes)]:
-        if Path(value).is_absolute() and not Path(value).is_file():
-            raise ConfigError(f"{key} is '{value}'; there is no such file")
-    if config.data.data_dir and not Path(config.data.data_dir).is_dir():
-        raise ConfigError(f"data-dir is '{config.data.data_dir}'; there is no such folder")
-
-
-def split_words(words: Sequence[str]) -> tuple[str, dict[str, Scalar]]:
-    """The run's name (the first word, unless it is a KEY=VALUE) and the overrides."""
-    named = bool(words) and "=" not in words[0]
-    name, rest = (words[0], words[1:]) if named else (DEFAULT_RUN, words)
-    return name, parse_overrides(rest, default_config())
-
-
-def run_plan(plan: Plan, console: Console) -> RunOutcome:
-    """Run it, showing its progress."""
-    with shown_progress(console, plan.config) as on_event:
-        return run_simulation(plan.config, plan.supernodes, plan.resources, on_event)
 
 
 def run_command(plan: Plan, console: Console, report: bool, show: bool) -> int:

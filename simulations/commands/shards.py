@@ -34,9 +34,9 @@ def shards(
     """Show what each client of a run would hold, for example: fedmvp shards partition=dirichlet"""
     from fedmvp_core.data.settings import load_setting
     from fedmvp_core.data.shards import make_shards, paper_clients
-    from simulations.commands.run import split_words
     from simulations.datasets.shard_plot import check_plot, plot_shards
     from simulations.runner.named_runs import load_named_run, resolve_config, resolve_supernodes
+    from simulations.runner.planning import split_words
 
     if plot is not None:
         check_plot(plot)

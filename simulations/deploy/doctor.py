@@ -62,9 +62,9 @@ def examine_node(asked: NodeQuestions, run_words: Sequence[str] | None) -> list[
 
 def _data_and_device(asked: NodeQuestions, run_words: Sequence[str] | None) -> list[Finding]:
     # torch is imported where it is needed: the other checks answer at once.
-    from simulations.commands.run import split_words
     from simulations.deploy.checks_data import check_data, check_device
     from simulations.runner.named_runs import load_named_run, resolve_config
+    from simulations.runner.planning import split_words
 
     findings = check_device(asked.device)
     if asked.node_config:

@@ -11,18 +11,22 @@ from dataclasses import dataclass
 import torch
 from rich.table import Table
 
-from fedmvp_core.backbone import load_backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
-from fedmvp_core.data.settings import Evaluation, Setting, load_setting
+from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
-from fedmvp_core.devices import choose_device
 from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
-from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.protocol import num_bytes
-from fedmvp_core.registry import STRATEGIES, find
+from fedmvp_core.registry import CALLBACKS, find
 from fedmvp_core.run_folder import holds_run, read_status, run_folder
+from fedmvp_core.terms import configured_terms
+from fedmvp_core.workspace import open_workspace
+from server_app.aggregation import ConfiguredAggregation, asked_terms
+from server_app.callbacks.callback import callback_names
+from server_app.cohort.nodes import cohort_size
+from server_app.guest_strategy import make_strategy
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,10 @@ def look(config: RunConfig, clients: int) -> Findings:
     """
     check_folder(config)
     config = config.with_values(decode_cache=False)  # a cache would be written
-    backbone = load_backbone(
-        config.model.backbone,
-        config.model.pretrained or None,
-        str(choose_device(config.model.device)),
-        config.model.precision,
-    )
-    find(STRATEGIES, config.federation.strategy)(config)
     method = find_method(config)
-    setting = load_setting(config, backbone.image_size)
+    _check_federation(config, clients)
+    work = open_workspace(config)
+    backbone, setting = work.backbone, work.setting
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
     local = local_evaluations(setting, shards)
@@ -68,12 +67,11 @@ def look(config: RunConfig, clients: int) -> Findings:
         _check_readable(shard.images, f"client {shard.partition_id}")
     for split in setting.evaluations:
         _check_readable(split.images, f"split '{split.name}'")
-    prompting = method.build_prompting(backbone, config, setting.train.class_names)
-    tensors = prompting.prompt_tensors()
-    phases = {phase: prompting.phase_tensors(phase) for phase in (FULL, LORA)}
-    answered = {p: num_bytes({n: tensors[n] for n in names}) for p, names in phases.items()}
-    if phases[LORA] == phases[FULL]:
-        del answered[LORA]
+    prompting = method.build_prompting(backbone, setting.train.class_names)
+    terms = configured_terms(asked_terms(config, method))
+    tensors = travelling_tensors(prompting, terms)
+    names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
+    answered = {p: num_bytes({n: tensors[n] for n in sent}) for p, sent in names.items()}
     return Findings(
         setting=setting,
         shards=shards,
@@ -83,8 +81,20 @@ def look(config: RunConfig, clients: int) -> Findings:
         elements=sum(tensor.numel() for tensor in tensors.values()),
         sent=num_bytes(tensors),
         answered=answered,
-        trains=method.objective is not None,
+        trains=method.trains,
     )
+
+
+def _check_federation(config: RunConfig, clients: int) -> None:
+    """Whether the aggregation, or a plugin's strategy, and the callbacks could be made."""
+    federation = config.federation
+    if federation.strategy:
+        make_strategy(federation)
+    else:
+        cohort = cohort_size(clients, federation.fraction_train)
+        ConfiguredAggregation(config).check_cohort(cohort)
+    for name in callback_names(config.run):
+        find(CALLBACKS, name)
 
 
 def _check_readable(images: ImageSet, holder: str) -> None:

@@ -22,8 +22,9 @@ from client_app import worker
 from client_app.app import app as client_app
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError
+from fedmvp_core.run_folder import APP_LOG
 from server_app.app import main as server_app
-from simulations.runner.claimed_folder import APP_LOG, EventTail
+from simulations.runner.claimed_folder import EventTail
 from simulations.runner.simulate import OnEvent, RunOutcome, conducted
 
 FIRST_NODE = 1000  # node ids are no partition ids
@@ -40,9 +41,7 @@ class InlineGrid(Grid):
         self, config: RunConfig, clients: int, heard: Callable[[], None] = lambda: None
     ) -> None:
         self.clients, self.heard = clients, heard
-        self.contexts = {
-            FIRST_NODE + i: client_context(config, i, clients) for i in range(clients)
-        }
+        self.contexts = {FIRST_NODE + i: client_context(config, i, clients) for i in range(clients)}
         self._unanswered: dict[str, Message] = {}
         self._pushed = 0
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
 from fedmvp_core.errors import ConfigError
-from server_app.aggregation import check_cohort
-from simulations.commands.run import Plan, plan_run
+from server_app.aggregation import ConfiguredAggregation
 from simulations.runner.named_runs import NamedRun
+from simulations.runner.planning import Plan, plan_run
 
 NO_LIARS, UNPROTECTED = "none", "fedavg"
 ATTACKS = tuple(attack for attack in STRESS_ATTACKS if attack != NO_LIARS)
 # Each defence alone. `fedavg` is as Flower would have it, except that no NaN is ever averaged.
 _ALONE: Mapping[str, Scalar] = {"max-update-norm": 0.0}
 DEFENCES: Mapping[str, Mapping[str, Scalar]] = {
-    "fedavg": {"strategy": "fedavg", **_ALONE},
-    "fedavg, checked": {"strategy": "fedavg", "max-update-norm": 5.0},
+    "fedavg": {"aggregation": "fedavg", **_ALONE},
+    "fedavg, checked": {"aggregation": "fedavg", "max-update-norm": 5.0},
     **{
-        name: {"strategy": name, **_ALONE}
+        name: {"aggregation": name, **_ALONE}
         for name in ("fedmedian", "fedtrimmedavg", "krum", "multikrum", "bulyan")
     },
 }
@@ -36,6 +36,12 @@ CONFIG: Mapping[str, Scalar] = {
     "attack-steps": 1,
     "robust-attack": "none",
 }
+
+
+def _told(defence: Mapping[str, Scalar], fraction: float) -> dict[str, Scalar]:
+    """The share of liars, for a defence that can be told."""
+    robust = defence["aggregation"] != UNPROTECTED
+    return {"aggregation.malicious-share": fraction} if robust else {}
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def plan_stress(
         own: dict[str, Scalar] = {
             **CONFIG,
             **DEFENCES[defence],
-            "malicious-share": fraction,
+            **_told(DEFENCES[defence], fraction),
             "rounds": rounds,
             "evaluate-every": max(1, rounds),
             **overrides,
@@ -93,6 +99,6 @@ def plan_stress(
             "output-dir": str(output_dir),
         }
         plan = plan_run(NamedRun("stress", "", supernodes, {}), own, None, clients_at_once)
-        check_cohort(plan.config, plan.supernodes)
+        ConfiguredAggregation(plan.config).check_cohort(plan.supernodes)
         runs.append(StressRun(defence, attack, plan))
     return sorted(runs, key=lambda run: run.attack == NO_LIARS and run.defence != UNPROTECTED)

@@ -57,7 +57,8 @@ def ceilings(config: RunConfig, clients: int) -> dict[str, dict[str, float]]:
     pooled = _pool(config, clients)
     if pooled.images.multi_label:
         raise ConfigError(
-            f"ceilings are for images with one label each; those of '{config.data.dataset}' have several"
+            "ceilings are for images with one label each; those of "
+            f"'{config.data.dataset}' have several"
         )
     return {"linear-probe": linear_probe(pooled), "fine-tuned": fine_tuned(pooled)}
 

@@ -12,7 +12,9 @@ TENSORS = {"own": torch.arange(6.0).view(2, 3), "scaffold/query": torch.ones(2)}
 
 
 def equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> bool:
-    return found.keys() == expected.keys() and all(torch.equal(found[n], expected[n]) for n in found)
+    return found.keys() == expected.keys() and all(
+        torch.equal(found[n], expected[n]) for n in found
+    )
 
 
 def keeper(folder: Path, run_id: str = "a1b2c3d4", partition_id: int = 2) -> Keeper:
@@ -53,9 +55,7 @@ def test_another_run_or_client_has_tensors_of_its_own(tmp_path: Path, other: dic
         assert keeper(tmp_path, **other).kept(state, 2) == {}
 
 
-def test_a_damaged_file_is_told_and_left(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file_is_told_and_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     kept = keeper(tmp_path)
     kept.keep(RecordDict(), TENSORS, 1)
     (kept.folder / "round-0001.safetensors").write_bytes(b"no tensors")

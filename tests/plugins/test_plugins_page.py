@@ -1,4 +1,4 @@
-"""docs/plugins.md as a user follows it: its code becomes a package, which `flwr run` trains with."""
+"""docs/plugins.md as a user follows it: its code becomes a package; `flwr run` trains with it."""
 
 import json
 import os

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from federation_harness import set_identity
+from server_app.aggregation.cohort_size import FEWEST, malicious_clients
 from torch import Tensor
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.registry import STRATEGIES, find
 from server_app.aggregation import TooFewUpdatesError, Update, check_cohort, fedavg
-from server_app.aggregation.cohort_size import FEWEST, malicious_clients
 
 ROBUST = ("fedmedian", "fedtrimmedavg", "krum", "multikrum", "bulyan")
 

@@ -1,7 +1,7 @@
 """Golden runs: federations whose final prompt tensors are known, bit for bit (CPU, float32).
 
-A change of golden_runs.json is a change of what is computed: its commit says why. Write it anew with
-`GOLDEN=write pytest tests/whole_runs/test_golden_runs.py`.
+A change of golden_runs.json is a change of what is computed: its commit says why. To write it
+anew: `GOLDEN=write pytest tests/whole_runs/test_golden_runs.py`.
 
 Another processor or another PyTorch may add up in another order; there the tensors' norms are
 compared instead, to a part in a thousand.

@@ -31,9 +31,9 @@ from fedmvp_core.run_folder import CHECKPOINTS
 from server_app.records.checkpoints import latest_round
 from simulations.benchmarks.crash.killing import hooked, kill_when_reached
 from simulations.benchmarks.crash.table import POINTS, Cell, cells_of, table, words
-from simulations.commands.run import plan_run
 from simulations.deploy.local import run_deployment
 from simulations.runner.named_runs import load_named_run
+from simulations.runner.planning import plan_run
 from simulations.runner.resources import choose_resources
 from simulations.runner.simulate import RunOutcome, run_simulation
 

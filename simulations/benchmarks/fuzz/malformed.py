@@ -21,13 +21,13 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from fedmvp_core import protocol
 from fedmvp_core.prompting import FULL
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
 from server_app.replies.reading import REPORTED, Asked
 
 SOUND_CLIENTS = 4
 LIAR = SOUND_CLIENTS
 ROUND, IMAGES = 3, 50
-_WORDS = ("", "no", "full\n", "\x00", "ф" * 2000, "lora-phase", "nan", "{}")
+_WORDS = ("", "no", "full\n", "\x00", "ф" * 2000, "phase", "nan", "{}")
 
 
 class Round:
@@ -46,6 +46,7 @@ class Round:
             nodes={client: 1000 + client for client in range(SOUND_CLIENTS + 1)},
             tensors=self.tensors,
             phases={},
+            method_phases=(FULL, LORA),
             phase_tensors=module.phase_tensors,
             metrics=REPORTED,
             most_images=dict.fromkeys(range(SOUND_CLIENTS + 1), IMAGES),
@@ -59,7 +60,7 @@ class Round:
         metrics |= {
             protocol.PARTITION_ID: client,
             protocol.NUM_EXAMPLES: IMAGES,
-            protocol.LORA_PHASE: 0,
+            protocol.PHASE_NUMBER: 0,
             "step-loss": [0.5],
         }
         facts: dict[str, str | int] = {
@@ -265,7 +266,7 @@ KINDS: Mapping[str, Malform] = {
     ),
     "round": _fact(protocol.ROUND, (None, 0, 2, 4, -3, 10**30, 3.0, "3", [3])),
     "next phase": _fact(protocol.PHASE, (None, 1, b"full", ["full"], *_WORDS)),
-    "phase": _metric(protocol.LORA_PHASE, (1, 7, -1, *_NO_NUMBERS)),
+    "phase": _metric(protocol.PHASE_NUMBER, (1, 7, -1, *_NO_NUMBERS)),
     "claimed images": _metric(protocol.NUM_EXAMPLES, (0, -1, 51, 2**62, 49.5, *_NO_NUMBERS)),
     "partition id": _metric(protocol.PARTITION_ID, (5, -1, 2**62, 4.0, *_NO_NUMBERS)),
     "loss": _metric(protocol.TRAIN_LOSS, _NO_NUMBERS),
