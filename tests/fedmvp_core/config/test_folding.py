@@ -150,7 +150,7 @@ def test_an_old_strategy_beside_another_aggregation_is_refused() -> None:
     assert parsed(strategy="krum", aggregation="krum") == parsed(aggregation="krum")
     older = {key: value for key, value in defaults().items() if key != "aggregation"}
     assert parse_config(older | {"strategy": "krum"}) == parsed(aggregation="krum")
-    with pytest.raises(ConfigError, match="strategy is 'krum', .* but aggregation is 'fedavgm'"):
+    with pytest.raises(ConfigError, match=r"strategy is 'krum', .* but aggregation is 'fedavgm'"):
         parsed(strategy="krum", aggregation="fedavgm")
 
 
