@@ -105,6 +105,12 @@ def _take_old_strategy(plain: dict[str, Any]) -> None:
     """`strategy=krum` of version 0.1 named what is an aggregation now."""
     name = plain.get("strategy", "")
     if name and name in names_in(AGGREGATIONS) and name not in names_in(STRATEGIES):
+        other = plain.get("aggregation", name)
+        if other not in ("fedavg", name):
+            raise ConfigError(
+                f"strategy is '{name}', which is an aggregation, but aggregation is '{other}'; "
+                "allowed: one of the two"
+            )
         _note(f"strategy={name}", f"aggregation={name}")
         plain |= {"strategy": "", "aggregation": name}
 
@@ -120,10 +126,14 @@ def _option_text(
     if not owners:
         if text or singles:
             raise ConfigError(f"{kind}-options are '{text}', but no {kind} is chosen to read them")
+        for key, value in older.items():
+            if value != MOVED[key][1]:
+                logger.warning("%s is %s, but no %s is chosen to read it", key, value, kind)
         return ""
     texts = {_canonical(kind, name, plugin, text, singles, older) for name, plugin in owners}
     if len(texts) > 1:
-        raise ConfigError(f"{kind}-options is '{text}', which {kind}s {owners} read differently")
+        names = ", ".join(name for name, _ in owners)
+        raise ConfigError(f"{kind}-options is '{text}', which {kind}s {names} read differently")
     return texts.pop()
 
 

@@ -22,8 +22,9 @@ class FedProxOptions:
 
 
 def penalty(options: FedProxOptions, model: LocalModel) -> Tensor:
-    """mu / 2 times the squared distance: a scalar."""
-    moved = [(w - model.received[name]).square().sum() for name, w in model.trained().items()]
+    """mu / 2 times the squared distance: a scalar. Personal tensors were not received."""
+    trained, received = model.trained(), model.received
+    moved = [(trained[n] - received[n]).square().sum() for n in trained if n in received]
     return options.mu / 2 * torch.stack(moved).sum()
 
 

@@ -32,11 +32,10 @@ def control_variates(tensors: Tensors) -> dict[str, Tensor]:
 
 
 def penalty(options: ScaffoldOptions, model: LocalModel) -> Tensor:
-    """<c - c_i, w> over the prompt tensors that are trained: a scalar."""
-    of_server, own = (
-        variates["scaffold"] for variates in (model.round.exchanged, model.round.kept)
-    )
-    parts = [((of_server[n] - own[n]) * w).sum() for n, w in model.trained().items()]
+    """<c - c_i, w> over the prompt tensors that are trained and travel: a scalar."""
+    of_server, own = model.round.exchanged["scaffold"], model.round.kept["scaffold"]
+    trained = model.trained()
+    parts = [((of_server[n] - own[n]) * trained[n]).sum() for n in trained if n in of_server]
     return torch.stack(parts).sum()
 
 
@@ -44,10 +43,13 @@ def finish(options: ScaffoldOptions, end: Finished) -> tuple[dict[str, Tensor], 
     """What goes back to the server, and the client's new c_i, of the tensors that were trained."""
     sent, kept = dict(end.exchanged), dict(end.kept)
     for name, gradient in end.gradients.items():
+        if name not in sent:  # a personal tensor
+            continue
         of_server, own = end.exchanged[name].double(), end.kept[name].double()
         mine = (gradient.double() - (of_server - own)).to(gradient.dtype)
-        # In float64 c + (c_i+ - c_i) is c_i+ to the last bit where c = c_i.
-        sent[name] = (of_server + options.share * (mine.double() - own)).to(gradient.dtype)
+        # c + share * (c_i+ - c_i) in an order that gives c_i+ to the last bit where c = c_i.
+        rest = of_server - options.share * own
+        sent[name] = (rest + options.share * mine.double()).to(gradient.dtype)
         kept[name] = mine
     return sent, kept
 

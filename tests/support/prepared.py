@@ -29,8 +29,8 @@ def small_task() -> Task:
     return Task(NAMES, attributes, "a {class}.", "a {class}, {attribute}.")
 
 
-def prepared(backbone: Backbone, count: int, partition_id: int = 0) -> PreparedShard:
+def prepared(backbone: Backbone, count: int, partition_id: int = 0, seed: int = 0) -> PreparedShard:
     """A shard of `count` noise pictures with its frozen features."""
-    images = random_images(count)
+    images = random_images(count, seed)
     shard = Shard(partition_id, images, images, small_task())
     return prepare_shard(backbone, shard, FeatureCache(None))

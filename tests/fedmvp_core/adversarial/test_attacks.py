@@ -1,6 +1,9 @@
 """Every attack by its name: bounds, kinds of problem, bad input, side effects."""
 
+import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from fedmvp_core.adversarial.losses import margin
 from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.adversarial.worst_case import broken, wrong_labels
 from fedmvp_core.errors import AttackError
-from fedmvp_core.registry import ATTACKS, names_in
+from fedmvp_core.registry import ATTACKS, _entries, names_in
 
 NAMES = names_in(ATTACKS)
 OURS = [name for name in NAMES if name != "autoattack"]
@@ -24,6 +27,27 @@ def test_the_names() -> None:
         "apgd-ce", "apgd-dlr", "apgd-t", "autoattack", "cw", "ensemble", "fgsm", "mi-fgsm", "pgd",
         "square", "tpgd",
     ]  # fmt: skip
+
+
+def test_an_attack_of_another_package_is_found_by_its_entry_point(
+    problem: Callable[..., Any], draws: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = problem(3)
+    entry = EntryPoint("grey", f"{__name__}:to_grey", ATTACKS)
+    monkeypatch.setitem(sys.modules, __name__, SimpleNamespace(to_grey=to_grey))
+    monkeypatch.setitem(_entries(ATTACKS), "grey", entry)
+    assert "grey" in names_in(ATTACKS)
+    found = evaluation_attack("grey")(case.model, case.images, case.labels, 0.25, 3, draws)
+    assert torch.equal(found, to_grey(None, case.images, None, 0.25, 3, None))
+    with pytest.raises(AttackError, match="steps is 0"):  # what all attacks refuse
+        evaluation_attack("grey")(case.model, case.images, case.labels, 0.25, 0, draws)
+
+
+def to_grey(
+    f: object, x: torch.Tensor, y: object, epsilon: float, steps: int, d: object
+) -> torch.Tensor:
+    """Every pixel epsilon nearer to grey."""
+    return x + (0.5 - x).clamp(-epsilon, epsilon)
 
 
 def test_an_unknown_name_gets_near_ones() -> None:

@@ -4,7 +4,9 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
+from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.calibration import label_calibration_error
 from fedmvp_core.metrics.measures import by_class, correct, measure, validation_thresholds
 from fedmvp_core.metrics.multi_label import best_threshold, precision_recall
@@ -65,3 +67,36 @@ def test_thresholds_are_fixed_chosen_elsewhere_or_called_an_oracle() -> None:
 def test_more_than_three_labels_are_never_asked_for() -> None:
     two = measure(MANY[:, :2], LABELS[:, :2])
     assert two["f1@3"] == pytest.approx(2 * (5 / 8) / (5 / 8 + 1))
+
+
+# --- metrics of plugins
+
+
+def entropy(probabilities: Tensor, labels: Tensor) -> dict[str, float]:
+    """A plugin's metric, as a tensor of one number and a whole number."""
+    bits = -(probabilities * probabilities.log2()).sum(dim=-1)
+    return {"entropy": bits.mean(), "images": len(labels)}  # type: ignore[dict-item]
+
+
+def test_metrics_of_plugins_are_measured_beside_the_built_in_ones() -> None:
+    for probabilities, labels in ((SINGLE, CLASSES), (MANY, LABELS)):
+        plain = measure(probabilities, labels)
+        found = measure(probabilities, labels, more=[entropy, lambda p, y: {}])
+        assert set(found) - set(plain) == {"entropy", "images"}
+        assert {name: found[name] for name in plain} == plain
+        assert found["images"] == len(labels)
+        assert all(isinstance(value, float) for value in found.values())
+    by_hand = [-sum(p * math.log2(p) for p in row) for row in SINGLE.tolist()]
+    found = measure(SINGLE, CLASSES, more=[entropy])
+    assert found["entropy"] == pytest.approx(sum(by_hand) / 4)
+
+
+def test_a_name_that_is_taken_is_refused() -> None:
+    def again(probabilities: Tensor, labels: Tensor) -> dict[str, float]:
+        return {"accuracy": 1.0, "calibration-error": 0.0, "mine": 0.5}
+
+    with pytest.raises(DataError, match="a plugin measures accuracy, calibration-error, which is"):
+        measure(SINGLE, CLASSES, more=[again])
+    assert measure(MANY, LABELS, more=[lambda p, y: {"accuracy": 1.0}])["accuracy"] == 1.0
+    with pytest.raises(DataError, match="a plugin measures entropy, images, which is measured al"):
+        measure(SINGLE, CLASSES, more=[entropy, entropy])
