@@ -41,3 +41,7 @@ Engine = Annotated[
     str,
     typer.Option("--engine", help="inline (this process, for small federations) or ray."),
 ]
+SmallEngine = Annotated[
+    str,
+    typer.Option("--engine", help="inline or ray. Default: inline, or ray for --clients-at-once."),
+]

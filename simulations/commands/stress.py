@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from simulations.commands.options import ClientsAtOnce, Debug
+from simulations.commands.options import ClientsAtOnce, Debug, SmallEngine
 
 OUTPUT_DIR = Path("runs/stress")
 
@@ -45,6 +45,7 @@ def stress(
         Path, typer.Option("--output-dir", help="The folder of the runs and of the table.")
     ] = OUTPUT_DIR,
     clients_at_once: ClientsAtOnce = None,
+    engine: SmallEngine = "",
     debug: Debug = False,
 ) -> None:
     """Run the federation with liars, with and without each defence, and tabulate the accuracy."""
@@ -62,5 +63,6 @@ def stress(
         seeds=seeds or [],
         output_dir=output_dir,
         clients_at_once=clients_at_once,
+        engine=engine,
     )
     raise typer.Exit(run_stress(Console(), runs, output_dir))

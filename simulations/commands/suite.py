@@ -13,6 +13,7 @@ from simulations.commands.options import (
     ClientsPerGpu,
     Debug,
     OutputDir,
+    SmallEngine,
 )
 
 
@@ -35,6 +36,7 @@ def suite(
     output_dir: OutputDir = OUTPUT_DIR,
     clients_at_once: ClientsAtOnce = None,
     clients_per_gpu: ClientsPerGpu = None,
+    engine: SmallEngine = "",
     debug: Debug = False,
 ) -> None:
     """Run what is not done yet of a suite, and tabulate the results beside published ones."""
@@ -51,5 +53,6 @@ def suite(
         smoke=smoke,
         clients_at_once=clients_at_once,
         clients_per_gpu=clients_per_gpu,
+        engine=engine,
     )
     raise typer.Exit(run_suite(Console(), name, options))

@@ -61,6 +61,11 @@ def plan_run(
     return Plan(config, nodes, resources, engine)
 
 
+def small_engine(clients_at_once: int | None, clients_per_gpu: int | None) -> str:
+    """The engine of many small federations: inline, unless clients are to train side by side."""
+    return INLINE if clients_at_once is None and clients_per_gpu is None else RAY
+
+
 def check_engine(engine: str, clients_at_once: int | None, clients_per_gpu: int | None) -> None:
     """Raises ConfigError for an unknown engine, or one that cannot do what is asked."""
     if engine not in ENGINES:

@@ -9,7 +9,7 @@ from fedmvp_core.config import STRESS_ATTACKS, Scalar
 from fedmvp_core.errors import ConfigError
 from server_app.aggregation import ConfiguredAggregation
 from simulations.runner.named_runs import NamedRun
-from simulations.runner.planning import Plan, plan_run
+from simulations.runner.planning import Plan, plan_run, small_engine
 
 NO_LIARS, UNPROTECTED = "none", "fedavg"
 ATTACKS = tuple(attack for attack in STRESS_ATTACKS if attack != NO_LIARS)
@@ -63,10 +63,12 @@ def plan_stress(
     output_dir: Path,
     clients_at_once: int | None = None,
     seeds: Sequence[int] = (),
+    engine: str = "",
 ) -> list[StressRun]:
     """Every federation, by each seed; what the defences cost without liars is run last.
 
-    seeds: none: the one of the overrides.
+    seeds: none: the one of the overrides. engine: "": inline, unless clients are to train side by
+    side.
 
     The robust strategies are told the share of liars that there is. All federations are checked
     before the first starts.
@@ -79,6 +81,7 @@ def plan_stress(
         for name in asked:
             if name not in known:
                 raise ConfigError(f"{kind} is '{name}'; allowed: {'; '.join(known)}")
+    engine = engine or small_engine(clients_at_once, None)
     runs = []
     every = product(
         (NO_LIARS, *dict.fromkeys(attacks)), dict.fromkeys(defences or DEFENCES), seeds or (None,)
@@ -98,7 +101,8 @@ def plan_stress(
             "run-name": name if seed is None else f"{name}-seed{seed}",
             "output-dir": str(output_dir),
         }
-        plan = plan_run(NamedRun("stress", "", supernodes, {}), own, None, clients_at_once)
+        named = NamedRun("stress", "", supernodes, {})
+        plan = plan_run(named, own, None, clients_at_once, None, engine)
         ConfiguredAggregation(plan.config).check_cohort(plan.supernodes)
         runs.append(StressRun(defence, attack, plan))
     return sorted(runs, key=lambda run: run.attack == NO_LIARS and run.defence != UNPROTECTED)

@@ -19,7 +19,7 @@ from fedmvp_core.run_folder import (
 )
 from server_app.records.checkpoints import latest_round
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
-from simulations.runner.planning import Plan, plan_run, run_plan
+from simulations.runner.planning import Plan, plan_run, run_plan, small_engine
 from simulations.runner.project import default_config
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
@@ -40,7 +40,8 @@ class Options:
 
     seeds: instead of the suite's own, if any. root: the folder that holds the data sets' folders.
     resume: go on from the last checkpoint of runs that were broken off. smoke: one short round of
-    each run, at the first value of every axis, with one seed.
+    each run, at the first value of every axis, with one seed. engine: "": inline, unless clients
+    are to train side by side.
     """
 
     output_dir: Path
@@ -50,6 +51,7 @@ class Options:
     smoke: bool = False
     clients_at_once: int | None = None
     clients_per_gpu: int | None = None
+    engine: str = ""
 
 
 def run_suite(console: Console, name: str, options: Options) -> int:
@@ -131,7 +133,9 @@ def _plans(suite: Suite, options: Options) -> list[DoneRun]:
                 own["data-dir"] = str(options.root.absolute())
             if options.smoke:
                 own |= _smoke_config(run.config)
-            plan = plan_run(run, own, None, options.clients_at_once, options.clients_per_gpu)
+            resources = (options.clients_at_once, options.clients_per_gpu)
+            engine = options.engine or small_engine(*resources)
+            plan = plan_run(run, own, None, *resources, engine)
             if options.resume and _can_resume(plan):
                 plan = replace(plan, config=plan.config.with_values(resume="latest"))
             planned.append(DoneRun(run.name, entry.mean, plan))

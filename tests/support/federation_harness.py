@@ -18,9 +18,24 @@ from fedmvp_core.config import RunConfig
 from simulations.runner.inline import (
     FIRST_NODE,
     InlineGrid,
+    client_context,
+    error_reply,
     play,
     set_identity,
 )
+
+__all__ = [
+    "FIRST_NODE",
+    "SerialGrid",
+    "client_context",
+    "error_reply",
+    "final_tensors",
+    "forget_worker",
+    "metric_rows",
+    "run_federation",
+    "run_folder",
+    "set_identity",
+]
 
 Intercept = Callable[[Message, int], Message | None]
 
