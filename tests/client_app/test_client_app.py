@@ -26,14 +26,15 @@ from fedmvp_core.code_version import source_folder, source_hash
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting import FULL, LORA, Prompting
+from fedmvp_core.prompting import FULL, Prompting
+from fedmvp_core.prompting.promptformer import LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
 
 CLIENTS = 3
 
 
 def prompting_of(config: RunConfig) -> Prompting:
-    return find_method(config).build_prompting(configured_backbone(config), config, ())
+    return find_method(config).build_prompting(configured_backbone(config), ())
 
 
 def request(
@@ -99,7 +100,7 @@ def test_metrics_of_a_reply(small_run: Callable[..., RunConfig]) -> None:
     metrics = metrics_of(app(train_request(config), client_context(config, 1, CLIENTS)))
     assert metrics[protocol.PARTITION_ID] == 1
     assert metrics[protocol.NUM_EXAMPLES] == 4
-    assert metrics[protocol.LORA_PHASE] == 0
+    assert metrics[protocol.PHASE_NUMBER] == 0
     assert metrics[protocol.IMAGES_ENCODED] == 8, "4 images, and their mirror images"
     assert metrics[protocol.SENTENCES_ENCODED] == 2
     assert 0 < float(metrics[protocol.TRAIN_LOSS]) < 100  # type: ignore[arg-type]
@@ -127,7 +128,7 @@ def test_bytes_on_the_wire_are_those_of_the_tensors_and_a_small_envelope(
 
 def test_the_lora_switch(small_run: Callable[..., RunConfig]) -> None:
     """Round 1 in the full phase; its loss is below the threshold, so it asks for LoRA from then."""
-    config = small_run(rounds=3, lora_threshold=1e9)
+    config = small_run(rounds=3, **{"method.lora-threshold": 1e9})
     module = prompting_of(config)
     context = client_context(config, 0, CLIENTS)
     first = app(train_request(config), context)
@@ -140,7 +141,7 @@ def test_the_lora_switch(small_run: Callable[..., RunConfig]) -> None:
         train_request(config, tensors=changed, round_number=2, cached_round=1, phase=LORA), context
     )
     assert tuple(tensors_of(second)) == module.phase_tensors(LORA)
-    assert metrics_of(second)[protocol.LORA_PHASE] == 1
+    assert metrics_of(second)[protocol.PHASE_NUMBER] == 1
     assert second.content.config_records[protocol.CONFIG][protocol.PHASE] == LORA, (
         "it stays in the phase"
     )
@@ -155,7 +156,7 @@ def test_a_phase_that_is_none_is_refused(small_run: Callable[..., RunConfig]) ->
 def test_merged_tensors_train_as_if_all_had_been_sent(
     small_run: Callable[..., RunConfig],
 ) -> None:
-    config = small_run(lora_threshold=0)
+    config = small_run(**{"method.lora-threshold": 0})
     module = prompting_of(config)
     context, other = (client_context(config, 0, CLIENTS) for _ in range(2))
     first = tensors_of(app(train_request(config), context))

@@ -25,7 +25,7 @@ from fedmvp_core.prompting import FULL
 EXPECTED = {"a": torch.zeros(2, 3), "b": torch.zeros(())}
 MEASURED: dict[str, Any] = {
     protocol.PARTITION_ID: 3,
-    protocol.LORA_PHASE: 0,
+    protocol.PHASE_NUMBER: 0,
     protocol.NUM_EXAMPLES: 12,
     protocol.TRAIN_LOSS: 0.5,
     protocol.SECONDS: 1.0,
@@ -33,7 +33,8 @@ MEASURED: dict[str, Any] = {
     protocol.SENTENCES_ENCODED: 0,
     "step-loss": [0.6, 0.4],
 }
-BARE = {key: MEASURED[key] for key in (protocol.PARTITION_ID, protocol.LORA_PHASE)}
+PHASES = (FULL, "lora")
+BARE = {key: MEASURED[key] for key in (protocol.PARTITION_ID, protocol.PHASE_NUMBER)}
 FACTS: dict[str, Any] = {
     protocol.SCHEMA: "0123456789abcdef",
     protocol.PHASE: FULL,
@@ -56,8 +57,8 @@ def reply(
 
 
 def test_what_was_agreed_on_may_leave() -> None:
-    check_training(reply(), EXPECTED, measured=True)
-    check_training(reply(metrics=BARE), EXPECTED, measured=False)
+    check_training(reply(), EXPECTED, PHASES, measured=True)
+    check_training(reply(metrics=BARE), EXPECTED, PHASES, measured=False)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_what_was_agreed_on_may_leave() -> None:
         # words
         (reply(facts=FACTS | {"classes": "dog, cat"}), "would hold classes"),
         (reply(facts=FACTS | {protocol.SCHEMA: "dog"}), "'schema-hash' is no hash"),
-        (reply(facts=FACTS | {protocol.PHASE: "dog"}), "'phase' is neither"),
+        (reply(facts=FACTS | {protocol.PHASE: "dog"}), "'phase' is 'dog'; expected full or lora"),
         (reply(facts=FACTS | {protocol.ROUND: "dog"}), "'server-round' is no finite number"),
         # records
         (reply(notes=ConfigRecord({"text": "dog"})), "records would hold notes"),
@@ -87,13 +88,13 @@ def test_what_was_agreed_on_may_leave() -> None:
 )
 def test_anything_else_stays(content: RecordDict, message: str) -> None:
     with pytest.raises(WireError, match=f"this client's reply: .*{message}"):
-        check_training(content, EXPECTED, measured=True)
+        check_training(content, EXPECTED, PHASES, measured=True)
 
 
 @pytest.mark.parametrize("key", sorted(set(MEASURED) - set(BARE)))
 def test_no_measurement_leaves_without_leave(key: str) -> None:
     with pytest.raises(WireError, match=f"would hold {key}, which may not leave"):
-        check_training(reply(metrics=BARE | {key: MEASURED[key]}), EXPECTED, measured=False)
+        check_training(reply(metrics=BARE | {key: MEASURED[key]}), EXPECTED, PHASES, measured=False)
 
 
 def test_an_evaluation_is_a_headline_and_a_count() -> None:

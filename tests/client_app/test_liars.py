@@ -26,7 +26,7 @@ SMALL = {
     "local_epochs": 1,
     "batch_size": 64,
     "evaluate_every": 1,
-    "lora_threshold": 0.0,
+    "method.lora-threshold": 0.0,
     "dataset": "emoji-food-drink",
 }
 

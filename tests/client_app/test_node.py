@@ -27,7 +27,7 @@ def test_places_are_the_nodes_own(default_config: Make) -> None:
         "imagefolder",
         "/cache",
     )
-    assert config.model.method == default_config().method
+    assert config.model.method == default_config().model.method
 
 
 def test_own_data(default_config: Make) -> None:

@@ -47,5 +47,5 @@ def test_what_one_client_trains_is_not_in_the_next_ones_module(
     second = worker.new_prompting(config, ())
     assert all(torch.equal(v, untrained[n]) for n, v in second.prompt_tensors().items())
     assert all(parameter.requires_grad for parameter in second.parameters())
-    drawn = find_method(config).build_prompting(worker.configured_backbone(config), config, ())
+    drawn = find_method(config).build_prompting(worker.configured_backbone(config), ())
     assert all(torch.equal(v, untrained[n]) for n, v in drawn.prompt_tensors().items())

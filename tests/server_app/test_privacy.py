@@ -15,7 +15,8 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.json_logs import logger
 from fedmvp_core.privacy import epsilon_spent
-from fedmvp_core.prompting import FULL, LORA
+from fedmvp_core.prompting import FULL
+from fedmvp_core.prompting.promptformer import LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
 from server_app.aggregation import Update, fedavg
 from server_app.privacy import with_central_privacy, within_budget
@@ -28,7 +29,7 @@ def private_run(small_run: Callable[..., RunConfig]) -> Callable[..., RunConfig]
     """Seeded noise, and LoRA for nobody."""
 
     def make(**overrides: object) -> RunConfig:
-        return small_run(**({"dp_noise": "seeded", "lora_threshold": 0.0} | overrides))
+        return small_run(**({"dp_noise": "seeded", "method.lora-threshold": 0.0} | overrides))
 
     return make
 
@@ -94,7 +95,7 @@ def test_without_privacy_it_is_the_strategy_itself(
 def test_which_tensors_change_does_not_tell_who_is_in_which_phase(
     default_config: Callable[..., RunConfig], phase: str
 ) -> None:
-    config = default_config(privacy="central", dp_noise="seeded", lora_threshold=0.5)
+    config = default_config(privacy="central", dp_noise="seeded", **{"method.lora-threshold": 0.5})
     module = PromptFormer(8, 6, heads=2, lora_rank=2)
     changed = aggregated(config, [1.0, 2.0], phase)
     assert set(changed) == set(module.phase_tensors(FULL)) | set(module.phase_tensors(LORA))
@@ -140,7 +141,9 @@ def test_what_each_client_sends_is_noised(private_run: Callable[..., RunConfig])
 
 def test_local_privacy_in_the_lora_phase(private_run: Callable[..., RunConfig]) -> None:
     """A client then sends a part of the tensors, which Flower's mod refuses."""
-    config = private_run(privacy="local", lora_threshold=1e9, clipping_norm=0.01, rounds=2)
+    config = private_run(
+        privacy="local", clipping_norm=0.01, rounds=2, **{"method.lora-threshold": 1e9}
+    )
     grid = run_federation(config, CLIENTS)
     replies = [r.content.array_records[protocol.PROMPTS] for r in grid.replies[-CLIENTS:]]
     assert all("lora" in name for record in replies for name in record)

@@ -103,7 +103,7 @@ def test_metrics_are_those_of_the_documentation(small_run: Make) -> None:
             "num-examples",
             "bytes-up",
             "bytes-down",
-            "lora-phase",
+            "phase",
             "images-encoded",
             "sentences-encoded",
         }
@@ -122,7 +122,7 @@ def test_metrics_are_those_of_the_documentation(small_run: Make) -> None:
 
 
 def test_msst_with_a_shard_a_domain(small_run: Make) -> None:
-    config = small_run(setting="msst", target_domain="photo", partition="by-domain")
+    config = small_run(setting="msst", partition="by-domain", **{"setting.target-domain": "photo"})
     run_federation(config, clients=1)
     final = {s: v for n, s, m, v in metric_rows(config) if (n, m) == (2, "accuracy")}
     assert set(final) == {"source", "target"}
@@ -138,14 +138,14 @@ def test_zero_shot_needs_no_rounds(small_run: Make) -> None:
 
 
 def test_a_client_that_fails_now_and_then_does_not_stop_a_run(small_run: Make) -> None:
-    config = small_run(rounds=4, lora_threshold=1e9)
+    config = small_run(rounds=4, **{"method.lora-threshold": 1e9})
     run_federation(config, clients=3, intercept=failing(1, (1, 3)))
     rows = metric_rows(config)
     assert status(config)["status"] == "completed"
     failed = {n: v for n, s, m, v in rows if (s, m) == ("train", "failed-clients")}
     assert failed == {1: 1.0, 2: 0.0, 3: 1.0, 4: 0.0}
     # Its first good round is its first in the full phase, while the others are in the LoRA phase.
-    phases = {(n, s): v for n, s, m, v in rows if m == "lora-phase"}
+    phases = {(n, s): v for n, s, m, v in rows if m == "phase"}
     assert phases[2, "client-001"] == 0.0
     assert phases[2, "client-000"] == 1.0
     assert final_tensors(config)

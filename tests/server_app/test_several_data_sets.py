@@ -24,7 +24,7 @@ DATASETS = ("emoji-activities", "emoji-objects")
     [
         # Rows of each class's own, and attacks that aim at classes of the other data set.
         {"method": "paft", "attack_classes": "global"},
-        {"method": "apt", "attack_classes": "global", "class_specific": True},
+        {"method": "apt", "attack_classes": "global", "method.class-specific": True},
         {"method": "capt", "attack_classes": "local"},
     ],
     ids=lambda chosen: chosen["method"],
@@ -51,7 +51,7 @@ def test_a_federation_over_two_data_sets(default_config: Make, chosen: dict[str,
     backbone = load_backbone("tiny")
     setting = load_setting(config, backbone.image_size)
     names = setting.train.class_names
-    prompting = find_method(config).build_prompting(backbone, config, names)
+    prompting = find_method(config).build_prompting(backbone, names)
     prompting.load_prompt_tensors(final_tensors(config))
     split = setting.evaluations[1]
     task = encode_task(backbone, split.task, FeatureCache(None))

@@ -28,7 +28,8 @@ from fedmvp_core.code_version import source_folder, source_hash
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
 from fedmvp_core.json_logs import logger
-from fedmvp_core.prompting import FULL, LORA
+from fedmvp_core.prompting import FULL
+from fedmvp_core.prompting.promptformer import LORA
 from fedmvp_core.prompting.promptformer import PromptFormer
 from server_app.aggregation import fedavg
 from server_app.cohort.nodes import Node
@@ -122,7 +123,7 @@ def answer(
         protocol.NUM_EXAMPLES: 10 * (partition_of(message) + 1),
         protocol.TRAIN_LOSS: 0.5,
         protocol.SECONDS: 0.1,
-        protocol.LORA_PHASE: int(phase == LORA),
+        protocol.PHASE_NUMBER: int(phase == LORA),
         protocol.IMAGES_ENCODED: 0,
         protocol.SENTENCES_ENCODED: 0,
     }
@@ -168,7 +169,7 @@ def test_everything_is_sent_at_first_and_only_what_changed_later(
         assert set(message.content) == {protocol.PROMPTS, protocol.CONFIG}
     federation.aggregate_train(1, [answer(message) for message in messages])
     for message in asked(federation, 2):
-        assert set(sent(message)) == set(federation.prompting.phase_tensors(FULL))
+        assert set(sent(message)) == set(federation.exchange.prompting.phase_tensors(FULL))
         assert message.content.config_records[protocol.CONFIG][protocol.CACHED_ROUND] == 1
 
 
@@ -187,7 +188,7 @@ def test_a_client_whose_reply_failed_is_sent_everything_again(
 
 def test_in_the_lora_phase_only_lora_travels(make: Callable[..., PromptStrategy]) -> None:
     federation = make()
-    lora = set(federation.prompting.phase_tensors(LORA))
+    lora = set(federation.exchange.prompting.phase_tensors(LORA))
     messages = asked(federation, 1)
     federation.aggregate_train(1, [answer(message, next_phase=LORA) for message in messages])
     federation.aggregate_train(
@@ -212,7 +213,7 @@ def test_a_client_that_sat_rounds_out_is_sent_all_that_changed_since(
         )
         # The other three did not answer: what they hold is no longer counted on.
     later = asked(federation, 4)
-    assert set(sent(later[0])) == set(federation.prompting.phase_tensors(LORA))
+    assert set(sent(later[0])) == set(federation.exchange.prompting.phase_tensors(LORA))
     assert set(sent(later[1])) == set(federation.tensors)
 
 
@@ -284,7 +285,7 @@ BAD_REPLIES: dict[str, tuple[Callable[[Message], Message], str]] = {
         "client 1: the message holds unexpected ctx",
     ),
     "other phase's tensors": (
-        lambda m: answer(m, phase=LORA, metrics={protocol.LORA_PHASE: 0}),
+        lambda m: answer(m, phase=LORA, metrics={protocol.PHASE_NUMBER: 0}),
         "client 1: the message lacks .* and holds unexpected lora",
     ),
     "another phase": (
@@ -544,7 +545,7 @@ def test_evaluating_clients_are_sent_the_new_tensors(
     federation = make(fraction_evaluate=1.0)
     federation.aggregate_train(1, [answer(message, 5.0) for message in asked(federation, 1)])
     for message in asked(federation, 1, "evaluate"):
-        assert set(sent(message)) == set(federation.prompting.phase_tensors(FULL))
+        assert set(sent(message)) == set(federation.exchange.prompting.phase_tensors(FULL))
         assert (sent(message)["query.bias"] == 5.0).all()
 
 

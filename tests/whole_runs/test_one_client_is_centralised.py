@@ -17,6 +17,8 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.seeding import generator
 from fedmvp_core.tasks import encode_task
 
+ALPHA = 3.0  # weight of FedMVP's consistency loss
+
 
 def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> dict[str, Tensor]:
     """Plain minibatch SGD over all the training images: no client, no message, no average."""
@@ -25,7 +27,7 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
     held = draw_shots(setting.train, config.data.shots, config.run.seed, 0)
     images, labels = held.images, held.labels
     task = encode_task(backbone, setting.make_task(names), FeatureCache(None))
-    prompting = find_method(config).build_prompting(backbone, config, ())
+    prompting = find_method(config).build_prompting(backbone, ())
     with torch.no_grad():
         plain = backbone.encode_image(images, normalize=True)
         mirrored = backbone.encode_image(images.flip(-1), normalize=True)
@@ -52,7 +54,7 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
                 features = F.normalize(backbone.encode_tokens(tokens, {0: prompts}), dim=-1)
                 logits = backbone.logit_scale * features @ task.class_features.T
                 consistency = (1 - F.cosine_similarity(features, target, dim=-1)).mean()
-                loss = F.cross_entropy(logits, labels[rows]) + config.training.alpha * consistency
+                loss = F.cross_entropy(logits, labels[rows]) + ALPHA * consistency
                 prompting.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -69,7 +71,11 @@ def test_one_client_is_centralised_training(
     lora_from: int,
 ) -> None:
     config = small_run(
-        rounds=3, local_epochs=2, lora_threshold=threshold, evaluate_every=9, batch_size=5
+        rounds=3,
+        local_epochs=2,
+        evaluate_every=9,
+        batch_size=5,
+        **{"method.lora-threshold": threshold, "objective.alpha": ALPHA},
     )
     grid = run_federation(config, clients=1)
     expected = train_centrally(tiny_backbone, config, lora_from)
@@ -78,7 +84,7 @@ def test_one_client_is_centralised_training(
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
-    initial = find_method(config).build_prompting(tiny_backbone, config, ()).prompt_tensors()
+    initial = find_method(config).build_prompting(tiny_backbone, ()).prompt_tensors()
     moved = {name for name in initial if not torch.equal(found[name], initial[name])}
     assert any(name.startswith("lora.") for name in moved) == (lora_from == 2)
     assert any(not name.startswith("lora.") for name in moved)

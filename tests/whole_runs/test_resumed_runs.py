@@ -36,13 +36,12 @@ def config(small_run: Make) -> RunConfig:
     return small_run(
         rounds=ROUNDS,
         learning_rate=0.05,
-        lora_threshold=1e9,
-        lora_init="normal",
         evaluate_every=1,
         fraction_evaluate=1.0,
         momentum=0.5,
         local_epochs=1,
         shots=2,
+        **{"method.lora-threshold": 1e9, "method.lora-init": "normal"},
     )
 
 

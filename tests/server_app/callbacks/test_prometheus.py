@@ -82,7 +82,7 @@ def test_what_clients_keep_to_themselves_is_not_made_up(metrics):
 def test_the_run_is_named(metrics):
     _, value = metrics
     labels = {"run": "mine", "method": "fedmvp", "dataset": "emojidomains"}
-    assert value("run_info", **labels, backbone="tiny", strategy="fedavg") == 1
+    assert value("run_info", **labels, backbone="tiny", aggregation="fedavg") == 1
 
 
 def test_the_endpoint_answers_during_the_run_and_not_after(port):

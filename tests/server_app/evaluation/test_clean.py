@@ -37,7 +37,7 @@ def shards(setting: Setting, config: RunConfig) -> list[Shard]:
 
 @pytest.fixture
 def prompting(tiny_backbone: Backbone, config: RunConfig) -> Prompting:
-    return find_method(config).build_prompting(tiny_backbone, config, ())
+    return find_method(config).build_prompting(tiny_backbone, ())
 
 
 def accuracy(backbone: Backbone, prompting: Prompting | None, split: Evaluation) -> float:

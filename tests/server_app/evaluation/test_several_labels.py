@@ -28,7 +28,7 @@ Make = Callable[..., RunConfig]
 @pytest.fixture
 def prompting(tiny_backbone: Backbone, default_config: Make) -> Prompting:
     config = default_config()
-    return find_method(config).build_prompting(tiny_backbone, config, CLASSES)
+    return find_method(config).build_prompting(tiny_backbone, CLASSES)
 
 
 def central(backbone: Backbone, setting: Setting) -> CentralEvaluation:

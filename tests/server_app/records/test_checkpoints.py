@@ -13,7 +13,8 @@ from torch import Tensor
 
 from fedmvp_core import protocol
 from fedmvp_core.errors import CheckpointError
-from fedmvp_core.prompting import FULL, LORA
+from fedmvp_core.prompting import FULL
+from fedmvp_core.prompting.promptformer import LORA
 from server_app.records import checkpoints
 from server_app.records.checkpoints import (
     ServerState,
