@@ -11,18 +11,17 @@ from dataclasses import dataclass
 import torch
 from rich.table import Table
 
-from fedmvp_core.backbone import load_backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting, load_setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
-from fedmvp_core.devices import choose_device
 from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.prompting import FULL, LORA
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import STRATEGIES, find
 from fedmvp_core.run_folder import holds_run, read_status, run_folder
+from fedmvp_core.workspace import open_backbone
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,7 @@ def look(config: RunConfig, clients: int) -> Findings:
     """
     check_folder(config)
     config = config.with_values(decode_cache=False)  # a cache would be written
-    backbone = load_backbone(
-        config.model.backbone,
-        config.model.pretrained or None,
-        str(choose_device(config.model.device)),
-        config.model.precision,
-    )
+    backbone = open_backbone(config.model)
     find(STRATEGIES, config.federation.strategy)(config)
     method = find_method(config)
     setting = load_setting(config, backbone.image_size)

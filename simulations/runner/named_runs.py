@@ -96,8 +96,8 @@ def resolve_supernodes(
         raise ConfigError(f"supernodes is {supernodes}; allowed: 1 or more")
     if config.data.clients not in (0, supernodes):
         raise ConfigError(
-            f"clients is {config.data.clients} but supernodes is {supernodes}; allowed: clients=0 (one "
-            "shard for each supernode) or the same number"
+            f"clients is {config.data.clients} but supernodes is {supernodes}; allowed: clients=0 "
+            "(one shard for each supernode) or the same number"
         )
     return supernodes
 

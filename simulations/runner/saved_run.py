@@ -7,19 +7,18 @@ from pathlib import Path
 
 import torch
 
-from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
+from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.catalogue import attribute_template, class_template
 from fedmvp_core.data.pixels.pictures import load_picture
-from fedmvp_core.data.settings import Setting, load_setting
-from fedmvp_core.devices import choose_device
-from fedmvp_core.disk import cache_directory
+from fedmvp_core.data.settings import Setting
 from fedmvp_core.errors import CheckpointError, ConfigError
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.run_folder import CHECKPOINTS, CONFIG
 from fedmvp_core.tasks import Task, encode_task
+from fedmvp_core.workspace import open_workspace
 from server_app.records.checkpoints import latest_round, load_checkpoint
 from simulations.runner.project import default_config
 
@@ -48,21 +47,18 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
     wanted = latest_round(checkpoints) if round is None else round
     if wanted is None:
         raise CheckpointError(f"'{folder}' holds no checkpoint")
-    backbone = load_backbone(
-        config.model.backbone, config.model.pretrained or None, str(choose_device(device)), "fp32"
-    )
-    setting = load_setting(config, backbone.image_size)
-    names = setting.train.class_names
-    prompting = find_method(config).build_prompting(backbone, config, names)
+    opened = open_workspace(config, device, "fp32")
+    names = opened.setting.train.class_names
+    prompting = find_method(config).build_prompting(opened.backbone, config, names)
     prompting.load_prompt_tensors(load_checkpoint(checkpoints, wanted, prompting.prompt_tensors()))
     return SavedRun(
         folder=folder,
         config=config,
         round=wanted,
-        backbone=backbone,
+        backbone=opened.backbone,
         prompting=prompting.eval(),
-        setting=setting,
-        cache=FeatureCache(cache_directory(config.run.cache_dir) / "features"),
+        setting=opened.setting,
+        cache=opened.cache,
     )
 
 

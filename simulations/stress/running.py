@@ -14,7 +14,8 @@ from simulations.suite.running import is_done, run_undone
 def run_stress(console: Console, runs: Sequence[StressRun], output_dir: Path) -> int:
     """Run what is not yet done, print and write the table; return the exit code."""
     titles = [
-        f"{number} of {len(runs)}: {run.defence}, attack {run.attack}, seed {run.plan.config.run.seed}"
+        f"{number} of {len(runs)}: {run.defence}, attack {run.attack}, "
+        f"seed {run.plan.config.run.seed}"
         for number, run in enumerate(runs, start=1)
     ]
     code = run_undone(console, [run.plan for run in runs], titles)
