@@ -8,8 +8,8 @@ from pathlib import Path
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
 from fedmvp_core.errors import ConfigError
 from server_app.aggregation import check_cohort
-from simulations.commands.run import Plan, plan_run
 from simulations.runner.named_runs import NamedRun
+from simulations.runner.planning import Plan, plan_run
 
 NO_LIARS, UNPROTECTED = "none", "fedavg"
 ATTACKS = tuple(attack for attack in STRESS_ATTACKS if attack != NO_LIARS)

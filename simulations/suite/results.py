@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fedmvp_core.metrics.names import ACCURACY
 from fedmvp_core.run_folder import CEILINGS, read_object, run_folder
-from simulations.commands.run import Plan
+from simulations.runner.planning import Plan
 from simulations.runner.results import (
     Accuracies,
     final_accuracies,

@@ -18,9 +18,10 @@ from fedmvp_core.run_folder import (
     run_folder,
 )
 from server_app.records.checkpoints import latest_round
-from simulations.commands.run import Plan, plan_run, run_plan
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
+from simulations.runner.planning import Plan, plan_run
 from simulations.runner.project import default_config
+from simulations.runner.reporting import run_plan
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
 

@@ -7,7 +7,7 @@ can be stopped and continued, and parts of it (`--engines`, `--points`) run besi
 
 A small run of two clients and two rounds is killed in its second round, which is the first of the
 LoRA phase, and continued with `resume = "latest"`. Its final prompt tensors must be, bit for bit,
-those of the run that nobody disturbed, and no finished round may be lost. crash_hooks/ holds the
+those of the run that nobody disturbed, and no finished round may be lost. hooks/ holds the
 process at the moment that is asked for; what is killed is killed with SIGKILL, from outside.
 """
 
@@ -31,9 +31,9 @@ from fedmvp_core.run_folder import CHECKPOINTS
 from server_app.records.checkpoints import latest_round
 from simulations.benchmarks.crash.killing import hooked, kill_when_reached
 from simulations.benchmarks.crash.table import POINTS, Cell, cells_of, table, words
-from simulations.commands.run import plan_run
 from simulations.deploy.local import run_deployment
 from simulations.runner.named_runs import load_named_run
+from simulations.runner.planning import plan_run
 from simulations.runner.resources import choose_resources
 from simulations.runner.simulate import RunOutcome, run_simulation
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from fedmvp_core.run_folder import read_status
-from simulations.commands.run import plan_run
 from simulations.runner.environment import clean_environment
 from simulations.runner.named_runs import load_named_run
+from simulations.runner.planning import plan_run
 from simulations.runner.simulate import run_simulation
 
 # Random weights are enough here, and two pictures of a class.
