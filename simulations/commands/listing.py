@@ -11,8 +11,7 @@ from simulations.attack.names import ATTACK_NAMES
 from simulations.commands.options import OUTPUT_DIR, OutputDir
 from simulations.runner.named_runs import load_named_run, run_names
 from simulations.runner.project import entry_point_groups
-from simulations.runner.results import final_accuracies, shown
-from simulations.runner.run_folders import run_folders
+from simulations.runner.results import final_accuracies, run_folders, shown
 
 
 def list_(output_dir: OutputDir = OUTPUT_DIR) -> None:

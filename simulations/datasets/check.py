@@ -21,7 +21,7 @@ from fedmvp_core.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
-class Findings:
+class ExaminedCopy:
     """folder: where it was found. faults: what makes it unfit or another than the published one.
 
     expected: None for one's own pictures, of which nothing is known beforehand.
@@ -55,7 +55,7 @@ class Findings:
         return hashlib.sha256(names).hexdigest()[:12]
 
 
-def examine(name: str, root: Path, decode: bool) -> Findings:
+def examine(name: str, root: Path, decode: bool) -> ExaminedCopy:
     """Read the data set's folder, and every picture if `decode`.
 
     Raises:
@@ -68,7 +68,7 @@ def examine(name: str, root: Path, decode: bool) -> Findings:
     if decode:
         paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
         faults += unreadable(paths).values()
-    return Findings(name, folder, listing, expected, tuple(faults))
+    return ExaminedCopy(name, folder, listing, expected, tuple(faults))
 
 
 def expected_layout(name: str) -> str:

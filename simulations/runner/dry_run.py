@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
-from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.protocol import num_bytes
@@ -27,10 +28,12 @@ from server_app.aggregation import ConfiguredAggregation, asked_terms
 from server_app.callbacks.callback import callback_names
 from server_app.cohort.nodes import cohort_size
 from server_app.guest_strategy import make_strategy
+from simulations.datasets.shard_tables import print_shards
+from simulations.runner.planning import Plan
 
 
 @dataclass(frozen=True)
-class Findings:
+class RunParts:
     """What a run would be made of.
 
     elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
@@ -48,7 +51,22 @@ class Findings:
     trains: bool
 
 
-def look(config: RunConfig, clients: int) -> Findings:
+def show_dry_run(plan: Plan, console: Console) -> None:
+    """Say what the run would be.
+
+    Raises:
+        ConfigError: it could not be.
+    """
+    try:
+        with console.status("loading weights and data"):
+            parts = look(plan.config, plan.supernodes)
+    except FedMVPError as error:  # whatever it is, it is so before anything began
+        raise ConfigError(str(error)) from error
+    print_shards(console, parts.shards, parts.setting, plan.config.data)
+    console.print(run_table(plan.config, parts, plan.resources.clients_at_once))
+
+
+def look(config: RunConfig, clients: int) -> RunParts:
     """Make everything that a run is made of but the run.
 
     Raises:
@@ -72,7 +90,7 @@ def look(config: RunConfig, clients: int) -> Findings:
     tensors = travelling_tensors(prompting, terms)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
     answered = {p: num_bytes({n: tensors[n] for n in sent}) for p, sent in names.items()}
-    return Findings(
+    return RunParts(
         setting=setting,
         shards=shards,
         local=local,
@@ -123,38 +141,38 @@ def check_folder(config: RunConfig) -> None:
         raise ConfigError(f"the run folder {folder} cannot be written: {present} {why}")
 
 
-def run_table(config: RunConfig, found: Findings, clients_at_once: int) -> Table:
+def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table:
     """What the run would be, one fact a row."""
     title = f"{config.run.run_name}: nothing was started or written"
     table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
-    clients = len(found.shards)
+    clients = len(parts.shards)
     cohort = max(1, min(clients, int(config.federation.fraction_train * clients + 0.5)))
-    rounds = config.federation.rounds if found.trains else 0
+    rounds = config.federation.rounds if parts.trains else 0
     weights = config.model.pretrained or "random"
     rows = [
         ("method", f"{config.model.method}, {config.federation.strategy}"),
         (
             "backbone",
-            f"{config.model.backbone}, {weights}, {found.image_size} pixels, {found.device}",
+            f"{config.model.backbone}, {weights}, {parts.image_size} pixels, {parts.device}",
         ),
         ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
         ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
-        ("prompt tensors", f"{found.elements:,} numbers, {_size(found.sent)}"),
-        ("a round", f"{_size(cohort * found.sent)} down at most"),
+        ("prompt tensors", f"{parts.elements:,} numbers, {_size(parts.sent)}"),
+        ("a round", f"{_size(cohort * parts.sent)} down at most"),
     ]
-    for phase, size in found.answered.items():
-        of = f" ({phase} phase)" if len(found.answered) > 1 else ""
+    for phase, size in parts.answered.items():
+        of = f" ({phase} phase)" if len(parts.answered) > 1 else ""
         rows.append(("", f"{_size(cohort * size)} up{of}"))
     when = f"after rounds 0, every {config.evaluation.evaluate_every}, and the last"
     rows.append(("evaluation", f"{when}; {_attack(config)}"))
-    for split in found.setting.evaluations:
+    for split in parts.setting.evaluations:
         words = f"{len(split.images):,} images, {len(split.task.class_names)} classes"
         rows.append((f"split {split.name}", words))
-    if found.local:
-        images = sum(len(split.images) for split in found.local)
-        rows.append(("split local", f"{len(found.local)} clients' own classes, {images:,} images"))
+    if parts.local:
+        images = sum(len(split.images) for split in parts.local)
+        rows.append(("split local", f"{len(parts.local)} clients' own classes, {images:,} images"))
     rows.append(("run folder", _folder(config)))
     if config.run.metrics_port:
         rows.append(

@@ -19,8 +19,9 @@ from fedmvp_core.run_folder import (
 )
 from server_app.records.checkpoints import latest_round
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
-from simulations.runner.planning import Plan, plan_run, run_plan, small_engine
+from simulations.runner.planning import Plan, plan_run, small_engine
 from simulations.runner.project import default_config
+from simulations.runner.reporting import run_plan
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
 

@@ -16,8 +16,7 @@ from fedmvp_core.errors import ConfigError
 from fedmvp_core.json_logs import logger
 from fedmvp_core.privacy import epsilon_spent
 from fedmvp_core.prompting import FULL
-from fedmvp_core.prompting.promptformer import LORA
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
 from server_app.aggregation import Update, fedavg
 from server_app.privacy import with_central_privacy, within_budget
 

@@ -29,8 +29,7 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
 from fedmvp_core.json_logs import logger
 from fedmvp_core.prompting import FULL
-from fedmvp_core.prompting.promptformer import LORA
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
 from server_app.aggregation import fedavg
 from server_app.cohort.nodes import Node
 from server_app.records.run_folder import RunFolder

@@ -1,4 +1,4 @@
-"""How crash_matrix.py stops a process at a moment of its choice, and kills one there."""
+"""How crash.matrix stops a process at a moment of its choice, and kills one there."""
 
 import os
 import signal
@@ -18,9 +18,9 @@ from simulations.runner.processes import processes_of
 
 @contextmanager
 def hooked(control: Path, point: str) -> Iterator[None]:
-    """Let the processes that are started inside the block import crash_hooks."""
+    """Let the processes that are started inside the block import hooks/sitecustomize.py."""
     hooks = {
-        "PYTHONPATH": str(Path(__file__).parent / "crash_hooks"),
+        "PYTHONPATH": str(Path(__file__).parent / "hooks"),
         "CRASH_FOLDER": str(control),
         "CRASH_POINT": point,
         "CRASH_ROUND": str(KILLED_ROUND),

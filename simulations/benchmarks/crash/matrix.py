@@ -7,7 +7,7 @@ can be stopped and continued, and parts of it (`--engines`, `--points`) run besi
 
 A small run of two clients and two rounds is killed in its second round, which is the first of the
 LoRA phase, and continued with `resume = "latest"`. Its final prompt tensors must be, bit for bit,
-those of the run that nobody disturbed, and no finished round may be lost. crash_hooks/ holds the
+those of the run that nobody disturbed, and no finished round may be lost. hooks/ holds the
 process at the moment that is asked for; what is killed is killed with SIGKILL, from outside.
 """
 

@@ -1,4 +1,4 @@
-"""What crash_matrix.py has found: each crash, the file that keeps them, the table."""
+"""What crash.matrix has found: each crash, the file that keeps them, the table."""
 
 import json
 from collections.abc import Sequence

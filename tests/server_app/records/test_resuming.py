@@ -15,8 +15,7 @@ from torch import Tensor
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, ConfigError
-from fedmvp_core.prompting.promptformer import LORA
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
 from server_app.aggregation import Update, fedavg
 from server_app.cohort.nodes import Node
 from server_app.records.checkpoints import (
