@@ -16,6 +16,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 from fedmvp_core.config.values import Between, Epsilon, OneOf, Scalar, check_value
@@ -144,12 +145,16 @@ def _typed(text: str, declared: Any) -> Scalar:
     if plain is bool and text in ("true", "false"):
         return text == "true"
     if plain in (int, float) and not any(isinstance(limit, Epsilon) for limit in limits):
-        for number in (int, float):
+        for number in (int, float, _fraction):
             try:
                 return number(text)
-            except ValueError:
+            except (ValueError, ZeroDivisionError):
                 continue
     return text
+
+
+def _fraction(text: str) -> float:
+    return float(Fraction(text))
 
 
 def options_text(options: Mapping[str, Scalar]) -> str:

@@ -13,6 +13,7 @@ from simulations.runner.named_runs import (
     resolve_supernodes,
     run_names,
 )
+from simulations.suite.files import load_suite, suite_names, with_root
 
 BARE = NamedRun("bare", "", 0, {"run-name": "bare"})
 
@@ -35,7 +36,7 @@ def test_run_file_by_path(tmp_path):
     path.write_text("supernodes = 3\n[config]\nrounds = 1\n")
     run = load_named_run(str(path))
     assert (run.name, run.supernodes) == ("mine", 3)
-    assert resolve_config(run, {"rounds": 7}).rounds == 7
+    assert resolve_config(run, {"rounds": 7}).federation.rounds == 7
 
 
 @pytest.mark.parametrize(
@@ -129,3 +130,44 @@ def test_a_folder_of_open_clip_becomes_absolute(tmp_path, monkeypatch):
     (tmp_path / "mine" / "open_clip_config.json").touch()
     config = resolve_config(BARE, {"backbone": "mine", "pretrained": ""})
     assert config.model.backbone == str(tmp_path / "mine")
+
+
+def test_an_option_in_a_file_is_a_quoted_key(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[config]\nmethod = "fedmvp"\n"method.lora-rank" = 4\n"objective.alpha" = 1.5\n'
+    )
+    run = load_named_run(str(path))
+    config = resolve_config(run, {})
+    assert config.model.method_options == "lora-rank=4"
+    assert config.model.objective_options == "alpha=1.5"
+    assert resolve_config(run, {"method.lora-rank": "2"}).model.method_options == "lora-rank=2"
+    assert resolve_config(run, {"method-options": ""}).model.method_options == ""
+
+
+def test_an_option_without_quotes_is_told_how_to_write_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[config]\nmethod.lora-rank = 4\n")
+    with pytest.raises(ConfigError, match=r'write an option with quotes, .* "method.lora-rank" ='):
+        load_named_run(str(path))
+
+
+@pytest.mark.parametrize("key", ["label-split", "setting.label-split"])
+def test_a_label_split_becomes_absolute(tmp_path, monkeypatch, key):
+    monkeypatch.chdir(tmp_path)
+    words = {"setting": "zsl", "dataset": "emojiscenes", key: "labels.json"}
+    written = f"label-split={tmp_path}/labels.json"
+    assert resolve_config(BARE, words).data.setting_options == written
+    given = {
+        "setting": "zsl",
+        "dataset": "emojiscenes",
+        "setting-options": "label-split=labels.json",
+    }
+    assert resolve_config(BARE, given).data.setting_options == written
+
+
+@pytest.mark.parametrize("suite", suite_names())
+def test_shipped_suites_are_written_with_the_keys_of_now(suite, caplog, tmp_path):
+    for run in load_suite(suite).runs:
+        resolve_config(with_root(run.run, tmp_path), {})
+    assert caplog.messages == []
