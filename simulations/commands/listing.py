@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.registry import names_in
+from fedmvp_core.registry import ATTACKS, names_in
 from fedmvp_core.run_folder import CONFIG, read_object, read_status
 from simulations.attack.names import ATTACK_NAMES
 from simulations.commands.options import OUTPUT_DIR, OutputDir
@@ -61,10 +61,9 @@ def plugins_table() -> Table:
 
 def attacks_table() -> Table:
     """What `robust-attack` and `fedmvp attack --attack` know."""
-    from fedmvp_core.adversarial.attacks import ATTACKS
 
     table = Table("name", "what it is", title="attacks", title_justify="left")
-    for name in ATTACKS:
+    for name in names_in(ATTACKS):
         table.add_row(name, ATTACK_NAMES.get(name, ("", ""))[1])
     return table
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.run_folder import run_folder
+from server_app.aggregation import ConfiguredAggregation
 from simulations.cli import app
 from simulations.runner.simulate import RunOutcome
 from simulations.stress import DEFENCES, plan_stress, run_stress
@@ -32,8 +33,10 @@ def test_every_defence_is_run_without_liars_and_under_each_attack(tmp_path) -> N
     for run in runs:
         config = run.plan.config
         assert config.stress.stress_attack == run.attack
-        assert config.stress.stress_fraction == config.federation.malicious_share == 0.2
-        assert config.federation.strategy == run.defence.split(",")[0]
+        assert config.stress.stress_fraction == 0.2
+        assert config.federation.aggregation == run.defence.split(",")[0]
+        told = getattr(ConfiguredAggregation(config).options, "malicious_share", None)
+        assert told == (None if run.defence.startswith("fedavg") else 0.2)
         assert (config.federation.max_update_norm > 0) == (run.defence == "fedavg, checked")
 
 
