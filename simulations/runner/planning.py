@@ -55,7 +55,7 @@ def plan_run(
         ConfigError: a key, a path or a number is wrong, or the port of its metrics is taken.
     """
     config = resolve_config(run, overrides)
-    nodes = resolve_supernodes(run, overrides, config, supernodes)
+    nodes = resolve_supernodes(run, overrides, config.data, supernodes)
     resources = choose_resources(nodes, config.model.device, clients_at_once, clients_per_gpu)
     _check_paths(config)
     with metrics_endpoint(config):  # this machine is the server's, so its port can be tried
