@@ -38,7 +38,7 @@ def shards(
         raise ConfigError(f"--paper and --supernodes {supernodes} both give a number; name one")
     run, overrides = named_by(words or [])
     config = resolve_config(run, overrides)
-    clients = 0 if paper else resolve_supernodes(run, overrides, config, supernodes)
+    clients = 0 if paper else resolve_supernodes(run, overrides, config.data, supernodes)
     setting = load_setting(config, IMAGE_SIZE)
     clients = clients or paper_clients(setting, config.data)
     held = make_shards(setting, clients, config)

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, RunSection
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
@@ -72,7 +72,7 @@ def look(config: RunConfig, clients: int) -> RunParts:
     Raises:
         FedMVPError: what the run would fail on.
     """
-    check_folder(config)
+    check_folder(config.run)
     config = config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
     _check_federation(config, clients)
@@ -126,14 +126,14 @@ def _check_readable(images: ImageSet, holder: str) -> None:
     _ = images.select(torch.tensor([0])).images
 
 
-def check_folder(config: RunConfig) -> None:
+def check_folder(run: RunSection) -> None:
     """Whether the run folder could be made and written, or taken over.
 
     Raises:
         ConfigError: it could not.
     """
-    folder = run_folder(config.run)
-    if holds_run(folder) and not config.run.overwrite and not config.run.resume:
+    folder = run_folder(run)
+    if holds_run(folder) and not run.overwrite and not run.resume:
         raise ConfigError(f"{folder} holds a run and overwrite is false; choose another run-name")
     present = next(path for path in (folder, *folder.parents) if path.exists())
     if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
@@ -173,7 +173,7 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
     if parts.local:
         images = sum(len(split.images) for split in parts.local)
         rows.append(("split local", f"{len(parts.local)} clients' own classes, {images:,} images"))
-    rows.append(("run folder", _folder(config)))
+    rows.append(("run folder", _folder(config.run)))
     if config.run.metrics_port:
         rows.append(
             ("metrics", f"http://{config.run.metrics_host}:{config.run.metrics_port}/metrics")
@@ -200,10 +200,10 @@ def _attack(config: RunConfig) -> str:
     return f"{config.evaluation.robust_attack}, {steps} steps, epsilon {epsilon}"
 
 
-def _folder(config: RunConfig) -> str:
-    folder = run_folder(config.run)
+def _folder(run: RunSection) -> str:
+    folder = run_folder(run)
     if not holds_run(folder):
         return f"{folder} (new)"
     status = read_status(folder).get("status", "unfinished")
-    fate = "resumed" if config.run.resume else "replaced"
+    fate = "resumed" if run.resume else "replaced"
     return f"{folder} (holds a {status} run, which would be {fate})"

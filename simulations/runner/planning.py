@@ -61,7 +61,7 @@ def plan_run(
     """
     check_engine(engine, clients_at_once, clients_per_gpu)
     config = resolve_config(run, overrides)
-    nodes = resolve_supernodes(run, overrides, config, supernodes)
+    nodes = resolve_supernodes(run, overrides, config.data, supernodes)
     resources = choose_resources(nodes, config.model.device, clients_at_once, clients_per_gpu)
     _check_paths(config)
     check_data_dir(config.data)

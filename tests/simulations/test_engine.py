@@ -12,9 +12,8 @@ from safetensors.torch import load_file
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.run_folder import ENDED, read_status
 from simulations.runner import flower
-from simulations.runner.app_folder import stage_app
 from simulations.runner.inline import run_inline
-from simulations.runner.project import default_config
+from simulations.runner.project import default_config, stage_app
 from simulations.runner.resources import Resources
 from simulations.runner.simulate import run_simulation
 from simulations.runner.superlink import local_superlink

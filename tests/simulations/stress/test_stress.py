@@ -15,7 +15,7 @@ from server_app.aggregation import ConfiguredAggregation
 from simulations.cli import app
 from simulations.runner.simulate import RunOutcome
 from simulations.stress import DEFENCES, plan_stress, run_stress
-from simulations.stress.table import COLUMNS, Measured, rows
+from simulations.stress.table import COLUMNS, FederationResult, rows
 from simulations.suite import running
 
 
@@ -123,7 +123,9 @@ def test_seeds_are_runs_of_their_own_and_a_row_is_their_mean(tmp_path) -> None:
         ("nan", "krum", 1): 0.4,
         ("nan", "krum", 2): 0.3,
     }
-    measured = [Measured(d, a, seed, value, 2, None) for (a, d, seed), value in accuracy.items()]
+    measured = [
+        FederationResult(d, a, seed, value, 2, None) for (a, d, seed), value in accuracy.items()
+    ]
     assert list(rows(measured)) == [
         ("none", "fedavg", "2", "40.0 %", "30.0 % .. 50.0 %", "+0.0", "4", "-"),
         ("nan", "krum", "2", "35.0 %", "30.0 % .. 40.0 %", "-5.0", "4", "-"),
