@@ -19,19 +19,25 @@ def _identity() -> None:
     set_identity()
 
 
-def adaptive(second: Callable[[Array, Array], Array], beta_1: float) -> Step:
+def adaptive(
+    second: Callable[[Array, Array], Array], beta_1: float, corrected: bool = False
+) -> Step:
     """Algorithm 2 of Reddi et al. (ICLR 2021): mean difference -> the server's step.
 
-    second: (v, squared difference) -> the next v. v begins at tau squared.
+    second: (v, squared difference) -> the next v. As Flower has it, v begins at 0 where the paper
+    has tau squared, and FedAdam's rate is corrected for bias as in Adam, with t + 1 for the round t.
     """
     m: Array | float = 0.0
-    v: Array | float = TAU**2
+    v: Array | float = 0.0
+    t = 0
 
     def step(change: Array) -> Array:
-        nonlocal m, v
+        nonlocal m, v, t
+        t += 1
         m = beta_1 * m + (1 - beta_1) * change
         v = second(np.asarray(v), change**2)
-        return ETA * m / (np.sqrt(v) + TAU)
+        bias = np.sqrt(1 - BETA_2 ** (t + 1)) / (1 - beta_1 ** (t + 1)) if corrected else 1.0
+        return ETA * bias * m / (np.sqrt(v) + TAU)
 
     return step
 
@@ -54,7 +60,10 @@ def yogi(v: Array, squared: Array) -> Array:
 
 MOMENTS = {"eta": ETA, "tau": TAU, "beta_1": BETA_1, "beta_2": BETA_2}
 PLAIN: dict[str, tuple[dict[str, float], Callable[[], Step]]] = {
-    "fedadam": (MOMENTS, lambda: adaptive(lambda v, s: BETA_2 * v + (1 - BETA_2) * s, BETA_1)),
+    "fedadam": (
+        MOMENTS,
+        lambda: adaptive(lambda v, s: BETA_2 * v + (1 - BETA_2) * s, BETA_1, corrected=True),
+    ),
     "fedyogi": (MOMENTS, lambda: adaptive(yogi, BETA_1)),
     "fedadagrad": ({"eta": ETA, "tau": TAU}, lambda: adaptive(lambda v, s: v + s, 0.0)),
     "fedavgm": (
