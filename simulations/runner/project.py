@@ -51,9 +51,10 @@ def entry_point_groups() -> tuple[str, ...]:
 def stage_app(parent: Path) -> Path:
     """Write the app into `parent/fedmvp` and return that folder.
 
-    It holds the project file, the license and the sources that are imported now, and nothing else. Flower
-    bundles whole folders and takes the folder's name for the app's, but a checkout may have any
-    name and hold data and results. A staged app is small, and the same for a checkout and a wheel.
+    It holds the project file, the license and the sources that are imported now, and nothing else.
+    Flower bundles whole folders and takes the folder's name for the app's, but a checkout may have
+    any name and hold data and results. A staged app is small, and the same for a checkout and a
+    wheel.
     """
     app = parent / APP_NAME
     app.mkdir(parents=True)

@@ -46,6 +46,7 @@ def request(
 ) -> Message:
     facts: dict[str, Any] = {
         protocol.ROUND: round_number,
+        protocol.RUN_ID: "0123abcd",
         protocol.SCHEMA: schema,
         protocol.CACHED_ROUND: cached_round,
         protocol.PHASE: FULL,
