@@ -20,7 +20,7 @@ from fedmvp_core.registry import METRICS, find
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import feature_cache, open_backbone
 from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
-from server_app.callbacks import configured_callbacks
+from server_app.callbacks import Callbacks, configured_callbacks
 from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
 from server_app.evaluation.clean import CentralEvaluation
 from server_app.evaluation.examiner import Examiner
@@ -42,10 +42,11 @@ def main(grid: Grid, context: Context) -> None:
     follow_config(config.run)
     folder = RunFolder(config)
     logger.info("run folder: %s", folder.path)
+    callbacks = Callbacks({})
     try:
-        with configured_callbacks(config, folder.path) as callbacks:
-            folder.on_event = callbacks.tell
-            _run(grid, config, folder)
+        callbacks = configured_callbacks(config, folder.path)
+        folder.on_event = callbacks.tell
+        _run(grid, config, folder)
         folder.end("completed")
     except KeyboardInterrupt:
         raise  # whoever ended the run says so
@@ -59,6 +60,8 @@ def main(grid: Grid, context: Context) -> None:
         if known is error:
             raise
         raise known from error
+    finally:
+        callbacks.close()
 
 
 def _known(error: BaseException, folder: RunFolder) -> BaseException:

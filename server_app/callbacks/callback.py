@@ -6,8 +6,7 @@ raises is reported once and hears nothing more; the run goes on.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -77,12 +76,14 @@ class Callbacks:
 
     def __init__(self, named: Mapping[str, Callback]) -> None:
         self._named = dict(named)
+        self._ended = False
 
     def tell(self, event: Event) -> None:
         """Pass an event on to the hook that it belongs to, if there is one."""
         hook = _HOOKS.get(event["event"])
         if hook is None:
             return
+        self._ended = self._ended or event["event"] == "end"
         for name, callback in list(self._named.items()):
             try:
                 getattr(callback, hook)(event)
@@ -93,9 +94,13 @@ class Callbacks:
                     *(name, hook, type(error).__name__, error),
                 )
 
+    def close(self) -> None:
+        """See that every callback hears of the run's end, however the run was broken off."""
+        if not self._ended:
+            self.tell({"event": "end", "status": "interrupted", "error": None})
 
-@contextmanager
-def configured_callbacks(config: RunConfig, folder: Path) -> Iterator[Callbacks]:
+
+def configured_callbacks(config: RunConfig, folder: Path) -> Callbacks:
     """The run's callbacks: those of `callbacks`, and prometheus where metrics-port is set.
 
     Raises:
@@ -104,7 +109,7 @@ def configured_callbacks(config: RunConfig, folder: Path) -> Iterator[Callbacks]
     run = Run(config, folder)
     named = {name: _made(name, run) for name in callback_names(config.run)}
     _check_options(config.run, named)
-    yield Callbacks(named)
+    return Callbacks(named)
 
 
 def callback_names(run: RunSection) -> Sequence[str]:

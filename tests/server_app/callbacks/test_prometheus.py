@@ -4,13 +4,18 @@ import math
 import socket
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 from run_configs import run_config
 
+from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
-from server_app.callbacks.prometheus import metrics_endpoint, run_metrics
+from server_app.callbacks.callback import Event, Run, callback_names, configured_callbacks
+from server_app.callbacks.prometheus import Prometheus, run_metrics, try_port
 
 START = {"event": "start", "rounds": 3, "clients": 4, "prompt-numbers": 10}
 ROUND = {
@@ -18,6 +23,16 @@ ROUND = {
     **{"bytes-up": 30, "bytes-down": 40},
 }
 ACCURACY = {"base": 0.75, "new": 0.5}
+
+
+@contextmanager
+def metrics_endpoint(config: RunConfig) -> Iterator[Callable[[Event], None]]:
+    """The endpoint while a run goes on; yields what hears of its rounds."""
+    callback = Prometheus(Run(config, Path()))
+    try:
+        yield callback.round_ended
+    finally:
+        callback.run_ended({"event": "end", "status": "failed"})
 
 
 @pytest.fixture
@@ -133,8 +148,21 @@ def test_the_missing_package_is_named(monkeypatch, port):
 
 def test_port_zero_needs_no_package_and_serves_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with metrics_endpoint(run_config(metrics_port=0)) as on_event:
-        on_event(START)
+    config = run_config(metrics_port=0)
+    assert callback_names(config.run) == []
+    configured_callbacks(config, Path()).tell(START)
+    try_port(config.run)
+
+
+def test_a_port_alone_asks_for_the_callback(port):
+    assert callback_names(run_config(metrics_port=port).run) == ["prometheus"]
+    with pytest.raises(ConfigError, match="listens on metrics-port, which is 0"):
+        configured_callbacks(run_config(callbacks="prometheus"), Path())
+
+
+def test_a_port_is_tried_and_left(port):
+    for _ in range(2):
+        try_port(run_config(metrics_port=port).run)
 
 
 def test_refused_replies_are_counted_by_reason(metrics):
