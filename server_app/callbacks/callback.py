@@ -74,16 +74,25 @@ _HOOKS: Mapping[str, str] = {
 class Callbacks:
     """All callbacks of a run; each that raises is dropped with one warning."""
 
-    def __init__(self, named: Mapping[str, Callback]) -> None:
-        self._named = dict(named)
-        self._ended = False
+    def __init__(self) -> None:
+        self._named: dict[str, Callback] = {}
+
+    def begin(self, config: RunConfig, folder: Path) -> None:
+        """Make the run's callbacks: those of `callbacks`, and prometheus with a metrics-port.
+
+        Raises:
+            ConfigError: a callback is not installed or cannot be made.
+        """
+        run = Run(config, folder)
+        _check_options(config.run)
+        for name in callback_names(config.run):
+            self._named[name] = _made(name, run)
 
     def tell(self, event: Event) -> None:
-        """Pass an event on to the hook that it belongs to, if there is one."""
+        """Pass an event on to the hook that it belongs to; nothing is heard after the end."""
         hook = _HOOKS.get(event["event"])
         if hook is None:
             return
-        self._ended = self._ended or event["event"] == "end"
         for name, callback in list(self._named.items()):
             try:
                 getattr(callback, hook)(event)
@@ -93,23 +102,8 @@ class Callbacks:
                     "callback '%s' raised in %s and hears nothing more: %s: %s",
                     *(name, hook, type(error).__name__, error),
                 )
-
-    def close(self) -> None:
-        """See that every callback hears of the run's end, however the run was broken off."""
-        if not self._ended:
-            self.tell({"event": "end", "status": "interrupted", "error": None})
-
-
-def configured_callbacks(config: RunConfig, folder: Path) -> Callbacks:
-    """The run's callbacks: those of `callbacks`, and prometheus where metrics-port is set.
-
-    Raises:
-        ConfigError: a callback is not installed or cannot be made.
-    """
-    run = Run(config, folder)
-    named = {name: _made(name, run) for name in callback_names(config.run)}
-    _check_options(config.run, named)
-    return Callbacks(named)
+        if hook == "run_ended":
+            self._named.clear()
 
 
 def callback_names(run: RunSection) -> Sequence[str]:
@@ -137,10 +131,11 @@ def _made(name: str, run: Run) -> Callback:
     return callback
 
 
-def _check_options(run: RunSection, named: Mapping[str, Callback]) -> None:
+def _check_options(run: RunSection) -> None:
+    names = callback_names(run)
     for key in option_words("callbacks", run.callback_options):
-        if key.partition(".")[0] not in named:
+        if key.partition(".")[0] not in names:
             raise ConfigError(
                 f"callback-options hold '{key}'; allowed: NAME.OPTION=VALUE of the run's callbacks "
-                f"({', '.join(named) or 'none'})"
+                f"({', '.join(names) or 'none'})"
             )

@@ -78,7 +78,7 @@ def test_moments_come_back_and_are_copies() -> None:
 
 
 def wrapped() -> DifferentialPrivacyServerSideAdaptiveClipping:
-    return DifferentialPrivacyServerSideAdaptiveClipping(FedAdam(), 1.0, 5)
+    return DifferentialPrivacyServerSideAdaptiveClipping(FedAdam(), 0.1, 5)
 
 
 def test_strategies_within_strategies_come_back() -> None:

@@ -25,7 +25,7 @@ def adaptive(
     """Algorithm 2 of Reddi et al. (ICLR 2021): mean difference -> the server's step.
 
     second: (v, squared difference) -> the next v. As Flower has it, v begins at 0 where the paper
-    has tau squared, and FedAdam's rate is corrected for bias as in Adam, with t + 1 for the round t.
+    has tau squared, and FedAdam's rate is corrected for bias as in Adam, with t + 1 for t.
     """
     m: Array | float = 0.0
     v: Array | float = 0.0
