@@ -1,5 +1,12 @@
 """What listens to a run: Prometheus, and the callbacks of plugins."""
 
-from server_app.callbacks.callback import Callback, Callbacks, Run, configured_callbacks
+from server_app.callbacks.callback import (
+    Callback,
+    Callbacks,
+    Event,
+    Run,
+    configured_callbacks,
+    make_callback,
+)
 
-__all__ = ["Callback", "Callbacks", "Run", "configured_callbacks"]
+__all__ = ["Callback", "Callbacks", "Event", "Run", "configured_callbacks", "make_callback"]

@@ -102,7 +102,7 @@ def configured_callbacks(config: RunConfig, folder: Path) -> Iterator[Callbacks]
         ConfigError: a callback is not installed or cannot be made.
     """
     run = Run(config, folder)
-    named = {name: _made(name, run) for name in callback_names(config.run)}
+    named = {name: make_callback(name, run) for name in callback_names(config.run)}
     _check_options(config.run, named)
     yield Callbacks(named)
 
@@ -115,7 +115,12 @@ def callback_names(run: RunSection) -> Sequence[str]:
     return names
 
 
-def _made(name: str, run: Run) -> Callback:
+def make_callback(name: str, run: Run) -> Callback:
+    """An installed callback with its part of `callback-options`.
+
+    Raises:
+        ConfigError: it is not installed or cannot be made.
+    """
     factory, owner = find(CALLBACKS, name), f"callback '{name}'"
     declared = options_type(factory)
     words = option_words("callbacks", run.config.run.callback_options)
