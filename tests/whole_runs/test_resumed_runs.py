@@ -61,7 +61,7 @@ def left_by(config: RunConfig) -> dict[str, Any]:
 def check_equal(config: RunConfig, undisturbed: dict[str, Any], make: Make) -> None:
     """The tensors bit for bit, and every row and step."""
     if not undisturbed:
-        other = make(**{**vars(config), "run_name": "undisturbed", "resume": ""})
+        other = config.with_values(run_name="undisturbed", resume="")
         run_federation(other, CLIENTS)
         undisturbed |= left_by(other)
     found = left_by(config)
@@ -96,7 +96,7 @@ def die(*_: object) -> None:
 
 
 def resumed(config: RunConfig) -> RunConfig:
-    return RunConfig(**{**vars(config), "resume": "latest"})
+    return config.with_values(resume="latest")
 
 
 def _die_in_write(name: str, half: bool) -> None:
