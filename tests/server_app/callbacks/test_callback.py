@@ -1,5 +1,6 @@
 """What callbacks hear of a run, and what happens to those that fail."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,5 +254,5 @@ def test_what_is_wrong_is_named_before_the_run(
 
 
 def test_a_callback_that_is_not_installed_is_no_configuration(small_run: Make) -> None:
-    with pytest.raises(ConfigError, match="callbacks is 'printr'; allowed: .*prometheus"):
+    with pytest.raises(ConfigError, match=r"callbacks is 'printr'; allowed: .*prometheus"):
         small_run(callbacks="printr")
