@@ -6,8 +6,8 @@
 
 Real runs under Flower and Ray, one for each number, without central evaluation between the rounds.
 The first round, in which frozen features are encoded, is left out; of the others the median counts.
-"Training" is how much of the time that the places had was spent in local training; the rest is the
-way there and back: messages, checks, aggregation, the checkpoint.
+"Training" is the share of the clients' time that is spent in local training. The rest goes to
+messages, checks, aggregation and the checkpoint.
 """
 
 import argparse

@@ -9,7 +9,7 @@ from rich.console import Console
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import RunWords
 
-IMAGE_SIZE = 8  # embedded pictures are small, files are not opened: nothing looks at them
+IMAGE_SIZE = 8  # any will do: nothing looks at the pictures
 
 
 def shards(

@@ -1,4 +1,4 @@
-"""What a copy of a data set holds, against what its authors published."""
+"""Compares a copy of a data set with what its authors published."""
 
 import hashlib
 import sys
@@ -22,9 +22,10 @@ from fedmvp_core.errors import ConfigError, DataError
 
 @dataclass(frozen=True)
 class ExaminedCopy:
-    """folder: where it was found. faults: what makes it unfit or another than the published one.
+    """What a copy of a data set holds.
 
-    expected: None for one's own pictures, of which nothing is known beforehand.
+    folder: where it was found. expected: what was published; None for a user's own pictures.
+    faults: what differs from the published data set, or cannot be used.
     """
 
     name: str
@@ -46,10 +47,10 @@ class ExaminedCopy:
 
     @property
     def order(self) -> str:
-        """Equal on two machines if their classes have the same names in the same order.
+        """A hash of the class names in their order.
 
-        Base and new classes are the two halves of that order, so that numbers of two machines can
-        be compared only if it is the same.
+        Base and new classes are the two halves of that order, so the results of two machines can be
+        compared only if their hashes are equal.
         """
         names = "\n".join(self.listing.class_names).encode()
         return hashlib.sha256(names).hexdigest()[:12]

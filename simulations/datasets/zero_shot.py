@@ -1,7 +1,7 @@
-"""What a frozen backbone makes of a copy of a data set, beside what is published for it.
+"""Zero-shot accuracy of a frozen backbone on a copy of a data set, beside the published one.
 
-A number that is far off says that the copy, the weights or the sentences are not the published
-ones, before any training is compared with a table.
+If the two are far apart, then the copy, the weights or the sentences are not the published ones.
+It is better to know this before training results are compared with a table.
 """
 
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ def run_deployment(
     port: int = 0,
     node_configs: Sequence[str] = (),
 ) -> RunOutcome:
-    """Start SuperLink and SuperNodes, run the app on them, and put everything away.
+    """Start SuperLink and SuperNodes, run the app on them, and end them all.
 
     node_configs: of each node; by default each has a partition of the run's data set.
 

@@ -26,7 +26,7 @@ _POLL_SECONDS = 2.0
 
 @contextmanager
 def connected(address: str, tls: Path | None) -> Iterator[SuperLink]:
-    """A way to a SuperLink that answers; tls: the folder of its ca.crt.
+    """Connect to a SuperLink and check that it answers. tls: the folder of its ca.crt.
 
     Raises:
         EngineError: it does not answer, or not with a certificate of this authority.

@@ -1,4 +1,4 @@
-"""The numbers at the top of the report, and what they say in words."""
+"""The numbers at the top of the report, and the sentence about them."""
 
 import math
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""What is possible at all: the same shards in one place, and far more than prompts trained.
+"""Ceilings: models trained on the shards of all clients together, and not by prompts alone.
 
-Nobody may pool these images in a federation. These figures only say how far prompt tuning gets
-between zero-shot CLIP and a model that is free to move.
+A federation may not pool its images. These figures only show how far prompt tuning gets between
+zero-shot CLIP and a model that is free to change.
 
 linear-probe   a logistic regression on frozen image features of the base classes; it has no column
                for a new class

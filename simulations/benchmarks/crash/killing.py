@@ -1,4 +1,4 @@
-"""How crash.matrix stops a process at a moment of its choice, and kills one there."""
+"""Stops a process of a run at a chosen moment, and kills one at that moment."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def hooked(control: Path, point: str) -> Iterator[None]:
 def kill_when_reached(control: Path, mark: str) -> None:
     """Wait for the moment, kill one process whose command line holds `mark`, let the rest go on.
 
-    The process that came to the moment itself, if it is of that kind.
+    If the process that reached the moment is one of these, it is the one that is killed.
     """
     while not (control / "reached").exists():
         if (control / "over").exists():

@@ -7,8 +7,8 @@ can be stopped and continued, and parts of it (`--engines`, `--points`) run besi
 
 A small run of two clients and two rounds is killed in its second round, which is the first of the
 LoRA phase, and continued with `resume = "latest"`. Its final prompt tensors must be, bit for bit,
-those of the run that nobody disturbed, and no finished round may be lost. hooks/ holds the
-process at the moment that is asked for; what is killed is killed with SIGKILL, from outside.
+those of the undisturbed run, and no finished round may be lost. hooks/ stops the process at the
+moment that is asked for. Processes are killed with SIGKILL, from outside.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def run_undone(engine: str, points: Sequence[str], repeats: int, crashes: Path) 
 
 
 def run_undisturbed(root: Path, engine: str) -> None:
-    """Play the run that nobody disturbs, once."""
+    """Play the undisturbed run, unless it was played before."""
     config = small_config(root, f"{engine}-undisturbed")
     if final(root / config.run.run_name) is None:
         outcome = run_of(engine)(config)

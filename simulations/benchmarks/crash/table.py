@@ -1,4 +1,4 @@
-"""What crash.matrix has found: each crash, the file that keeps them, the table."""
+"""The crashes that were tried: the file that keeps them, and their table."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Crash:
     point: str
     repeat: int
     ended: str  # how the run that was disturbed ended
-    kept: int  # the round of the checkpoint that was gone on from
+    kept: int  # the round of the checkpoint from which the run was resumed
     equal: bool
     seconds: float
 
