@@ -1,7 +1,7 @@
 """The `fedmvp` command line: the list of its commands, and how errors look.
 
-Each command stands in `simulations.commands` beside what it does. It imports torch, Flower and what
-needs them when it runs, not before, so that `--help` answers at once.
+The options of each command stand in `simulations.commands`. A command imports torch, Flower and
+what needs them only when it runs, so that `--help` answers at once.
 """
 
 import logging
@@ -22,6 +22,7 @@ from simulations.commands.deploy import app as deploy_app
 from simulations.commands.info import info
 from simulations.commands.listing import list_
 from simulations.commands.options import Debug
+from simulations.commands.plugins import check, new
 from simulations.commands.predict import predict
 from simulations.commands.run import report, run
 from simulations.commands.shards import shards
@@ -61,7 +62,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, report, predict, attack, shards, suite, stress, info):
+for command in (run, report, predict, attack, shards, suite, stress, info, new, check):
     app.command()(command)
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")

@@ -16,6 +16,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 from fedmvp_core.config.values import Between, Epsilon, OneOf, Scalar, check_value
@@ -54,7 +55,8 @@ def options_type(plugin: Any) -> type[Any]:
     """The options class that a plugin declares; NoOptions if it declares none.
 
     Raises:
-        ConfigError: what it declares is no dataclass whose fields all have defaults.
+        ConfigError: what it declares is no dataclass whose fields all have defaults, or cannot be
+            read.
     """
     declared = getattr(plugin, "options", None)
     if declared is None and callable(plugin):
@@ -72,7 +74,11 @@ def _annotations(plugin: Any) -> dict[str, Any]:
     function = getattr(plugin, "func", plugin)  # of a functools.partial
     try:
         return get_type_hints(function)
-    except (NameError, TypeError):
+    except NameError as error:  # imported for type checkers alone, say
+        if "options" in function.__annotations__:
+            raise ConfigError(f"the annotations of {plugin!r} cannot be read: {error}") from None
+        return {}
+    except TypeError:  # neither a function nor a class
         return {}
 
 
@@ -139,12 +145,16 @@ def _typed(text: str, declared: Any) -> Scalar:
     if plain is bool and text in ("true", "false"):
         return text == "true"
     if plain in (int, float) and not any(isinstance(limit, Epsilon) for limit in limits):
-        for number in (int, float):
+        for number in (int, float, _fraction):
             try:
                 return number(text)
-            except ValueError:
+            except (ValueError, ZeroDivisionError):
                 continue
     return text
+
+
+def _fraction(text: str) -> float:
+    return float(Fraction(text))
 
 
 def options_text(options: Mapping[str, Scalar]) -> str:

@@ -86,7 +86,7 @@ class Callbacks:
         run = Run(config, folder)
         _check_options(config.run)
         for name in callback_names(config.run):
-            self._named[name] = _made(name, run)
+            self._named[name] = make_callback(name, run)
 
     def tell(self, event: Event) -> None:
         """Pass an event on to the hook that it belongs to; nothing is heard after the end."""
@@ -114,7 +114,12 @@ def callback_names(run: RunSection) -> Sequence[str]:
     return names
 
 
-def _made(name: str, run: Run) -> Callback:
+def make_callback(name: str, run: Run) -> Callback:
+    """An installed callback with its part of `callback-options`.
+
+    Raises:
+        ConfigError: it is not installed or cannot be made.
+    """
     factory, owner = find(CALLBACKS, name), f"callback '{name}'"
     declared = options_type(factory)
     words = option_words("callbacks", run.config.run.callback_options)

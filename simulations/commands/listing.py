@@ -1,23 +1,36 @@
 """`fedmvp list`: the runs of a folder, and what can be named in a configuration."""
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.registry import names_in
+from fedmvp_core.registry import ATTACKS, GROUPS, names_in
 from fedmvp_core.run_folder import CONFIG, read_object, read_status
 from simulations.attack.names import ATTACK_NAMES
 from simulations.commands.options import OUTPUT_DIR, OutputDir
 from simulations.runner.named_runs import load_named_run, run_names
-from simulations.runner.project import entry_point_groups
-from simulations.runner.results import final_accuracies, shown
-from simulations.runner.run_folders import run_folders
+from simulations.runner.results import final_accuracies, run_folders, shown
 
 
-def list_(output_dir: OutputDir = OUTPUT_DIR) -> None:
+def list_(
+    kind: Annotated[
+        str, typer.Argument(help="A kind of plugin: methods, objectives, aggregations, ...")
+    ] = "",
+    name: Annotated[str, typer.Argument(help="One of the kind: its source and options.")] = "",
+    output_dir: OutputDir = OUTPUT_DIR,
+) -> None:
     """List the runs of a folder, the plugins installed, the attacks and the named runs."""
-    list_command(Console(), output_dir)
+    console = Console()
+    if not kind:
+        list_command(console, output_dir)
+        return
+    from simulations.plugins.listing import kind_table, plugin_tables
+
+    for table in plugin_tables(kind, name) if name else [kind_table(kind)]:
+        console.print(table)
 
 
 def list_command(console: Console, output_dir: Path) -> None:
@@ -54,18 +67,16 @@ def runs_table(folders: list[Path], output_dir: Path) -> Table:
 def plugins_table() -> Table:
     """What is installed in each group."""
     table = Table("kind", "installed", title="plugins", title_justify="left")
-    for group in entry_point_groups():
-        names = ", ".join(names_in(group)) or "none: reinstall fedmvp"
+    for group in GROUPS:
+        names = ", ".join(names_in(group)) or "none"
         table.add_row(group.removeprefix("fedmvp."), names)
     return table
 
 
 def attacks_table() -> Table:
     """What `robust-attack` and `fedmvp attack --attack` know."""
-    from fedmvp_core.adversarial.attacks import ATTACKS
-
     table = Table("name", "what it is", title="attacks", title_justify="left")
-    for name in ATTACKS:
+    for name in names_in(ATTACKS):
         table.add_row(name, ATTACK_NAMES.get(name, ("", ""))[1])
     return table
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedmvp_core.config import RunConfig, Scalar, did_you_mean, parse_config
+from fedmvp_core.config import DataSection, RunConfig, Scalar, did_you_mean, parse_config
+from fedmvp_core.config.options import option_words, options_text
 from fedmvp_core.errors import ConfigError
+from simulations.runner.overrides import merged as merged_keys
 from simulations.runner.project import default_config, package_folder
 
 DEFAULT_SUPERNODES = 6
@@ -62,6 +64,12 @@ def named_run_from(name: str, table: Mapping[str, object], where: str) -> NamedR
         if type(value) is not allowed[key]:
             raise ConfigError(f"{where}: {key} is {value!r}; allowed: a {allowed[key].__name__}")
     config: dict[str, Scalar] = dict(table.get("config", {}))  # type: ignore[call-overload]
+    for key, value in config.items():
+        if isinstance(value, dict):
+            raise ConfigError(
+                f"{where}: {key} is a table; write an option with quotes, for example "
+                f'"{key}.{next(iter(value), "NAME")}" = VALUE'
+            )
     config.setdefault("run-name", name)
     supernodes = int(table.get("supernodes", 0))  # type: ignore[call-overload]
     return NamedRun(name, str(table.get("description", "")), supernodes, config)
@@ -69,10 +77,14 @@ def named_run_from(name: str, table: Mapping[str, object], where: str) -> NamedR
 
 def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
     """Defaults, then the run's keys, then the overrides: checked, and with absolute paths."""
-    merged = {**default_config(), **run.config, **overrides}
-    for key in ("output-dir", "cache-dir", "data-dir", "label-split"):
+    merged = merged_keys(default_config(), run.config, overrides)
+    for key in ("output-dir", "cache-dir", "data-dir", "label-split", "setting.label-split"):
         if merged.get(key):
             merged[key] = _absolute(str(merged[key]))
+    words = option_words("the setting", str(merged["setting-options"]))
+    if words.get("label-split"):
+        words["label-split"] = _absolute(words["label-split"])
+        merged["setting-options"] = options_text(words)
     if _is_path(str(merged.get("attributes", ""))):
         merged["attributes"] = _absolute(str(merged["attributes"]))
     parts = pretrained_parts(str(merged.get("pretrained", "")))
@@ -82,7 +94,7 @@ def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
 
 
 def resolve_supernodes(
-    run: NamedRun, overrides: Mapping[str, Scalar], config: RunConfig, asked: int | None
+    run: NamedRun, overrides: Mapping[str, Scalar], data: DataSection, asked: int | None
 ) -> int:
     """How many SuperNodes to simulate; the more explicit wish wins.
 
@@ -90,13 +102,13 @@ def resolve_supernodes(
         ConfigError: the number is below 1, or `clients` asks for another number of shards.
     """
     wished = int(overrides.get("clients", 0))
-    supernodes = asked if asked is not None else wished or run.supernodes or config.data.clients
+    supernodes = asked if asked is not None else wished or run.supernodes or data.clients
     supernodes = DEFAULT_SUPERNODES if supernodes == 0 and asked is None else supernodes
     if supernodes < 1:
         raise ConfigError(f"supernodes is {supernodes}; allowed: 1 or more")
-    if config.data.clients not in (0, supernodes):
+    if data.clients not in (0, supernodes):
         raise ConfigError(
-            f"clients is {config.data.clients} but supernodes is {supernodes}; allowed: clients=0 "
+            f"clients is {data.clients} but supernodes is {supernodes}; allowed: clients=0 "
             "(one shard for each supernode) or the same number"
         )
     return supernodes

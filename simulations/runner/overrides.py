@@ -1,9 +1,15 @@
-"""`KEY=VALUE` words of the command line, read by the type of the key's default."""
+"""`KEY=VALUE` words of the command line, read by the type of the key's default.
+
+A key is one of the run's configuration, or one option of the kind of plugin that a run names:
+`method.lora-rank=4`. The value of an option stays a word here: the plugin that declares the option
+says what type it has.
+"""
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from fedmvp_core.config import Scalar, did_you_mean
+from fedmvp_core.config.folding import KINDS, MOVED, is_option
 from fedmvp_core.errors import ConfigError
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True}
@@ -11,20 +17,54 @@ _TRUTH |= {"false": False, "no": False, "off": False, "0": False}
 
 
 def parse_overrides(words: Iterable[str], defaults: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Turn `["rounds=3", "alpha=1/2"]` into `{"rounds": 3, "alpha": 0.5}`.
+    """Turn `["rounds=3", "mask-rate=1/2", "method.lora-rank=4"]` into keys and values, in order.
 
     Raises:
         ConfigError: a word is no KEY=VALUE, its key is unknown, or its value is of another type.
     """
+    older = {key: default for key, (_, default) in MOVED.items()}
     values: dict[str, Scalar] = {}
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise ConfigError(f"'{word}' is no KEY=VALUE; write for example rounds=5")
-        if key not in defaults:
-            raise ConfigError(f"unknown run-config key '{key}'{did_you_mean(key, list(defaults))}")
-        values[key] = _parse(key, _unquoted(text.strip()), defaults[key])
+        text = _unquoted(text.strip())
+        if is_option(key):
+            value: Scalar = text
+        elif key in defaults or key in older:
+            value = _parse(key, text, {**older, **defaults}[key])
+        else:
+            raise ConfigError(f"unknown run-config key '{key}'{_meant(key, defaults)}")
+        values = merged(values, {key: value})
     return values
+
+
+def merged(*layers: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Keys of several places, of which a later one wins.
+
+    `method-options` is all that a method is told, so a later one takes the place of the options
+    that an earlier place names one by one; a single option named later is added to an earlier
+    `method-options`. An option's key of version 0.1 takes the place of the option.
+    """
+    found: dict[str, Scalar] = {}
+    for layer in layers:
+        for key in layer:
+            kind = key.removesuffix("-options")
+            replaced = f"{kind}." if kind != key and kind in KINDS else ""
+            moved = MOVED[key][0] if key in MOVED else ""
+            for other in list(found):
+                if other in (key, moved) or (replaced and other.startswith(replaced)):
+                    del found[other]
+        found |= layer
+    return found
+
+
+def _meant(key: str, defaults: Mapping[str, Scalar]) -> str:
+    """What is known instead; of a dotted key, which kinds of plugins there are."""
+    kind, dot, _ = key.partition(".")
+    if dot:
+        return f": no kind of plugin is called '{kind}'{did_you_mean(kind, list(KINDS))}"
+    return did_you_mean(key, list(defaults))
 
 
 def _unquoted(text: str) -> str:

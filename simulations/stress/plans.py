@@ -9,6 +9,7 @@ from fedmvp_core.config import STRESS_ATTACKS, Scalar
 from fedmvp_core.errors import ConfigError
 from server_app.aggregation import ConfiguredAggregation
 from simulations.runner.named_runs import NamedRun
+from simulations.runner.overrides import merged
 from simulations.runner.planning import Plan, plan_run, small_engine
 
 NO_LIARS, UNPROTECTED = "none", "fedavg"
@@ -88,20 +89,22 @@ def plan_stress(
     )
     for attack, defence, seed in every:
         name = f"stress-{attack}-{defence.replace(', ', '-')}"
-        own: dict[str, Scalar] = {
+        chosen: dict[str, Scalar] = {
             **CONFIG,
             **DEFENCES[defence],
             **_told(DEFENCES[defence], fraction),
             "rounds": rounds,
             "evaluate-every": max(1, rounds),
-            **overrides,
+        }
+        fixed: dict[str, Scalar] = {
             **({} if seed is None else {"seed": seed}),
             "stress-attack": attack,
             "stress-fraction": fraction,
             "run-name": name if seed is None else f"{name}-seed{seed}",
             "output-dir": str(output_dir),
         }
-        named = NamedRun("stress", "", supernodes, {})
+        named = NamedRun("stress", "", supernodes, chosen)
+        own = merged(overrides, fixed)
         plan = plan_run(named, own, None, clients_at_once, None, engine)
         ConfiguredAggregation(plan.config).check_cohort(plan.supernodes)
         runs.append(StressRun(defence, attack, plan))

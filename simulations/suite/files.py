@@ -7,8 +7,8 @@ A suite is a TOML file in `simulations/suites/`, or anywhere:
                           and its [config] changes keys of that one's
     supernodes, seeds     of every run, unless a run says otherwise
     splits                those that the table shows; none: all
-    ceilings              a run on whose pooled shards it is measured what is possible at all
-    [config]              run-config keys of every run
+    ceilings              a run on whose pooled shards the ceilings are measured
+    [config]              run-config keys of every run, options as "method.lora-rank" = 4
     [runs.<name>]         what a run file holds: description, supernodes, [config]
     [grid]                axes: every run is done with each combination of their values. An axis is
                           a run-config key and a list of values, or a table label -> config, in
@@ -27,6 +27,7 @@ from typing import Any
 from fedmvp_core.config import Scalar, did_you_mean
 from fedmvp_core.errors import ConfigError
 from simulations.runner.named_runs import NamedRun, named_run_from
+from simulations.runner.overrides import merged
 from simulations.runner.project import package_folder
 
 CLEAN, ROBUST = "clean", "robust"
@@ -130,7 +131,7 @@ def _read(path: Path, name: str) -> dict[str, Any]:
     if parent == path.stem:
         raise ConfigError(f"{path}: extends is '{parent}', which is this suite itself")
     inherited = _read(suites_folder() / f"{parent}.toml", parent)
-    config = {**inherited.get("config", {}), **table.get("config", {})}
+    config = merged(inherited.get("config", {}), table.get("config", {}))
     return {**inherited, **table, "config": config}
 
 
@@ -143,9 +144,8 @@ def _runs(table: dict[str, Any], path: Path) -> Iterator[SuiteRun]:
     shared = {"supernodes": table["supernodes"]} if "supernodes" in table else {}
     for name, entry in table["runs"].items():
         for place in itertools.product(*(axis.items() for axis in axes.values())):
-            config = {**table.get("config", {}), **entry.get("config", {})}
-            for _, changed in place:
-                config |= changed
+            changed = (keys for _, keys in place)
+            config = merged(table.get("config", {}), entry.get("config", {}), *changed)
             entry_table = {**shared, **entry, "config": config}
             if "supernodes" in config:
                 entry_table["supernodes"] = config.pop("supernodes")

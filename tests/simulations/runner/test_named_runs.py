@@ -13,6 +13,7 @@ from simulations.runner.named_runs import (
     resolve_supernodes,
     run_names,
 )
+from simulations.suite.files import load_suite, suite_names, with_root
 
 BARE = NamedRun("bare", "", 0, {"run-name": "bare"})
 
@@ -23,7 +24,7 @@ def test_shipped_run_is_valid_and_described(name):
     config = resolve_config(run, {})
     assert run.description
     assert config.run.run_name == name
-    assert resolve_supernodes(run, {}, config, None) == run.supernodes
+    assert resolve_supernodes(run, {}, config.data, None) == run.supernodes
 
 
 def test_shipped_runs_are_the_promised_ones():
@@ -35,7 +36,7 @@ def test_run_file_by_path(tmp_path):
     path.write_text("supernodes = 3\n[config]\nrounds = 1\n")
     run = load_named_run(str(path))
     assert (run.name, run.supernodes) == ("mine", 3)
-    assert resolve_config(run, {"rounds": 7}).rounds == 7
+    assert resolve_config(run, {"rounds": 7}).federation.rounds == 7
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_paths_become_absolute_relative_to_the_working_directory(tmp_path, monke
 def test_a_tag_is_no_path(pretrained):
     backbone = "tiny" if pretrained == "embedded" else "ViT-B-32"
     overrides = {"backbone": backbone, "pretrained": pretrained}
-    assert resolve_config(BARE, overrides).pretrained == pretrained
+    assert resolve_config(BARE, overrides).model.pretrained == pretrained
 
 
 @pytest.mark.parametrize(
@@ -94,18 +95,18 @@ def test_a_tag_is_no_path(pretrained):
 def test_the_more_explicit_number_of_supernodes_wins(run_nodes, overrides, asked, expected):
     run = NamedRun("bare", "", run_nodes, {})
     config = resolve_config(run, overrides)
-    assert resolve_supernodes(run, overrides, config, asked) == expected
+    assert resolve_supernodes(run, overrides, config.data, asked) == expected
 
 
 def test_clients_and_supernodes_must_agree():
     config = resolve_config(BARE, {"clients": 3})
     with pytest.raises(ConfigError, match="clients is 3 but supernodes is 4"):
-        resolve_supernodes(BARE, {"clients": 3}, config, 4)
+        resolve_supernodes(BARE, {"clients": 3}, config.data, 4)
 
 
 def test_no_supernodes_are_too_few():
     with pytest.raises(ConfigError, match="supernodes is 0; allowed: 1 or more"):
-        resolve_supernodes(BARE, {}, resolve_config(BARE, {}), 0)
+        resolve_supernodes(BARE, {}, resolve_config(BARE, {}).data, 0)
 
 
 @pytest.mark.parametrize(
@@ -129,3 +130,44 @@ def test_a_folder_of_open_clip_becomes_absolute(tmp_path, monkeypatch):
     (tmp_path / "mine" / "open_clip_config.json").touch()
     config = resolve_config(BARE, {"backbone": "mine", "pretrained": ""})
     assert config.model.backbone == str(tmp_path / "mine")
+
+
+def test_an_option_in_a_file_is_a_quoted_key(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[config]\nmethod = "fedmvp"\n"method.lora-rank" = 4\n"objective.alpha" = 1.5\n'
+    )
+    run = load_named_run(str(path))
+    config = resolve_config(run, {})
+    assert config.model.method_options == "lora-rank=4"
+    assert config.model.objective_options == "alpha=1.5"
+    assert resolve_config(run, {"method.lora-rank": "2"}).model.method_options == "lora-rank=2"
+    assert resolve_config(run, {"method-options": ""}).model.method_options == ""
+
+
+def test_an_option_without_quotes_is_told_how_to_write_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[config]\nmethod.lora-rank = 4\n")
+    with pytest.raises(ConfigError, match=r'write an option with quotes, .* "method.lora-rank" ='):
+        load_named_run(str(path))
+
+
+@pytest.mark.parametrize("key", ["label-split", "setting.label-split"])
+def test_a_label_split_becomes_absolute(tmp_path, monkeypatch, key):
+    monkeypatch.chdir(tmp_path)
+    words = {"setting": "zsl", "dataset": "emojiscenes", key: "labels.json"}
+    written = f"label-split={tmp_path}/labels.json"
+    assert resolve_config(BARE, words).data.setting_options == written
+    given = {
+        "setting": "zsl",
+        "dataset": "emojiscenes",
+        "setting-options": "label-split=labels.json",
+    }
+    assert resolve_config(BARE, given).data.setting_options == written
+
+
+@pytest.mark.parametrize("suite", suite_names())
+def test_shipped_suites_are_written_with_the_keys_of_now(suite, caplog, tmp_path):
+    for run in load_suite(suite).runs:
+        resolve_config(with_root(run.run, tmp_path), {})
+    assert caplog.messages == []

@@ -3,7 +3,7 @@
 import pytest
 
 from fedmvp_core.errors import ConfigError
-from simulations.runner.overrides import parse_overrides
+from simulations.runner.overrides import merged, parse_overrides
 from simulations.runner.project import default_config
 
 DEFAULTS = {"rounds": 20, "alpha": 10.0, "overwrite": True, "template": "a {class}.", "seed": 1}
@@ -53,3 +53,51 @@ def test_every_default_of_the_project_can_be_written_as_a_word():
     defaults = default_config()
     words = [f"{key}={value}" for key, value in defaults.items()]
     assert parse_overrides(words, defaults) == defaults
+
+
+@pytest.mark.parametrize("value", ["4", "0.5", "1/2", "true", "007", "1e3", "random"])
+def test_an_options_value_stays_a_word(value):
+    """The plugin says of what type it is, so that a domain called 007 stays one."""
+    assert parse_overrides([f"method.my-option={value}"], DEFAULTS) == {"method.my-option": value}
+
+
+def test_a_kind_that_is_none_is_named():
+    sentence = "unknown run-config key 'methd.lora-rank': no kind of plugin is called 'methd'; did"
+    with pytest.raises(ConfigError, match=sentence + " you mean method"):
+        parse_overrides(["methd.lora-rank=4"], DEFAULTS)
+
+
+def test_a_key_of_the_first_version_is_read_as_it_was():
+    assert parse_overrides(["lora-rank=4", "class-specific=yes"], DEFAULTS) == {
+        "lora-rank": 4,
+        "class-specific": True,
+    }
+
+
+def test_a_later_word_wins_over_earlier_options():
+    whole, single = "method-options=lora-rank=4 prompt-length=2", "method.lora-rank=8"
+    defaults = {"method-options": ""}
+    assert parse_overrides([whole, single], defaults) == {
+        "method-options": "lora-rank=4 prompt-length=2",
+        "method.lora-rank": "8",
+    }
+    assert parse_overrides([single, whole], defaults) == {
+        "method-options": "lora-rank=4 prompt-length=2"
+    }
+
+
+def test_options_of_several_places():
+    file = {"rounds": 2, "method.lora-rank": 4, "objective.alpha": 1.0, "setting-options": "a=1"}
+    assert merged(file, {"method.lora-rank": "8"})["method.lora-rank"] == "8"
+    assert merged(file, {"method-options": ""}) == {
+        "rounds": 2,
+        "objective.alpha": 1.0,
+        "setting-options": "a=1",
+        "method-options": "",
+    }
+    assert merged(file, {"lora-rank": 2}) == {
+        "rounds": 2,
+        "objective.alpha": 1.0,
+        "setting-options": "a=1",
+        "lora-rank": 2,
+    }

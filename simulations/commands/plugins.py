@@ -1,0 +1,58 @@
+"""`fedmvp new` and `fedmvp check`: for authors of plugins."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from simulations.exit_codes import FAILED
+
+Kind = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="method, objective, aggregation, strategy or callback.",
+        show_default=False,
+    ),
+]
+
+
+def new(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(help="What a run's configuration will call it.")],
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Of the package. Default: fedmvp-NAME.")
+    ] = None,
+) -> None:
+    """Write a package with one plugin that works at once, for example: fedmvp new method mine"""
+    from simulations.plugins.scaffold import write_package
+
+    console = Console()
+    paths = write_package(kind, name, folder)
+    for path in paths:
+        console.print(path, soft_wrap=True, highlight=False)
+    console.print(f"\nnext: pip install -e {paths[0].parent}", soft_wrap=True, highlight=False)
+    console.print(f"then: fedmvp check {kind} {name}", soft_wrap=True, highlight=False)
+
+
+def check(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(help="An installed plugin of that kind.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Run-config keys to try it with."),
+    ] = None,
+) -> None:
+    """Try whether a plugin keeps the contract of its kind; one line for each check."""
+    from simulations.plugins.checking import findings
+    from simulations.runner.overrides import parse_overrides
+    from simulations.runner.project import default_config
+
+    console, wrong = Console(), 0
+    for finding in findings(kind, name, parse_overrides(words or [], default_config())):
+        wrong += bool(finding.wrong)
+        style = "red" if finding.wrong else None
+        console.print(str(finding), style=style, markup=False, highlight=False, soft_wrap=True)
+    if wrong:
+        raise typer.Exit(FAILED)

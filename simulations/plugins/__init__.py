@@ -1,0 +1,1 @@
+"""For authors of plugins: what is installed, a package to begin with, and a contract test."""
