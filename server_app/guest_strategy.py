@@ -9,7 +9,8 @@ project's; what the strategy keeps in its attributes is in the checkpoints.
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -61,11 +62,11 @@ def make_strategy(federation: FederationSection) -> Strategy:
 def _argument(owner: str, key: str, word: str, default: Any) -> Any:
     """A word as a value of the type that the argument's default has."""
     kind = type(default) if isinstance(default, bool | int | float) else str
-    if kind is bool and word in ("true", "false"):
-        return word == "true"
     try:
-        return float(word) if kind is float else int(word) if kind is int else str(word)
-    except ValueError:
+        if kind is bool:
+            return {"true": True, "false": False}[word]
+        return kind(word)
+    except (KeyError, ValueError):
         raise ConfigError(
             f"{owner}: option {key} is '{word}'; allowed: a value of type {kind.__name__}"
         ) from None
@@ -83,15 +84,12 @@ class GuestStrategy:
         """The nodes that `configure_train` chooses, and what it writes into their config.
 
         Raises:
-            FedMVPError: it asks for nodes that are not there, for none, or sends other arrays.
+            FedMVPError: it raises, asks none of them, or sends other arrays.
         """
         arrays = ArrayRecord(dict(tensors))
-        with seeded(self._seed, round):
-            messages = list(
-                self.strategy.configure_train(
-                    round, arrays, ConfigRecord(), KnownNodes([node.node_id for node in nodes])
-                )
-            )
+        grid = KnownNodes([node.node_id for node in nodes])
+        with seeded(self._seed, round), _told_of(self.name, "configure_train"):
+            messages = list(self.strategy.configure_train(round, arrays, ConfigRecord(), grid))
         known = {node.node_id: node for node in nodes}
         asked = [known[m.metadata.dst_node_id] for m in messages if m.metadata.dst_node_id in known]
         if not asked:
@@ -116,13 +114,8 @@ class GuestStrategy:
         """
         self._calls += 1
         replies = [_reply(update, current) for update in updates]
-        try:
-            with seeded(self._seed, -self._calls):
-                record, _ = self.strategy.aggregate_train(self._calls, replies)
-        except Exception as error:  # whatever another package's strategy raises
-            raise FedMVPError(
-                f"strategy '{self.name}' fails in aggregate_train: {type(error).__name__}: {error}"
-            ) from error
+        with seeded(self._seed, -self._calls), _told_of(self.name, "aggregate_train"):
+            record, _ = self.strategy.aggregate_train(self._calls, replies)
         if record is None:
             raise TooFewUpdatesError(
                 f"strategy '{self.name}' makes nothing of {len(updates)} updates"
@@ -139,6 +132,17 @@ class GuestStrategy:
         if state:
             self._calls = int(state[_CALLS])
             restore_strategy(self.strategy, state)
+
+
+@contextmanager
+def _told_of(name: str, method: str) -> Iterator[None]:
+    """Within it, whatever a plugin's strategy raises ends the run with a sentence about it."""
+    try:
+        yield
+    except Exception as error:
+        raise FedMVPError(
+            f"strategy '{name}' fails in {method}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def term_of(entries: Mapping[str, protocol.Scalar]) -> TermText | None:
