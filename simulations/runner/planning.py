@@ -10,7 +10,6 @@ from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.data.catalogue import check_data_dir
 from fedmvp_core.errors import ConfigError
 from server_app.callbacks.prometheus import try_port
-from simulations.runner.inline import run_inline
 from simulations.runner.named_runs import (
     NamedRun,
     pretrained_parts,
@@ -98,5 +97,7 @@ def run_plan(plan: Plan, console: Console) -> RunOutcome:
     """Run it by its engine, showing its progress."""
     with shown_progress(console, plan.config) as on_event:
         if plan.engine == INLINE:
+            from simulations.runner.inline import run_inline  # with torch, Flower and both apps
+
             return run_inline(plan.config, plan.supernodes, on_event)
         return run_simulation(plan.config, plan.supernodes, plan.resources, on_event)
