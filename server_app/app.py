@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from flwr.app import ArrayRecord, Context
 from flwr.serverapp import Grid, ServerApp
@@ -20,7 +21,7 @@ from fedmvp_core.registry import METRICS, find
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import feature_cache, open_backbone
 from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
-from server_app.callbacks import configured_callbacks
+from server_app.callbacks import Callbacks
 from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
 from server_app.evaluation.clean import CentralEvaluation
 from server_app.evaluation.examiner import Examiner
@@ -42,10 +43,12 @@ def main(grid: Grid, context: Context) -> None:
     follow_config(config.run)
     folder = RunFolder(config)
     logger.info("run folder: %s", folder.path)
+    callbacks = Callbacks()
+    folder.on_event = callbacks.tell
+    ended: dict[str, Any] = {"event": "end", "status": "interrupted", "error": None}
     try:
-        with configured_callbacks(config, folder.path) as callbacks:
-            folder.on_event = callbacks.tell
-            _run(grid, config, folder)
+        callbacks.begin(config, folder.path)
+        _run(grid, config, folder)
         folder.end("completed")
     except KeyboardInterrupt:
         raise  # whoever ended the run says so
@@ -54,11 +57,14 @@ def main(grid: Grid, context: Context) -> None:
         sentence = (
             str(known) if isinstance(known, FedMVPError) else f"{type(known).__name__}: {known}"
         )
+        ended |= {"status": "failed", "error": sentence}
         with suppress(OSError):  # of a full disk, which the log tells of
             folder.end("failed", sentence)
         if known is error:
             raise
         raise known from error
+    finally:
+        callbacks.tell(ended)  # of an end that the folder could not write
 
 
 def _known(error: BaseException, folder: RunFolder) -> BaseException:

@@ -1,7 +1,7 @@
 """The `fedmvp` command line: the list of its commands, and how errors look.
 
-Each command stands in `simulations.commands` beside what it does. It imports torch, Flower and what
-needs them when it runs, not before, so that `--help` answers at once.
+The options of each command stand in `simulations.commands`. A command imports torch, Flower and
+what needs them only when it runs, so that `--help` answers at once.
 """
 
 import logging

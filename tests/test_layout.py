@@ -39,16 +39,25 @@ def sources(package: str) -> list[Path]:
     return sorted((PROJECT / package).rglob("*.py"))
 
 
-def imported_by(path: Path) -> set[str]:
-    """Top-level names of all that a file imports, wherever in the file."""
+def modules_imported_by(path: Path) -> set[str]:
+    """Names of all modules that a file imports, wherever in the file.
+
+    `from a import b` counts as a and as a.b, since b may be a module.
+    """
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import hides which way the arrow points"
-            names.add(node.module or "")
-    return {name.split(".")[0] for name in names}
+            assert node.module is not None
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def imported_by(path: Path) -> set[str]:
+    """Top-level names of all that a file imports, wherever in the file."""
+    return {name.split(".")[0] for name in modules_imported_by(path)}
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
@@ -58,6 +67,19 @@ def test_imports_point_one_way(package: str) -> None:
         for path in sources(package)
         if imported_by(path) & FORBIDDEN[package]
     }
+    assert not broken
+
+
+def test_only_the_command_line_imports_the_commands() -> None:
+    """What a command does stands elsewhere, so that others can do it without a command."""
+    commands = "simulations.commands"
+    broken = [
+        str(path.relative_to(PROJECT))
+        for path in sources("simulations")
+        if any(f"{name}.".startswith(f"{commands}.") for name in modules_imported_by(path))
+        and path != PROJECT / "simulations" / "cli.py"
+        and path.parent != PROJECT / "simulations" / "commands"
+    ]
     assert not broken
 
 
@@ -205,6 +227,10 @@ def test_every_package_is_a_regular_one() -> None:
             assert (path.parent / "__init__.py").exists(), path
 
 
+# Plugins of these groups are descriptions that name their functions.
+DESCRIBED = ("fedmvp.methods", "fedmvp.objectives", "fedmvp.terms", "fedmvp.aggregations")
+
+
 def test_every_entry_point_loads(pyproject: dict[str, Any]) -> None:
     declared = pyproject["project"]["entry-points"]
     assert declared
@@ -212,7 +238,8 @@ def test_every_entry_point_loads(pyproject: dict[str, Any]) -> None:
         installed = {entry.name: entry for entry in entry_points(group=group)}
         for name, value in names.items():
             assert installed[name].value == value, f"{group} {name}: install the project again"
-            assert callable(installed[name].load()) or group == "fedmvp.methods"
+            loaded = installed[name].load()
+            assert callable(loaded) or group in DESCRIBED, f"{group} {name}"
 
 
 def test_the_apps_are_where_flower_looks(pyproject: dict[str, Any]) -> None:

@@ -55,7 +55,8 @@ def options_type(plugin: Any) -> type[Any]:
     """The options class that a plugin declares; NoOptions if it declares none.
 
     Raises:
-        ConfigError: what it declares is no dataclass whose fields all have defaults.
+        ConfigError: what it declares is no dataclass whose fields all have defaults, or cannot be
+            read.
     """
     declared = getattr(plugin, "options", None)
     if declared is None and callable(plugin):
@@ -73,7 +74,11 @@ def _annotations(plugin: Any) -> dict[str, Any]:
     function = getattr(plugin, "func", plugin)  # of a functools.partial
     try:
         return get_type_hints(function)
-    except (NameError, TypeError):
+    except NameError as error:  # imported for type checkers alone, say
+        if "options" in function.__annotations__:
+            raise ConfigError(f"the annotations of {plugin!r} cannot be read: {error}") from None
+        return {}
+    except TypeError:  # neither a function nor a class
         return {}
 
 

@@ -5,6 +5,7 @@ serve studies and protect nobody. `privacy=central` draws from the operating sys
 client's weight and phase tell, and counts what is spent (docs/security.md).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,19 +57,49 @@ dp_fixed_clipping = Aggregation(
     ),
     FixedClippingOptions,
 )
+
+
+class AdaptiveClipping(DifferentialPrivacyServerSideAdaptiveClipping):
+    """Flower's wrapper with a norm that follows the updates.
+
+    Flower's own shrinks its norm where too many updates are clipped, so that it ends at 0.
+    """
+
+    def _geometric_update(self, clipped_fraction: float) -> None:
+        super()._geometric_update(2 * self.target_clipped_quantile - clipped_fraction)
+
+
+def _fewest_adaptive(options: AdaptiveClippingOptions, updates: int) -> int:
+    """More than ten times the noise multiplier, or the count of clipped updates costs too much."""
+    return math.floor(10 * options.noise_multiplier + 1e-9) + 1 if options.noise_multiplier else 1
+
+
+def _tell_noise(
+    strategy: Any, options: AdaptiveClippingOptions, updates: int, senders: int
+) -> None:
+    """Theorem 1 of Andrew et al.: noise on the count of clipped updates, the rest on their mean."""
+    strategy.num_sampled_clients = senders
+    if options.noise_multiplier:
+        count = senders / 20
+        strategy.clipped_count_stddev = count
+        strategy.noise_multiplier = (options.noise_multiplier**-2 - (2 * count) ** -2) ** -0.5
+
+
 dp_adaptive_clipping = Aggregation(
     "dp-adaptive-clipping",
     "DP-FedAvg with adaptive clipping (Andrew et al., NeurIPS 2021)",
     flower_rule(
-        lambda o: DifferentialPrivacyServerSideAdaptiveClipping(
+        lambda o: AdaptiveClipping(
             FedAvg(),
-            o.noise_multiplier,
+            0.0,  # until a round tells how many clients there are
             _ANY,
             initial_clipping_norm=o.initial_clipping_norm,
             target_clipped_quantile=o.target_clipped_quantile,
             clip_norm_lr=o.clip_norm_lr,
         ),
-        _tell_cohort,
+        _tell_noise,
+        _fewest_adaptive,
     ),
     AdaptiveClippingOptions,
+    _fewest_adaptive,
 )

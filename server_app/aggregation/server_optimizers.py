@@ -1,7 +1,9 @@
 """Server optimisers: the mean difference of the updates is a gradient to an optimiser of its own.
 
 All are Flower's own classes. Client learning rates (`eta-l`) matter to FedOpt's theory only; Flower
-takes and does not use them, so they are no options here.
+takes and does not use them, so they are no options here. Two things are Flower's and not those of
+Reddi et al.'s algorithm 2: v begins at 0 instead of tau squared, and FedAdam corrects its learning
+rate for the bias of its moments as Adam does, with t + 1 in place of the round t.
 """
 
 from dataclasses import dataclass

@@ -6,8 +6,7 @@ raises is reported once and hears nothing more; the run goes on.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -75,11 +74,22 @@ _HOOKS: Mapping[str, str] = {
 class Callbacks:
     """All callbacks of a run; each that raises is dropped with one warning."""
 
-    def __init__(self, named: Mapping[str, Callback]) -> None:
-        self._named = dict(named)
+    def __init__(self) -> None:
+        self._named: dict[str, Callback] = {}
+
+    def begin(self, config: RunConfig, folder: Path) -> None:
+        """Make the run's callbacks: those of `callbacks`, and prometheus with a metrics-port.
+
+        Raises:
+            ConfigError: a callback is not installed or cannot be made.
+        """
+        run = Run(config, folder)
+        _check_options(config.run)
+        for name in callback_names(config.run):
+            self._named[name] = make_callback(name, run)
 
     def tell(self, event: Event) -> None:
-        """Pass an event on to the hook that it belongs to, if there is one."""
+        """Pass an event on to the hook that it belongs to; nothing is heard after the end."""
         hook = _HOOKS.get(event["event"])
         if hook is None:
             return
@@ -92,19 +102,8 @@ class Callbacks:
                     "callback '%s' raised in %s and hears nothing more: %s: %s",
                     *(name, hook, type(error).__name__, error),
                 )
-
-
-@contextmanager
-def configured_callbacks(config: RunConfig, folder: Path) -> Iterator[Callbacks]:
-    """The run's callbacks: those of `callbacks`, and prometheus where metrics-port is set.
-
-    Raises:
-        ConfigError: a callback is not installed or cannot be made.
-    """
-    run = Run(config, folder)
-    named = {name: make_callback(name, run) for name in callback_names(config.run)}
-    _check_options(config.run, named)
-    yield Callbacks(named)
+        if hook == "run_ended":
+            self._named.clear()
 
 
 def callback_names(run: RunSection) -> Sequence[str]:
@@ -137,10 +136,11 @@ def make_callback(name: str, run: Run) -> Callback:
     return callback
 
 
-def _check_options(run: RunSection, named: Mapping[str, Callback]) -> None:
+def _check_options(run: RunSection) -> None:
+    names = callback_names(run)
     for key in option_words("callbacks", run.callback_options):
-        if key.partition(".")[0] not in named:
+        if key.partition(".")[0] not in names:
             raise ConfigError(
                 f"callback-options hold '{key}'; allowed: NAME.OPTION=VALUE of the run's callbacks "
-                f"({', '.join(named) or 'none'})"
+                f"({', '.join(names) or 'none'})"
             )

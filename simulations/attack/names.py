@@ -42,7 +42,7 @@ class AttackName:
 
     @property
     def counted_steps(self) -> int | None:
-        """Those that it takes: FGSM always one; None where the budget is part of the name."""
+        """Steps that the attack takes: FGSM one; None where the attack has a fixed budget."""
         return {"fgsm": 1, "autoattack": None}.get(self.attack, self.steps)
 
     @property
@@ -62,7 +62,7 @@ class AttackName:
 
     @property
     def short(self) -> str:
-        """`pgd-10`; `fgsm` and `autoattack` without a number that is not theirs to choose."""
+        """`pgd-10`; `fgsm` and `autoattack` have no number of steps to choose, and show none."""
         fixed = self.attack in ("fgsm", "autoattack")
         return self.attack if fixed else f"{self.attack}-{self.steps}"
 

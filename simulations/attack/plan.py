@@ -25,7 +25,7 @@ class AttackPlan:
     device: str
 
     def file_stem(self, names: Sequence[AttackName] = ()) -> str:
-        """Names the files of some attacks (none: all); those of other plans are not overwritten."""
+        """The stem of the file names of some attacks (none: all); other plans have other stems."""
         every = names or self.names
         attacks = "+".join(dict.fromkeys(name.short for name in every))
         radii = "+".join(dict.fromkeys(name.epsilon.replace("/", "-") for name in every))
@@ -45,7 +45,7 @@ def plan_attack(
     batch_size: int,
     device: str,
 ) -> AttackPlan:
-    """Check what was asked for; what was not is as the run's own evaluation.
+    """Check what was asked for; the rest is as in the run's own evaluation.
 
     attacks, epsilons, splits: words, each one name or several with commas.
 
@@ -77,7 +77,7 @@ def _check_attack(name: str) -> None:
         evaluation_attack(name)
     except FedMVPError as error:
         raise ConfigError(str(error)) from None
-    # Told now, and not after hours of other attacks.
+    # Refused now: other attacks may run for hours before this one.
     if name == "autoattack" and importlib.util.find_spec("pyautoattack") is None:
         raise ConfigError(
             "attack 'autoattack' needs the package pyautoattack: pip install 'fedmvp[attacks]'"

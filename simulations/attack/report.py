@@ -1,4 +1,4 @@
-"""What stronger or other attacks leave of a finished run: tables and pictures."""
+"""Attacks a finished run, and writes what is left of its accuracy: tables and pictures."""
 
 import csv
 import io
@@ -101,7 +101,7 @@ def _attack(
 
 @contextmanager
 def _watched(console: Console, total: int) -> Iterator[Callable[[str], OnWork]]:
-    """A function that names what is attacked next, and returns what to call meanwhile."""
+    """A progress bar: the function takes what is attacked next and returns its OnWork."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -123,7 +123,7 @@ def _watched(console: Console, total: int) -> Iterator[Callable[[str], OnWork]]:
 
     def advance(through: int, finished: int) -> None:
         nonlocal passed
-        passed += through  # an attack may take minutes for its first batch: this goes on
+        passed += through  # shows progress while the first batch takes minutes
         progress.update(task, advance=finished, passed=f"{passed:,} through the model")
 
     with progress:

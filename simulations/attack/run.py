@@ -1,4 +1,4 @@
-"""Attack a finished run again: other attacks, radii and numbers of images than it was run with."""
+"""Attack a finished run again, with other attacks, radii or numbers of images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -162,7 +162,7 @@ def attack_target(
 
 
 def _counted(attack: ConfiguredAttack, on_work: OnWork) -> ConfiguredAttack:
-    """The attack, telling of each forward pass."""
+    """The attack; it calls `on_work` before each forward pass."""
 
     def counted(
         logits_of: Callable[[Tensor], Tensor],

@@ -1,7 +1,7 @@
 """Asks a language model for the attribute phrases of classes, one class a question.
 
-The file is whole after every class, so that a run that was stopped goes on where it was; answers
-are also kept in the cache folder, so that another file with the same questions costs nothing.
+The file is complete after every class, so a run that was stopped can go on. Answers are also kept
+in the cache folder, so that the same questions for another file cost nothing.
 """
 
 import hashlib

@@ -1,1 +1,1 @@
-"""Speed as ratios: both sides in one run on the same work, since machines are shared and noisy."""
+"""Benchmarks. Speeds are ratios of two sides timed in one run, since machines are noisy."""

@@ -6,8 +6,8 @@
 
 Real runs under Flower and Ray, one for each number, without central evaluation between the rounds.
 The first round, in which frozen features are encoded, is left out; of the others the median counts.
-"Training" is how much of the time that the places had was spent in local training; the rest is the
-way there and back: messages, checks, aggregation, the checkpoint.
+"Training" is the share of the clients' time that is spent in local training. The rest goes to
+messages, checks, aggregation and the checkpoint.
 """
 
 import argparse
@@ -23,8 +23,9 @@ from fedmvp_core.config import Scalar
 from simulations.report.run_data import read_run
 from simulations.runner.named_runs import load_named_run
 from simulations.runner.overrides import parse_overrides
-from simulations.runner.planning import Plan, plan_run, run_plan
+from simulations.runner.planning import Plan, plan_run
 from simulations.runner.project import default_config
+from simulations.runner.reporting import run_plan
 from simulations.runner.resources import used_gpu_memory
 
 # Training alone: the central evaluation and its attacks are the server's.
@@ -51,7 +52,7 @@ def main() -> None:
                 *((number, None) for number in options.at_once),
             ]
         ]
-        print(_table([_measured(plan) for plan in plans]))
+        print(_table([_timed(plan) for plan in plans]))
 
 
 def _plan(
@@ -62,7 +63,7 @@ def _plan(
 
 
 @dataclass(frozen=True)
-class Measured:
+class TimedRun:
     """at_once: clients. seconds: of a round. rate: images a second. training: share of the time.
 
     memory: most bytes in use on the GPUs.
@@ -75,7 +76,7 @@ class Measured:
     memory: int
 
 
-def _measured(plan: Plan) -> Measured:
+def _timed(plan: Plan) -> TimedRun:
     with _watched_memory() as seen:
         outcome = run_plan(plan, Console(stderr=True))
     if outcome.status != "completed":
@@ -86,7 +87,7 @@ def _measured(plan: Plan) -> Measured:
     trained = timed[timed["split"] != "train"]["value"]
     places = plan.resources.clients_at_once
     images = sum(shard.num_examples for shard in run.shards) * plan.config.training.local_epochs
-    return Measured(
+    return TimedRun(
         at_once=places,
         seconds=float(rounds.median()),
         rate=images / float(rounds.median()),
@@ -114,7 +115,7 @@ def _watched_memory() -> Iterator[list[int]]:
         thread.join()
 
 
-def _table(rows: Sequence[Measured]) -> str:
+def _table(rows: Sequence[TimedRun]) -> str:
     lines = [
         "| clients at once | seconds a round | images a second | times as fast | training "
         "| GPU memory |",

@@ -3,12 +3,12 @@
     python -m simulations.benchmarks.server_memory [--clients 24] [--rounds 200] [--method paft]
                                                    [--out FOLDER]
 
-A real simulation of a method that costs next to nothing, two images a client, no evaluation between
-the first and the last round. After each round the process that holds the ServerApp is looked at
-from outside, in /proc. A line is fitted to its memory over the second half of the rounds, when all
-that is made once has been made, without the last one, whose evaluation takes memory of its own; the
-exit code is 1 when the line rises by more than MOST_KILOBYTES a round, or when more files are open
-at the end than half way.
+It simulates a cheap method with two images a client, and evaluates only in the first and the last
+round. After each round it reads /proc for the process that holds the ServerApp. A line is fitted to
+that process's memory over the second half of the rounds, when everything that is made once exists.
+The last round is left out, since its evaluation takes memory of its own. The exit code is 1 when
+the line rises by more than MOST_KILOBYTES a round, or when more files are open at the end than half
+way.
 """
 
 import argparse

@@ -1,1 +1,1 @@
-"""The commands of `fedmvp`: how each is called, beside what it does."""
+"""The commands of `fedmvp`: their options. What a command does stands in the other packages."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from fedmvp_core.errors import ConfigError
 from simulations.attack.plan import plan_attack
 from simulations.commands.options import OUTPUT_DIR, Debug, Run
-from simulations.runner.run_folders import find_run
+from simulations.runner.results import find_run
 
 
 def attack(

@@ -130,7 +130,7 @@ def _key(variable: str) -> str:
 
 @contextmanager
 def _shown(console: Console, names: Sequence[str]) -> Iterator[Callable[[str, str], None]]:
-    """A function to report classes to: a bar on a terminal, and one line for each class."""
+    """A function that reports a class: it prints a line, and moves a bar on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

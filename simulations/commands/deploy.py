@@ -32,16 +32,14 @@ def local(
     debug: Debug = False,
 ) -> None:
     """Run on a SuperLink and SuperNodes of this machine: fedmvp deploy local --nodes 3 demo"""
-    from simulations.commands.run import show_outcome
     from simulations.deploy.local import run_deployment
-    from simulations.runner.named_runs import load_named_run
-    from simulations.runner.planning import plan_run, split_words
+    from simulations.runner.planning import named_by, plan_run
     from simulations.runner.progress import shown_progress
+    from simulations.runner.reporting import show_outcome
 
     if node_config and len(node_config) != nodes:
         raise ConfigError(f"nodes is {nodes}, but {len(node_config)} --node-config are given")
-    name, overrides = split_words(words or [])
-    plan = plan_run(load_named_run(name), overrides, nodes)
+    plan = plan_run(*named_by(words or []), nodes)
     console = Console()
     with shown_progress(console, plan.config) as on_event:
         outcome = run_deployment(plan.config, nodes, on_event, tls, port, node_config or ())
@@ -142,13 +140,13 @@ def submit(
     """Run on a SuperLink and its SuperNodes: fedmvp deploy submit --superlink host:8000 demo"""
     from simulations.deploy.remote import connected
     from simulations.deploy.remote import submit as submit_run
-    from simulations.runner.named_runs import load_named_run, resolve_config
-    from simulations.runner.planning import split_words
+    from simulations.runner.named_runs import resolve_config
+    from simulations.runner.planning import named_by
 
-    name, overrides = split_words(words or [])
+    run, overrides = named_by(words or [])
     if output_dir:
         overrides = {**overrides, "output-dir": output_dir}
-    config = resolve_config(load_named_run(name), overrides)
+    config = resolve_config(run, overrides)
     with connected(superlink, Path(tls_dir) if tls_dir else None) as link:
         status = submit_run(link, config, Console())
     Console().print(

@@ -12,8 +12,7 @@ from fedmvp_core.run_folder import CONFIG, read_object, read_status
 from simulations.attack.names import ATTACK_NAMES
 from simulations.commands.options import OUTPUT_DIR, OutputDir
 from simulations.runner.named_runs import load_named_run, run_names
-from simulations.runner.results import final_accuracies, shown
-from simulations.runner.run_folders import run_folders
+from simulations.runner.results import final_accuracies, run_folders, shown
 
 
 def list_(

@@ -11,7 +11,7 @@ from rich.table import Table
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import OUTPUT_DIR, Run
 from simulations.runner.progress import percent
-from simulations.runner.run_folders import find_run
+from simulations.runner.results import find_run
 
 
 def predict(

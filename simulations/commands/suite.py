@@ -40,12 +40,12 @@ def suite(
     debug: Debug = False,
 ) -> None:
     """Run what is not done yet of a suite, and tabulate the results beside published ones."""
-    from simulations.suite.running import Options, parse_seeds, run_suite
+    from simulations.suite.running import SuiteOptions, parse_seeds, run_suite
 
     # An option takes one word, so of `--seeds 1 2 3` the rest arrives as arguments.
     if more_seeds and not seeds:
         raise ConfigError(f"'{more_seeds[0]}' is not understood; write --seeds 1 2 3")
-    options = Options(
+    options = SuiteOptions(
         output_dir=output_dir,
         seeds=parse_seeds([*(seeds or []), *(more_seeds or [])]),
         root=root,

@@ -1,4 +1,4 @@
-"""What a copy of a data set holds, against what its authors published."""
+"""Compares a copy of a data set with what its authors published."""
 
 import hashlib
 import sys
@@ -21,10 +21,11 @@ from fedmvp_core.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
-class Findings:
-    """folder: where it was found. faults: what makes it unfit or another than the published one.
+class ExaminedCopy:
+    """What a copy of a data set holds.
 
-    expected: None for one's own pictures, of which nothing is known beforehand.
+    folder: where it was found. expected: what was published; None for a user's own pictures.
+    faults: what differs from the published data set, or cannot be used.
     """
 
     name: str
@@ -46,16 +47,16 @@ class Findings:
 
     @property
     def order(self) -> str:
-        """Equal on two machines if their classes have the same names in the same order.
+        """A hash of the class names in their order.
 
-        Base and new classes are the two halves of that order, so that numbers of two machines can
-        be compared only if it is the same.
+        Base and new classes are the two halves of that order, so the results of two machines can be
+        compared only if their hashes are equal.
         """
         names = "\n".join(self.listing.class_names).encode()
         return hashlib.sha256(names).hexdigest()[:12]
 
 
-def examine(name: str, root: Path, decode: bool) -> Findings:
+def examine(name: str, root: Path, decode: bool) -> ExaminedCopy:
     """Read the data set's folder, and every picture if `decode`.
 
     Raises:
@@ -68,7 +69,7 @@ def examine(name: str, root: Path, decode: bool) -> Findings:
     if decode:
         paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
         faults += unreadable(paths).values()
-    return Findings(name, folder, listing, expected, tuple(faults))
+    return ExaminedCopy(name, folder, listing, expected, tuple(faults))
 
 
 def expected_layout(name: str) -> str:

@@ -1,18 +1,19 @@
-"""What a frozen backbone makes of a copy of a data set, beside what is published for it.
+"""Zero-shot accuracy of a frozen backbone on a copy of a data set, beside the published one.
 
-A number that is far off says that the copy, the weights or the sentences are not the published
-ones, before any training is compared with a table.
+If the two are far apart, then the copy, the weights or the sentences are not the published ones.
+It is better to know this before training results are compared with a table.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedmvp_core.backbone import FeatureCache, load_backbone
+from fedmvp_core.backbone import FeatureCache
 from fedmvp_core.config import parse_config
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.data.settings import load_setting
 from fedmvp_core.metrics.names import of_metric
+from fedmvp_core.workspace import open_backbone
 from server_app.evaluation.clean import CentralEvaluation
 from simulations.runner.project import default_config
 
@@ -50,7 +51,6 @@ def measure_zero_shot(name: str, root: Path, backbone: str, pretrained: str) -> 
     Raises:
         FedMVPError: the backbone or the data set cannot be loaded.
     """
-    model = load_backbone(backbone, pretrained or None)
     several = name in READERS and READERS[name].multi_label
     keys = {
         "dataset": name,
@@ -59,7 +59,9 @@ def measure_zero_shot(name: str, root: Path, backbone: str, pretrained: str) -> 
         "backbone": backbone,
         "pretrained": pretrained,
     }
-    setting = load_setting(parse_config({**default_config(), **keys}), model.image_size)
+    config = parse_config({**default_config(), **keys})
+    model = open_backbone(config.model, "cpu", "fp32")
+    setting = load_setting(config, model.image_size)
     evaluation = CentralEvaluation(model, setting, [], FeatureCache(None))
     found = of_metric(evaluation.zero_shot(), evaluation.headline)
     published = published_zero_shot(name, backbone, pretrained)

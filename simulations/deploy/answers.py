@@ -1,4 +1,4 @@
-"""What a SuperLink or SuperNode says over HTTP without any right: that it lives, when, and what."""
+"""What a SuperLink or SuperNode tells anybody over HTTP: its health, its time, its version."""
 
 import json
 import ssl
@@ -17,7 +17,7 @@ _PORTS = range(1, 65536)
 
 @dataclass(frozen=True)
 class Answer:
-    """date: the other side's clock (None: not said); version: its Flower's ("" : not said)."""
+    """What the other side said. date: of its clock, or None. version: of its Flower, or ""."""
 
     status: int
     date: datetime | None

@@ -27,7 +27,7 @@ PrivateKey = ec.EllipticCurvePrivateKey
 
 
 def make_certificates(folder: Path, hosts: Sequence[str], days: int) -> list[Path]:
-    """Write the four files; an authority that is there already signs again.
+    """Write the four files. An authority that the folder holds already is used again.
 
     hosts: names and addresses under which SuperNodes and users reach the SuperLink.
 
@@ -56,14 +56,14 @@ def make_certificates(folder: Path, hosts: Sequence[str], days: int) -> list[Pat
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that nobody but its owner may read, at no moment."""
+    """Write a file that only its owner may read, from the moment that it exists."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
         stream.write(content)
 
 
 def _authority(folder: Path, days: int) -> tuple[x509.Certificate, PrivateKey]:
-    """The authority of the folder; a new one if there is none or it has ended."""
+    """The authority of the folder; a new one if there is none or it has expired."""
     certificate_file, key_file = folder / CA_CERTIFICATE, folder / CA_KEY
     if certificate_file.exists() != key_file.exists():
         present = certificate_file if certificate_file.exists() else key_file
@@ -93,7 +93,7 @@ def _new_authority(
         "encipher_only": False,
         "decipher_only": False,
     }
-    # It outlives the certificates that it signs, so that these can be renewed alone.
+    # Valid for longer than what it signs, so that certificates can be renewed without it.
     builder = (
         _builder(name, name, key, days + 365)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

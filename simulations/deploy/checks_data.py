@@ -1,4 +1,4 @@
-"""Checks of what a node trains on: its shard, made as a run would make it, and its device."""
+"""Checks of a node's shard, which is made as a run would make it, and of its device."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def check_data(node_config: str, run: RunConfig | None) -> list[Finding]:
     """Make the node's shard and say what it holds.
 
     node_config: the words of `flower-supernode --node-config`. run: the run that the node will
-    serve; without it a node's own data is looked at, but no piece of a data set.
+    serve. Without a run, a node's own data is checked, but no piece of a data set.
     """
     try:
         words = _shard_words(parse_node_config(node_config), run)

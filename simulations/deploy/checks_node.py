@@ -1,4 +1,4 @@
-"""Checks of a SuperNode's own machine: its key, its data, its GPU; and of certificates."""
+"""Checks of certificates, and of a SuperNode's key."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -23,7 +23,7 @@ _SOON = timedelta(days=14)
 def check_certificates(
     folder: Path, server: bool, host: str = "", now: datetime | None = None
 ) -> list[Finding]:
-    """Dates of the authority; of a server also its certificate's dates, signature, names and key.
+    """Check the authority's dates; of a server also its certificate's dates, signature and key.
 
     host: a name that the server's certificate must be for; "" = not looked at.
     """

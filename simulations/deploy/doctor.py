@@ -63,15 +63,14 @@ def examine_node(asked: NodeQuestions, run_words: Sequence[str] | None) -> list[
 def _data_and_device(asked: NodeQuestions, run_words: Sequence[str] | None) -> list[Finding]:
     # torch is imported where it is needed: the other checks answer at once.
     from simulations.deploy.checks_data import check_data, check_device
-    from simulations.runner.named_runs import load_named_run, resolve_config
-    from simulations.runner.planning import split_words
+    from simulations.runner.named_runs import resolve_config
+    from simulations.runner.planning import named_by
 
     findings = check_device(asked.device)
     if asked.node_config:
         run = None
         if run_words:
-            name, overrides = split_words(run_words)
-            run = resolve_config(load_named_run(name), overrides)
+            run = resolve_config(*named_by(run_words))
         findings += check_data(asked.node_config, run)
     elif run_words:
         raise ConfigError("a run is named, but no --node-config says which shard is this node's")

@@ -1,4 +1,4 @@
-"""What a check found: a line that says what is right, or what is wrong and where to look."""
+"""What a check found: one sentence that says what is right, or what is wrong and what helps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -11,8 +11,8 @@ from simulations.deploy.checks_network import refuse_taken_port
 from simulations.deploy.keys import PUBLIC_SUFFIX, check_different, make_keys
 from simulations.deploy.processes import HOST, LocalDeployment, local_deployment
 from simulations.runner import flower
-from simulations.runner.app_folder import stage_app
 from simulations.runner.failure import reason
+from simulations.runner.project import stage_app
 from simulations.runner.simulate import OnEvent, RunOutcome, conducted, watch_run
 
 _SERVER_APP = "flwr-serverapp"
@@ -26,7 +26,7 @@ def run_deployment(
     port: int = 0,
     node_configs: Sequence[str] = (),
 ) -> RunOutcome:
-    """Start SuperLink and SuperNodes, run the app on them, and put everything away.
+    """Start SuperLink and SuperNodes, run the app on them, and end them all.
 
     node_configs: of each node; by default each has a partition of the run's data set.
 

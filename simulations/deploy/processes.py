@@ -1,4 +1,4 @@
-"""A deployment on one machine: what compose.yml does in containers, as processes.
+"""A deployment on one machine, as processes; compose.yml does the same with containers.
 
 The SuperLink and each SuperNode are started by the entrypoints of the images, with TLS and a key
 for each node, and speak to each other over the loopback interface.
@@ -57,7 +57,7 @@ class LocalDeployment:
     def add_node(
         self, name: str, node_config: str, key: Path | None = None, **values: str
     ) -> Started:
-        """Start a SuperNode; values: more of the entrypoint's environment, or instead of it."""
+        """Start a SuperNode. values: added to the entrypoint's environment, or replaced."""
         environment = {
             "FEDMVP_SUPERLINK": self.address,
             "FEDMVP_NODE_CONFIG": node_config,
@@ -73,7 +73,7 @@ class LocalDeployment:
         return node
 
     def wait_for_nodes(self, number: int) -> None:
-        """Until so many SuperNodes are online.
+        """Wait until so many SuperNodes are online.
 
         Raises:
             EngineError: one of them has ended, or they are too few after two minutes.

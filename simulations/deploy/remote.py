@@ -15,9 +15,9 @@ from simulations.deploy.certificates import CA_CERTIFICATE
 from simulations.deploy.keys import check_different
 from simulations.deploy.processes import write_connection
 from simulations.runner import flower
-from simulations.runner.app_folder import stage_app
 from simulations.runner.environment import clean_environment
 from simulations.runner.errors import EngineError
+from simulations.runner.project import stage_app
 from simulations.runner.superlink import CONNECTION, SuperLink
 
 _KNOWN_KEY = "already in use"  # Flower's words when a key is registered again
@@ -26,7 +26,7 @@ _POLL_SECONDS = 2.0
 
 @contextmanager
 def connected(address: str, tls: Path | None) -> Iterator[SuperLink]:
-    """A way to a SuperLink that answers; tls: the folder of its ca.crt.
+    """Connect to a SuperLink and check that it answers. tls: the folder of its ca.crt.
 
     Raises:
         EngineError: it does not answer, or not with a certificate of this authority.

@@ -128,7 +128,7 @@ def shard_chart(run: RunData) -> Markup | None:
 
 
 def _every(rows: int) -> int:
-    """Name every so manyth row, so that names do not overlap."""
+    """Leave out names of rows at equal steps, so that those shown do not overlap."""
     return 1 if rows <= 40 else math.ceil(0.14 * rows / TALLEST)
 
 

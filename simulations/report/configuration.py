@@ -10,13 +10,13 @@ from simulations.report.run_data import RunData
 from simulations.runner.named_runs import load_named_run
 from simulations.runner.project import default_config
 
-# These say where files go, not what is computed.
-PLACES = ("output-dir", "cache-dir", "overwrite")
+# Keys that say where files go, not what is computed.
+FILE_KEYS = ("output-dir", "cache-dir", "overwrite")
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One key; `default` is None where it is not known."""
+class ReportedKey:
+    """One key of the run's configuration; `default` is None where it is not known."""
 
     key: str
     value: str
@@ -24,14 +24,14 @@ class Setting:
 
     @property
     def changed(self) -> bool:
-        return self.default is not None and self.value != self.default and self.key not in PLACES
+        return self.default is not None and self.value != self.default and self.key not in FILE_KEYS
 
 
-def settings(run: RunData) -> list[Setting]:
+def settings(run: RunData) -> list[ReportedKey]:
     """Every key of the run, in the order of config.json."""
     defaults = default_config()
     return [
-        Setting(key, text(value), text(defaults[key]) if key in defaults else None)
+        ReportedKey(key, text(value), text(defaults[key]) if key in defaults else None)
         for key, value in run.config.items()
     ]
 
@@ -45,7 +45,7 @@ def reproduce_command(run: RunData, clients: int) -> str:
         said = clients if key == "clients" and not value else value
         # `fedmvp run` may begin at the demo's keys, so that what the demo changes is said as well.
         chosen = {text(source[key]) for source in (defaults, named) if key in source}
-        if key not in PLACES and chosen != {text(said)}:
+        if key not in FILE_KEYS and chosen != {text(said)}:
             words.append(shlex.quote(f"{key}={text(said)}"))
     return " ".join(words)
 

@@ -1,4 +1,4 @@
-"""One calm look for every chart, and SVG that follows the page's light or dark theme."""
+"""The look that all charts share, and SVG that follows the page's light or dark theme."""
 
 import re
 import warnings

@@ -1,4 +1,4 @@
-"""Example predictions: a few test pictures, what zero-shot says and what the tuned model says."""
+"""Example predictions of the zero-shot and the tuned model on a few test pictures."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence

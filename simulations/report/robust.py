@@ -94,9 +94,9 @@ def first(values: "pd.Series[float]") -> float:
 
 
 def _whole_rounds(run: RunData) -> frozenset[int]:
-    """Rounds whose attack was on all images, once the run got to the last.
+    """Rounds in which all images were attacked; none before the last round is done.
 
-    The last round tells how many all are, and others may have had as many.
+    The last round attacks all images, so its counts tell which other rounds did.
     """
     attacked = _counts(run, "attacked-images")
     last = run.event("start").get("rounds", run.config.get("rounds"))

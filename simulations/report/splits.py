@@ -53,7 +53,7 @@ def evaluated_splits(run: RunData) -> list[str]:
 
 
 def central_splits(run: RunData) -> list[str]:
-    """The same, and the splits of each data set among several."""
+    """Central splits that were evaluated, those of single data sets too."""
     rows = run.metrics[run.metrics["metric"] == run.headline]
     found = [split for split in rows["split"].unique() if not _CLIENT.fullmatch(split)]
     known = [split for split in TITLES if split in found]

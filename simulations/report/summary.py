@@ -1,4 +1,4 @@
-"""The numbers at the top of the report, and what they say in words."""
+"""The numbers at the top of the report, and the sentence about them."""
 
 import math
 from dataclasses import dataclass
@@ -136,5 +136,6 @@ def totals(run: RunData) -> dict[str, float]:
 
 def lora_clients(run: RunData) -> "pd.Series[float]":
     """Clients in the LoRA phase, by round."""
-    rows = run.metrics[run.metrics["metric"] == "lora-phase"]
+    later = run.metrics["metric"].isin(["phase", "lora-phase"])  # as version 0.1 called it
+    rows = run.metrics[later & run.metrics["split"].str.startswith("client-")]
     return rows.groupby("round")["value"].sum().sort_index()

@@ -1,7 +1,7 @@
 """The run folder as the runner sees it: claimed before a run, read during it, closed after it.
 
-docs/run_folder.md says what each file holds; the server writes them. The runner adds the two logs,
-and the end of a run whose server could not write it.
+docs/run_folder.md says what each file holds. The server writes them. The runner adds two logs, and
+writes how a run ended if its server could not.
 """
 
 import fcntl
@@ -28,15 +28,15 @@ from fedmvp_core.run_folder import (
     run_folder,
 )
 
-# A line between what one process wrote and what the next one does; JSON, since events are.
+# A line between what one process wrote and what the next one writes. It is JSON, as events are.
 TAKEN_UP = b'{"event": "taken-up"}'
 
 
 @contextmanager
 def claimed_folder(config: RunConfig) -> Iterator[Path]:
-    """The run folder: made, writable, ours alone, and without an earlier run's files.
+    """Make the run folder, lock it, and remove an earlier run's files.
 
-    With `resume = "latest"` they stay, and the server says whether it can go on with them.
+    With `resume = "latest"` the files stay, and the server decides whether it can go on with them.
 
     Raises:
         ConfigError: it cannot be written, another run uses it now, or it holds a run that
@@ -66,7 +66,7 @@ def claimed_folder(config: RunConfig) -> Iterator[Path]:
 
 
 def close_run(folder: Path, rounds: int, status: str, error: str) -> None:
-    """Write the end of a run whose server did not live to write it."""
+    """Write how a run ended whose server could not write it."""
     _write_status(folder, rounds, status, error)
     with (folder / PROGRESS).open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({"event": "end", "status": status, "error": error}) + "\n")
@@ -84,7 +84,7 @@ def _write_status(folder: Path, rounds: int, status: str, error: str | None) -> 
 
 
 def _take_up(folder: Path, rounds: int) -> None:
-    """Tell what is written from now on from what the run left when it ended before.
+    """Mark in the status and the logs that another process goes on with the run.
 
     Raises:
         ConfigError: the disk is full.
@@ -99,7 +99,7 @@ def _take_up(folder: Path, rounds: int) -> None:
 
 
 def since_taken_up(data: bytes) -> int:
-    """Where in a log, or in progress.jsonl, the words of the run as it goes on now begin."""
+    """The offset in a log, or in progress.jsonl, after the last mark of a run taken up again."""
     mark = data.rfind(TAKEN_UP + b"\n")
     return 0 if mark < 0 else mark + len(TAKEN_UP) + 1
 

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, RunSection
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
-from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.protocol import num_bytes
@@ -27,10 +28,12 @@ from server_app.aggregation import ConfiguredAggregation, asked_terms
 from server_app.callbacks.callback import callback_names
 from server_app.cohort.nodes import cohort_size
 from server_app.guest_strategy import make_strategy
+from simulations.datasets.shard_tables import print_shards
+from simulations.runner.planning import Plan
 
 
 @dataclass(frozen=True)
-class Findings:
+class RunParts:
     """What a run would be made of.
 
     elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
@@ -48,13 +51,28 @@ class Findings:
     trains: bool
 
 
-def look(config: RunConfig, clients: int) -> Findings:
+def show_dry_run(plan: Plan, console: Console) -> None:
+    """Say what the run would be.
+
+    Raises:
+        ConfigError: it could not be.
+    """
+    try:
+        with console.status("loading weights and data"):
+            parts = look(plan.config, plan.supernodes)
+    except FedMVPError as error:  # whatever it is, it is so before anything began
+        raise ConfigError(str(error)) from error
+    print_shards(console, parts.shards, parts.setting, plan.config.data)
+    console.print(run_table(plan.config, parts, plan.resources.clients_at_once))
+
+
+def look(config: RunConfig, clients: int) -> RunParts:
     """Make everything that a run is made of but the run.
 
     Raises:
         FedMVPError: what the run would fail on.
     """
-    check_folder(config)
+    check_folder(config.run)
     config = config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
     _check_federation(config, clients)
@@ -72,7 +90,7 @@ def look(config: RunConfig, clients: int) -> Findings:
     tensors = travelling_tensors(prompting, terms)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
     answered = {p: num_bytes({n: tensors[n] for n in sent}) for p, sent in names.items()}
-    return Findings(
+    return RunParts(
         setting=setting,
         shards=shards,
         local=local,
@@ -108,14 +126,14 @@ def _check_readable(images: ImageSet, holder: str) -> None:
     _ = images.select(torch.tensor([0])).images
 
 
-def check_folder(config: RunConfig) -> None:
+def check_folder(run: RunSection) -> None:
     """Whether the run folder could be made and written, or taken over.
 
     Raises:
         ConfigError: it could not.
     """
-    folder = run_folder(config.run)
-    if holds_run(folder) and not config.run.overwrite and not config.run.resume:
+    folder = run_folder(run)
+    if holds_run(folder) and not run.overwrite and not run.resume:
         raise ConfigError(f"{folder} holds a run and overwrite is false; choose another run-name")
     present = next(path for path in (folder, *folder.parents) if path.exists())
     if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
@@ -123,39 +141,39 @@ def check_folder(config: RunConfig) -> None:
         raise ConfigError(f"the run folder {folder} cannot be written: {present} {why}")
 
 
-def run_table(config: RunConfig, found: Findings, clients_at_once: int) -> Table:
+def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table:
     """What the run would be, one fact a row."""
     title = f"{config.run.run_name}: nothing was started or written"
     table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
-    clients = len(found.shards)
+    clients = len(parts.shards)
     cohort = max(1, min(clients, int(config.federation.fraction_train * clients + 0.5)))
-    rounds = config.federation.rounds if found.trains else 0
+    rounds = config.federation.rounds if parts.trains else 0
     weights = config.model.pretrained or "random"
     rows = [
         ("method", f"{config.model.method}, {config.federation.strategy}"),
         (
             "backbone",
-            f"{config.model.backbone}, {weights}, {found.image_size} pixels, {found.device}",
+            f"{config.model.backbone}, {weights}, {parts.image_size} pixels, {parts.device}",
         ),
         ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
         ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
-        ("prompt tensors", f"{found.elements:,} numbers, {_size(found.sent)}"),
-        ("a round", f"{_size(cohort * found.sent)} down at most"),
+        ("prompt tensors", f"{parts.elements:,} numbers, {_size(parts.sent)}"),
+        ("a round", f"{_size(cohort * parts.sent)} down at most"),
     ]
-    for phase, size in found.answered.items():
-        of = f" ({phase} phase)" if len(found.answered) > 1 else ""
+    for phase, size in parts.answered.items():
+        of = f" ({phase} phase)" if len(parts.answered) > 1 else ""
         rows.append(("", f"{_size(cohort * size)} up{of}"))
     when = f"after rounds 0, every {config.evaluation.evaluate_every}, and the last"
     rows.append(("evaluation", f"{when}; {_attack(config)}"))
-    for split in found.setting.evaluations:
+    for split in parts.setting.evaluations:
         words = f"{len(split.images):,} images, {len(split.task.class_names)} classes"
         rows.append((f"split {split.name}", words))
-    if found.local:
-        images = sum(len(split.images) for split in found.local)
-        rows.append(("split local", f"{len(found.local)} clients' own classes, {images:,} images"))
-    rows.append(("run folder", _folder(config)))
+    if parts.local:
+        images = sum(len(split.images) for split in parts.local)
+        rows.append(("split local", f"{len(parts.local)} clients' own classes, {images:,} images"))
+    rows.append(("run folder", _folder(config.run)))
     if config.run.metrics_port:
         rows.append(
             ("metrics", f"http://{config.run.metrics_host}:{config.run.metrics_port}/metrics")
@@ -182,10 +200,10 @@ def _attack(config: RunConfig) -> str:
     return f"{config.evaluation.robust_attack}, {steps} steps, epsilon {epsilon}"
 
 
-def _folder(config: RunConfig) -> str:
-    folder = run_folder(config.run)
+def _folder(run: RunSection) -> str:
+    folder = run_folder(run)
     if not holds_run(folder):
         return f"{folder} (new)"
     status = read_status(folder).get("status", "unfinished")
-    fate = "resumed" if config.run.resume else "replaced"
+    fate = "resumed" if run.resume else "replaced"
     return f"{folder} (holds a {status} run, which would be {fate})"

@@ -1,4 +1,4 @@
-"""Finds the sentence that says why a run failed, when its server could not write it."""
+"""Finds out why a run failed whose server could not say so."""
 
 import re
 import shutil

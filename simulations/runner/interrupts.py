@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin: turned into KeyboardInterrupt, and held back while things are put away."""
+"""Requests to end: raised as KeyboardInterrupt, and held back during clean-up."""
 
 import signal
 import threading

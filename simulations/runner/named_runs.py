@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedmvp_core.config import RunConfig, Scalar, did_you_mean, parse_config
+from fedmvp_core.config import DataSection, RunConfig, Scalar, did_you_mean, parse_config
 from fedmvp_core.config.options import option_words, options_text
 from fedmvp_core.errors import ConfigError
 from simulations.runner.overrides import merged as merged_keys
@@ -94,7 +94,7 @@ def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
 
 
 def resolve_supernodes(
-    run: NamedRun, overrides: Mapping[str, Scalar], config: RunConfig, asked: int | None
+    run: NamedRun, overrides: Mapping[str, Scalar], data: DataSection, asked: int | None
 ) -> int:
     """How many SuperNodes to simulate; the more explicit wish wins.
 
@@ -102,13 +102,13 @@ def resolve_supernodes(
         ConfigError: the number is below 1, or `clients` asks for another number of shards.
     """
     wished = int(overrides.get("clients", 0))
-    supernodes = asked if asked is not None else wished or run.supernodes or config.data.clients
+    supernodes = asked if asked is not None else wished or run.supernodes or data.clients
     supernodes = DEFAULT_SUPERNODES if supernodes == 0 and asked is None else supernodes
     if supernodes < 1:
         raise ConfigError(f"supernodes is {supernodes}; allowed: 1 or more")
-    if config.data.clients not in (0, supernodes):
+    if data.clients not in (0, supernodes):
         raise ConfigError(
-            f"clients is {config.data.clients} but supernodes is {supernodes}; allowed: clients=0 "
+            f"clients is {data.clients} but supernodes is {supernodes}; allowed: clients=0 "
             "(one shard for each supernode) or the same number"
         )
     return supernodes

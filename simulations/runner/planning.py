@@ -4,23 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.data.catalogue import check_data_dir
 from fedmvp_core.errors import ConfigError
 from server_app.callbacks.prometheus import try_port
 from simulations.runner.named_runs import (
     NamedRun,
+    load_named_run,
     pretrained_parts,
     resolve_config,
     resolve_supernodes,
 )
 from simulations.runner.overrides import parse_overrides
-from simulations.runner.progress import shown_progress
 from simulations.runner.project import default_config
 from simulations.runner.resources import Resources, choose_resources
-from simulations.runner.simulate import RunOutcome, run_simulation
 
 DEFAULT_RUN = "demo"
 INLINE, RAY = "inline", "ray"
@@ -35,6 +32,18 @@ class Plan:
     supernodes: int
     resources: Resources
     engine: str = RAY
+
+
+def named_by(words: Sequence[str]) -> tuple[NamedRun, dict[str, Scalar]]:
+    """The run of the first word, or the demo if that is a KEY=VALUE, and the overrides.
+
+    Raises:
+        ConfigError: there is no such run, or a word is no KEY=VALUE of a run's configuration.
+    """
+    named = bool(words) and "=" not in words[0]
+    name, rest = (words[0], words[1:]) if named else (DEFAULT_RUN, words)
+    overrides = parse_overrides(rest, default_config())
+    return load_named_run(name), overrides
 
 
 def plan_run(
@@ -52,7 +61,7 @@ def plan_run(
     """
     check_engine(engine, clients_at_once, clients_per_gpu)
     config = resolve_config(run, overrides)
-    nodes = resolve_supernodes(run, overrides, config, supernodes)
+    nodes = resolve_supernodes(run, overrides, config.data, supernodes)
     resources = choose_resources(nodes, config.model.device, clients_at_once, clients_per_gpu)
     _check_paths(config)
     check_data_dir(config.data)
@@ -84,20 +93,3 @@ def _check_paths(config: RunConfig) -> None:
             raise ConfigError(f"{key} is '{value}'; there is no such file")
     if config.data.data_dir and not Path(config.data.data_dir).is_dir():
         raise ConfigError(f"data-dir is '{config.data.data_dir}'; there is no such folder")
-
-
-def split_words(words: Sequence[str]) -> tuple[str, dict[str, Scalar]]:
-    """The run's name (the first word, unless it is a KEY=VALUE) and the overrides."""
-    named = bool(words) and "=" not in words[0]
-    name, rest = (words[0], words[1:]) if named else (DEFAULT_RUN, words)
-    return name, parse_overrides(rest, default_config())
-
-
-def run_plan(plan: Plan, console: Console) -> RunOutcome:
-    """Run it by its engine, showing its progress."""
-    with shown_progress(console, plan.config) as on_event:
-        if plan.engine == INLINE:
-            from simulations.runner.inline import run_inline  # with torch, Flower and both apps
-
-            return run_inline(plan.config, plan.supernodes, on_event)
-        return run_simulation(plan.config, plan.supernodes, plan.resources, on_event)

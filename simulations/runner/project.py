@@ -1,5 +1,6 @@
-"""The project file: where it is, and the defaults of a run that it holds."""
+"""The project: its file, the defaults of a run in it, and the app that Flower is handed."""
 
+import shutil
 import tomllib
 from functools import cache
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ from fedmvp_core.config import Scalar
 from fedmvp_core.errors import ConfigError
 
 APP_PACKAGES = ("client_app", "server_app", "fedmvp_core")
+APP_NAME = "fedmvp"  # Flower allows letters, digits and hyphens, at most 32 of them
 
 
 def package_folder(package: str) -> Path:
@@ -44,3 +46,24 @@ def default_config() -> dict[str, Scalar]:
 def entry_point_groups() -> tuple[str, ...]:
     """The plugin groups that the project declares, such as `fedmvp.methods`."""
     return tuple(_project()["project"]["entry-points"])
+
+
+def stage_app(parent: Path) -> Path:
+    """Write the app into `parent/fedmvp` and return that folder.
+
+    It holds the project file, the license and the sources that are imported now, and nothing else.
+    Flower bundles whole folders and takes the folder's name for the app's, but a checkout may have
+    any name and hold data and results. A staged app is small, and the same for a checkout and a
+    wheel.
+    """
+    app = parent / APP_NAME
+    app.mkdir(parents=True)
+    for name in ("pyproject.toml", "LICENSE"):  # they stand together, installed or not
+        shutil.copyfile(project_file().with_name(name), app / name)
+    for package in APP_PACKAGES:
+        source = package_folder(package)
+        for file in sorted(source.rglob("*.py")):
+            target = app / package / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    return app

@@ -1,22 +1,44 @@
-"""What runs reached, read from their folders, and the table that shows it."""
+"""The runs that there are, and what they reached: read from their folders."""
 
 import re
 from pathlib import Path
 
-from rich.table import Table
-
+from fedmvp_core.config import did_you_mean
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.metrics.names import ACCURACY, MAP
-from fedmvp_core.run_folder import METRICS, read_metrics
+from fedmvp_core.run_folder import CONFIG, METRICS, holds_run, read_metrics
 from simulations.attack.names import AttackName, attack_of_metric
 from simulations.runner.progress import percent
 
 # Shown before other splits, in this order. Single clients are left to the report.
 SPLITS = ("local", "base", "new", "harmonic-mean", "source", "target")
 _CLIENT = re.compile(r"client-\d+")
-
-
 # split -> (zero-shot, tuned)
 Accuracies = dict[str, tuple[float | None, float | None]]
+
+
+def find_run(word: str, output_dir: Path) -> Path:
+    """A run folder from its path, or from its name below `output_dir`.
+
+    Raises:
+        ConfigError: neither is a folder that holds a run.
+    """
+    candidates = (Path(word).expanduser(), output_dir / word)
+    for folder in candidates:
+        if holds_run(folder):
+            return folder.absolute()
+    if candidates[0].is_dir():
+        raise ConfigError(f"{candidates[0]} holds no run (it has no {CONFIG})")
+    names = [folder.name for folder in run_folders(output_dir)]
+    hint = did_you_mean(word, names) if names else f"; {output_dir} holds no runs"
+    raise ConfigError(f"no run '{word}'{hint}")
+
+
+def run_folders(output_dir: Path) -> list[Path]:
+    """The run folders directly below a folder, by name."""
+    if not output_dir.is_dir():
+        return []
+    return sorted(path for path in output_dir.iterdir() if path.is_dir() and holds_run(path))
 
 
 def final_accuracies(folder: Path) -> Accuracies:
@@ -60,31 +82,6 @@ def _pairs(values: dict[tuple[str, str], float], metric: str) -> Accuracies:
     splits = [split for split in SPLITS if split in found]
     splits += [s for s, _ in values if s not in SPLITS and s in found and not _CLIENT.fullmatch(s)]
     return {s: (values.get((s, f"zero-shot-{metric}")), values.get((s, metric))) for s in splits}
-
-
-def final_table(folder: Path) -> Table:
-    """Split, zero-shot, tuned, change in points: clean, and robust if the run was attacked."""
-    attack, robust = final_robust_accuracies(folder)
-    headline = final_headline(folder)
-    caption = f"robust: {headline} under attack, {attack.label}" if attack else None
-    title = folder.name if headline == ACCURACY else f"{folder.name}: {headline}"
-    table = Table(title=title, title_justify="left", caption=caption)
-    table.caption_justify = "left"
-    table.add_column("split", no_wrap=True)
-    for kind in ("clean", "robust") if attack else ("",):
-        for column in ("zero-shot", "tuned", "change"):
-            head = f"{kind}\n{column}" if kind else column
-            table.add_column(head, justify="right", no_wrap=True)
-    for split, clean in final_accuracies(folder).items():
-        cells = list(_cells(*clean))
-        if attack:
-            cells += _cells(*robust.get(split, (None, None)))
-        table.add_row(split, *cells)
-    return table
-
-
-def _cells(zero_shot: float | None, tuned: float | None) -> tuple[str, str, str]:
-    return shown(zero_shot), shown(tuned), points(zero_shot, tuned)
 
 
 def shown(value: float | None) -> str:

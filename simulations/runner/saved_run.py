@@ -50,10 +50,9 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
     wanted = latest_round(checkpoints) if round is None else round
     if wanted is None:
         raise CheckpointError(f"'{folder}' holds no checkpoint")
-    work = open_workspace(config, device, "fp32")
-    backbone, names = work.backbone, work.setting.train.class_names
+    opened = open_workspace(config, device, "fp32")
     method = find_method(config)
-    prompting = method.build_prompting(backbone, names)
+    prompting = method.build_prompting(opened.backbone, opened.setting.train.class_names)
     schema = travelling_tensors(prompting, configured_terms(asked_terms(config, method)))
     loaded = load_checkpoint(checkpoints, wanted, schema)
     prompting.load_prompt_tensors(prompt_part(loaded, prompting))
@@ -61,10 +60,10 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
         folder=folder,
         config=config,
         round=wanted,
-        backbone=backbone,
+        backbone=opened.backbone,
         prompting=prompting.eval(),
-        setting=work.setting,
-        cache=work.cache,
+        setting=opened.setting,
+        cache=opened.cache,
     )
 
 

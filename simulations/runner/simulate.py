@@ -10,12 +10,12 @@ from typing import Any
 from fedmvp_core.config import RunConfig
 from fedmvp_core.run_folder import APP_LOG, ENDED, SUPERLINK_LOG, read_status
 from simulations.runner import flower
-from simulations.runner.app_folder import stage_app
 from simulations.runner.claimed_folder import EventTail, claimed_folder, close_run
 from simulations.runner.errors import EngineError
 from simulations.runner.failure import reason
 from simulations.runner.interrupts import no_interrupts, requests_as_interrupts
 from simulations.runner.processes import processes_of
+from simulations.runner.project import stage_app
 from simulations.runner.resources import Resources
 from simulations.runner.superlink import SuperLink, local_superlink
 

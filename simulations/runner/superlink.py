@@ -1,4 +1,4 @@
-"""A SuperLink of one's own: started on a free port, and gone, with all it started, at the end."""
+"""A SuperLink on a free port of this machine; it ends together with all that it started."""
 
 import logging
 import shutil

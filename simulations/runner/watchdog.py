@@ -1,4 +1,4 @@
-"""Puts a SuperLink's tree away should the process that started it be killed without a chance to.
+"""Ends a SuperLink and all that it started, if the process that started it is killed.
 
 Flower's and Ray's processes outlive a starter that was killed (by the kernel, short of memory, or
 by a scheduler). The watchdog is a process that reads from a pipe which only the starter holds: the

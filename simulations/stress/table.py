@@ -8,10 +8,8 @@ from statistics import mean
 
 from rich.table import Table
 
-from fedmvp_core.run_folder import METRICS, read_metrics, run_folder
-from simulations.runner.results import final_accuracies, points, shown
-from simulations.stress.backdoor import backdoor_success
-from simulations.stress.plans import NO_LIARS, UNPROTECTED, StressRun
+from simulations.runner.results import points, shown
+from simulations.stress.plans import NO_LIARS, UNPROTECTED
 
 COLUMNS = (
     "attack",
@@ -26,10 +24,11 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One federation at its end. accuracy: of all test images. refused: replies of all rounds.
+class FederationResult:
+    """What came of one federation.
 
-    backdoor: share of the marked test images of other classes that are taken for the target.
+    accuracy: of all test images. refused: replies of all rounds. backdoor: share of the marked test
+    images of other classes that are taken for the target.
     """
 
     defence: str
@@ -40,27 +39,17 @@ class Measured:
     backdoor: float | None
 
 
-def measure_run(run: StressRun) -> Measured:
-    """What a completed run came to."""
-    folder = run_folder(run.plan.config.run)
-    _, accuracy = next(iter(final_accuracies(folder).values()))
-    assert accuracy is not None, "a completed run was tested"
-    backdoor = backdoor_success(folder) if run.attack == "backdoor" else None
-    seed = run.plan.config.run.seed
-    return Measured(run.defence, run.attack, seed, accuracy, _refused(folder), backdoor)
-
-
-def rows(measured: Sequence[Measured]) -> Iterator[tuple[str, ...]]:
+def rows(results: Sequence[FederationResult]) -> Iterator[tuple[str, ...]]:
     """One row for each attack and defence: means over the seeds.
 
     Each federation is compared with that of its seed without liars and defence; refused replies are
     added up.
     """
     clean = {
-        m.seed: m.accuracy for m in measured if (m.attack, m.defence) == (NO_LIARS, UNPROTECTED)
+        m.seed: m.accuracy for m in results if (m.attack, m.defence) == (NO_LIARS, UNPROTECTED)
     }
-    groups: dict[tuple[str, str], list[Measured]] = {}
-    for m in sorted(measured, key=lambda m: m.attack != NO_LIARS):
+    groups: dict[tuple[str, str], list[FederationResult]] = {}
+    for m in sorted(results, key=lambda m: m.attack != NO_LIARS):
         groups.setdefault((m.attack, m.defence), []).append(m)
     for names, group in groups.items():
         found = [m.accuracy for m in group]
@@ -99,8 +88,3 @@ def write_table(folder: Path, found: Sequence[Sequence[str]]) -> tuple[Path, Pat
     with table.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([COLUMNS, *found])
     return markdown, table
-
-
-def _refused(folder: Path) -> int:
-    rows = read_metrics(folder / METRICS)
-    return round(sum(value for _, _, metric, value in rows if metric == "refused-replies"))

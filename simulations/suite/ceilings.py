@@ -1,7 +1,7 @@
-"""What is possible at all: the same shards in one place, and far more than prompts trained.
+"""Ceilings: models trained on the shards of all clients together, and not by prompts alone.
 
-Nobody may pool these images in a federation. These figures only say how far prompt tuning gets
-between zero-shot CLIP and a model that is free to move.
+A federation may not pool its images. These figures only show how far prompt tuning gets between
+zero-shot CLIP and a model that is free to change.
 
 linear-probe   a logistic regression on frozen image features of the base classes; it has no column
                for a new class
@@ -15,18 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features, load_backbone
+from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import ImageSet
-from fedmvp_core.data.settings import Evaluation, Setting, load_setting
+from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import make_shards
-from fedmvp_core.devices import choose_device
-from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.metrics.names import of_metric
 from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.seeding import generator, seeded_global_rng
 from fedmvp_core.tasks import encode_task
+from fedmvp_core.workspace import open_workspace
 from server_app.evaluation.clean import CentralEvaluation
 
 # Ordinary values, not searched: a better recipe may reach more.
@@ -57,24 +56,22 @@ def ceilings(config: RunConfig, clients: int) -> dict[str, dict[str, float]]:
     pooled = _pool(config, clients)
     if pooled.images.multi_label:
         raise ConfigError(
-            "ceilings are for images with one label each; those of "
-            f"'{config.data.dataset}' have several"
+            f"ceilings are for images with one label each; those of '{config.data.dataset}' have "
+            "several"
         )
     return {"linear-probe": linear_probe(pooled), "fine-tuned": fine_tuned(pooled)}
 
 
 def _pool(config: RunConfig, clients: int) -> _Pooled:
     # Weights of its own: fine-tuning changes them.
-    device = str(choose_device(config.model.device))
-    backbone = load_backbone(config.model.backbone, config.model.pretrained or None, device)
-    setting = load_setting(config, backbone.image_size)
+    opened = open_workspace(config, precision="fp32")
+    setting = opened.setting
     shards = make_shards(setting, clients, config)
-    cache = FeatureCache(cache_directory(config.run.cache_dir) / "features")
     names = [name for shard in shards for name in shard.images.names]
     positions = {name: i for i, name in enumerate(setting.train.names)}
     images = setting.train.select(torch.tensor([positions[name] for name in names]))
-    evaluation = CentralEvaluation(backbone, setting, shards, cache)
-    return _Pooled(config, backbone, setting, images, evaluation, cache)
+    evaluation = CentralEvaluation(opened.backbone, setting, shards, opened.cache)
+    return _Pooled(config, opened.backbone, setting, images, evaluation, opened.cache)
 
 
 def linear_probe(pooled: _Pooled) -> dict[str, float]:

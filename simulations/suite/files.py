@@ -7,7 +7,7 @@ A suite is a TOML file in `simulations/suites/`, or anywhere:
                           and its [config] changes keys of that one's
     supernodes, seeds     of every run, unless a run says otherwise
     splits                those that the table shows; none: all
-    ceilings              a run on whose pooled shards it is measured what is possible at all
+    ceilings              a run on whose pooled shards the ceilings are measured
     [config]              run-config keys of every run, options as "method.lora-rank" = 4
     [runs.<name>]         what a run file holds: description, supernodes, [config]
     [grid]                axes: every run is done with each combination of their values. An axis is

@@ -19,8 +19,9 @@ from fedmvp_core.run_folder import (
 )
 from server_app.records.checkpoints import latest_round
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
-from simulations.runner.planning import Plan, plan_run, run_plan, small_engine
+from simulations.runner.planning import Plan, plan_run, small_engine
 from simulations.runner.project import default_config
+from simulations.runner.reporting import run_plan
 from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
 
@@ -35,7 +36,7 @@ _SMOKE: dict[str, Scalar] = {
 
 
 @dataclass(frozen=True)
-class Options:
+class SuiteOptions:
     """How a suite is run.
 
     seeds: instead of the suite's own, if any. root: the folder that holds the data sets' folders.
@@ -54,7 +55,7 @@ class Options:
     engine: str = ""
 
 
-def run_suite(console: Console, name: str, options: Options) -> int:
+def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
     """Run what is not yet done, print and write the table; return the exit code.
 
     Raises:
@@ -118,7 +119,7 @@ def is_done(config: RunConfig) -> bool:
     return not differences({**default_config(), **saved}, config)
 
 
-def _plans(suite: Suite, options: Options) -> list[DoneRun]:
+def _plans(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
     """Every run with every seed; all are checked before the first starts."""
     planned = []
     for entry in suite.runs:

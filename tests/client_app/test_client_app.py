@@ -27,8 +27,7 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import FULL, Prompting
-from fedmvp_core.prompting.promptformer import LORA
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
 
 CLIENTS = 3
 
@@ -47,6 +46,7 @@ def request(
 ) -> Message:
     facts: dict[str, Any] = {
         protocol.ROUND: round_number,
+        protocol.RUN_ID: "0123abcd",
         protocol.SCHEMA: schema,
         protocol.CACHED_ROUND: cached_round,
         protocol.PHASE: FULL,

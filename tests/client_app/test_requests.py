@@ -22,6 +22,7 @@ def message(prompts: dict[str, torch.Tensor] | None = None, **changes: Any) -> M
     set_identity()
     facts: dict[str, Any] = {
         protocol.ROUND: 1,
+        protocol.RUN_ID: "0123abcd",
         protocol.CACHED_ROUND: 0,
         protocol.CLASS_NAMES: json.dumps(["ant", "bee"]),
         protocol.SOURCES: source_hash(),

@@ -97,10 +97,13 @@ def test_what_is_no_object_is_read_as_an_empty_one(tmp_path: Path, text: str) ->
 
 
 def test_what_makes_a_run_another_one() -> None:
-    config = run_config(alpha=3.0, clients=0, rounds=5)
+    config = run_config(clients=0, rounds=5)
     saved = config.as_mapping()
     assert differences(saved, config) == {}
-    assert differences({**saved, "alpha": 7.0}, config) == {"alpha": (7.0, 3.0)}
+    assert differences({**saved, "rounds": 7}, config) == {"rounds": (7, 5)}
+    assert differences({**saved, "alpha": 3.0}, config) == {}, "its default in version 0.1"
+    of_version_01 = differences({**saved, "alpha": 7.0}, config)
+    assert of_version_01 == {"objective-options": ("alpha=7.0", "")}
     assert differences({**saved, "run-name": "other", "resume": "latest"}, config) == {}
     assert differences({"rounds": 5}, config) == {}, "younger keys make no difference"
 

@@ -16,9 +16,8 @@ from fedmvp_core.errors import ConfigError
 from fedmvp_core.json_logs import logger
 from fedmvp_core.privacy import epsilon_spent
 from fedmvp_core.prompting import FULL
-from fedmvp_core.prompting.promptformer import LORA
-from fedmvp_core.prompting.promptformer import PromptFormer
-from server_app.aggregation import Update, fedavg
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
+from server_app.aggregation import ConfiguredAggregation, Update
 from server_app.privacy import with_central_privacy, within_budget
 
 CLIENTS = 3
@@ -56,10 +55,15 @@ def sent_updates(config: RunConfig, clients: int = CLIENTS) -> list[Tensor]:
     ]
 
 
+def sent_ever(module: PromptFormer) -> list[str]:
+    return [*module.phase_tensors(FULL), *module.phase_tensors(LORA)]
+
+
 def aggregated(config: RunConfig, values: list[float], phase: str = FULL) -> dict[str, Tensor]:
     module = PromptFormer(8, 6, heads=2, lora_rank=2)
     current = {name: torch.zeros_like(value) for name, value in module.prompt_tensors().items()}
-    aggregate = with_central_privacy(fedavg(config), config, module, cohort=4)
+    rule = ConfiguredAggregation(config).rule()
+    aggregate = with_central_privacy(rule, config, sent_ever(module), cohort=4)
     updates = [
         Update(i, {n: torch.full_like(current[n], value) for n in module.phase_tensors(phase)}, 9)
         for i, value in enumerate(values)
@@ -86,9 +90,9 @@ def test_without_privacy_it_is_the_strategy_itself(
     default_config: Callable[..., RunConfig],
 ) -> None:
     config = default_config()
-    aggregate = fedavg(config)
+    rule = ConfiguredAggregation(config).rule()
     module = PromptFormer(8, 6, heads=2, lora_rank=2)
-    assert with_central_privacy(aggregate, config, module, 4) is aggregate
+    assert with_central_privacy(rule, config, sent_ever(module), 4) is rule
 
 
 @pytest.mark.parametrize("phase", [FULL, LORA])

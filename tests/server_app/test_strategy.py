@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from exchanges import exchange_of
 from federation_harness import FIRST_NODE, SerialGrid, error_reply, set_identity
 from flwr.app import (
     Array,
@@ -29,9 +30,8 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, FedMVPError
 from fedmvp_core.json_logs import logger
 from fedmvp_core.prompting import FULL
-from fedmvp_core.prompting.promptformer import LORA
-from fedmvp_core.prompting.promptformer import PromptFormer
-from server_app.aggregation import fedavg
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
+from server_app.app import _rule
 from server_app.cohort.nodes import Node
 from server_app.records.run_folder import RunFolder
 from server_app.strategy import PromptStrategy
@@ -49,12 +49,13 @@ def make(
     def federation(clients: int = CLIENTS, **overrides: Any) -> PromptStrategy:
         config = default_config(**overrides)
         torch.manual_seed(0)
+        nodes = [Node(FIRST_NODE + i, i, 10 * (i + 1), {}, {}) for i in range(clients)]
+        exchange = exchange_of(PromptFormer(8, 6, heads=2, lora_rank=2), ("ant", "bee"))
         return PromptStrategy(
             config=config,
-            nodes=[Node(FIRST_NODE + i, i, 10 * (i + 1), {}, {}) for i in range(clients)],
-            prompting=PromptFormer(8, 6, heads=2, lora_rank=2),
-            class_names=("ant", "bee"),
-            aggregate=fedavg(config),
+            nodes=nodes,
+            exchange=exchange,
+            rule=_rule(config, exchange, nodes),
             folder=RunFolder(config),
             after_round=lambda round_number, tensors: None,
         )
@@ -439,8 +440,8 @@ def test_a_strategy_that_needs_more_clients_is_refused_before_the_first_round(
     make: Callable[..., PromptStrategy],
 ) -> None:
     with pytest.raises(ConfigError, match=r"'bulyan', which needs 11 clients .* a round has 10"):
-        make(clients=10, strategy="bulyan")
-    make(clients=11, strategy="bulyan")
+        make(clients=10, aggregation="bulyan")
+    make(clients=11, aggregation="bulyan")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

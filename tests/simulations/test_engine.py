@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.run_folder import ENDED, read_status
 from simulations.runner import flower
-from simulations.runner.app_folder import stage_app
-from simulations.runner.project import default_config
+from simulations.runner.inline import run_inline
+from simulations.runner.project import default_config, stage_app
 from simulations.runner.resources import Resources
 from simulations.runner.simulate import run_simulation
 from simulations.runner.superlink import local_superlink
@@ -33,11 +33,21 @@ def final_tensors(config: RunConfig, actors: int) -> dict[str, Any]:
     return load_file(outcome.folder / "checkpoints" / "round-0002.safetensors")
 
 
-def test_prompt_tensors_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+def inline_tensors(config: RunConfig) -> dict[str, Any]:
+    outcome = run_inline(config, SUPERNODES, lambda event: None)
+    assert outcome.status == "completed", outcome.error
+    return load_file(outcome.folder / "checkpoints" / "round-0002.safetensors")
+
+
+def test_prompt_tensors_depend_neither_on_the_engine_nor_on_the_number_of_workers(
+    tmp_path: Path,
+) -> None:
     with_one = final_tensors(small_config(tmp_path, "one"), actors=1)
     with_two = final_tensors(small_config(tmp_path, "two"), actors=2)
-    other_seed = final_tensors(small_config(tmp_path, "other", seed=2), actors=2)
+    inline = inline_tensors(small_config(tmp_path, "inline"))
+    other_seed = inline_tensors(small_config(tmp_path, "other", seed=2))
     assert all(with_one[name].equal(with_two[name]) for name in with_one)
+    assert all(with_one[name].equal(inline[name]) for name in with_one)
     assert not all(with_one[name].equal(other_seed[name]) for name in with_one)
 
 

@@ -20,7 +20,7 @@ CLIENTS = 3
 def server_backbone(monkeypatch: pytest.MonkeyPatch) -> Backbone:
     """The backbone that the server will load, so that a test can read its counts."""
     backbone = load_backbone("tiny")
-    monkeypatch.setattr(server, "load_backbone", lambda *args: backbone)
+    monkeypatch.setattr(server, "open_backbone", lambda *args, **more: backbone)
     return backbone
 
 

@@ -18,7 +18,7 @@ from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, ConfigError
 from fedmvp_core.json_logs import logger
-from server_app.evaluation import examiner as server
+from server_app.evaluation.examiner import Examiner
 from server_app.records import checkpoints
 from server_app.records import run_folder as server_run_folder
 from server_app.records.checkpoints import latest_round
@@ -61,7 +61,7 @@ def left_by(config: RunConfig) -> dict[str, Any]:
 def check_equal(config: RunConfig, undisturbed: dict[str, Any], make: Make) -> None:
     """The tensors bit for bit, and every row and step."""
     if not undisturbed:
-        other = make(**{**vars(config), "run_name": "undisturbed", "resume": ""})
+        other = config.with_values(run_name="undisturbed", resume="")
         run_federation(other, CLIENTS)
         undisturbed |= left_by(other)
     found = left_by(config)
@@ -96,7 +96,7 @@ def die(*_: object) -> None:
 
 
 def resumed(config: RunConfig) -> RunConfig:
-    return RunConfig(**{**vars(config), "resume": "latest"})
+    return config.with_values(resume="latest")
 
 
 def _die_in_write(name: str, half: bool) -> None:
@@ -141,8 +141,8 @@ POINTS: dict[str, tuple[Callable[[], None], int]] = {
     "while the round is recorded": (_die_in_steps, 1),
     "between its files": (lambda: _die_in_write("round-0002.safetensors", half=False), 1),
     "in its tensors": (lambda: _die_in_write("round-0002.safetensors", half=True), 1),
-    "before it is tested": (lambda: _die_in_round_two(server.Server, "test"), 2),
-    "before the clients test it": (lambda: _die_in_round_two(server.Server, "test", after=True), 2),
+    "before it is tested": (lambda: _die_in_round_two(Examiner, "test"), 2),
+    "before the clients test it": (lambda: _die_in_round_two(Examiner, "test", after=True), 2),
 }
 
 

@@ -104,15 +104,15 @@ def test_another_methods_configuration_is_refused(config: RunConfig) -> None:
 def test_keys_that_are_younger_than_a_run_have_their_defaults(config: RunConfig) -> None:
     path = run_folder(config) / "config.json"
     saved = json.loads(path.read_text())
-    for key in ("capt-weight", "min-clients"):
+    for key in ("momentum", "min-clients"):
         del saved[key]
     path.write_text(json.dumps(saved))
     read = read_config(run_folder(config))
-    assert (read.capt_weight, read.min_clients) == (
-        defaults()["capt-weight"],
+    assert (read.training.momentum, read.federation.min_clients) == (
+        defaults()["momentum"],
         defaults()["min-clients"],
     )
-    assert read.seed == config.run.seed
+    assert read.run.seed == config.run.seed
 
 
 @given(text=st.one_of(st.text(max_size=40), json_values.map(json.dumps)))

@@ -1,1 +1,1 @@
-"""Kills parts of a federation at chosen moments, and looks whether the run is the same."""
+"""Kills processes of a run at chosen moments, and checks that the resumed run is the same."""

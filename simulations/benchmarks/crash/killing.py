@@ -1,4 +1,4 @@
-"""How crash_matrix.py stops a process at a moment of its choice, and kills one there."""
+"""Stops a process of a run at a chosen moment, and kills one at that moment."""
 
 import os
 import signal
@@ -18,9 +18,9 @@ from simulations.runner.processes import processes_of
 
 @contextmanager
 def hooked(control: Path, point: str) -> Iterator[None]:
-    """Let the processes that are started inside the block import crash_hooks."""
+    """Let the processes that are started inside the block import hooks/sitecustomize.py."""
     hooks = {
-        "PYTHONPATH": str(Path(__file__).parent / "crash_hooks"),
+        "PYTHONPATH": str(Path(__file__).parent / "hooks"),
         "CRASH_FOLDER": str(control),
         "CRASH_POINT": point,
         "CRASH_ROUND": str(KILLED_ROUND),
@@ -38,7 +38,7 @@ def hooked(control: Path, point: str) -> Iterator[None]:
 def kill_when_reached(control: Path, mark: str) -> None:
     """Wait for the moment, kill one process whose command line holds `mark`, let the rest go on.
 
-    The process that came to the moment itself, if it is of that kind.
+    If the process that reached the moment is one of these, it is the one that is killed.
     """
     while not (control / "reached").exists():
         if (control / "over").exists():

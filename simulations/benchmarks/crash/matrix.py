@@ -7,8 +7,8 @@ can be stopped and continued, and parts of it (`--engines`, `--points`) run besi
 
 A small run of two clients and two rounds is killed in its second round, which is the first of the
 LoRA phase, and continued with `resume = "latest"`. Its final prompt tensors must be, bit for bit,
-those of the run that nobody disturbed, and no finished round may be lost. crash_hooks/ holds the
-process at the moment that is asked for; what is killed is killed with SIGKILL, from outside.
+those of the undisturbed run, and no finished round may be lost. hooks/ stops the process at the
+moment that is asked for. Processes are killed with SIGKILL, from outside.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from fedmvp_core.errors import FedMVPError
 from fedmvp_core.run_folder import CHECKPOINTS
 from server_app.records.checkpoints import latest_round
 from simulations.benchmarks.crash.killing import hooked, kill_when_reached
-from simulations.benchmarks.crash.table import POINTS, Cell, cells_of, table, words
+from simulations.benchmarks.crash.table import POINTS, Crash, crashes_in, table, words
 from simulations.deploy.local import run_deployment
 from simulations.runner.named_runs import load_named_run
 from simulations.runner.planning import plan_run
@@ -80,11 +80,11 @@ def main() -> None:
     options.crashes.parent.mkdir(parents=True, exist_ok=True)
     for engine in options.engines:
         run_undone(engine, options.points, options.repeats, options.crashes)
-    cells = cells_of(options.crashes)
+    crashes = crashes_in(options.crashes)
     if options.output:
-        options.output.write_text(table(cells), encoding="utf-8")
-    print(table(cells))
-    sys.exit(any(cell.rounds_lost or not cell.equal for cell in cells))
+        options.output.write_text(table(crashes), encoding="utf-8")
+    print(table(crashes))
+    sys.exit(any(crash.rounds_lost or not crash.equal for crash in crashes))
 
 
 def run_undone(engine: str, points: Sequence[str], repeats: int, crashes: Path) -> None:
@@ -95,7 +95,7 @@ def run_undone(engine: str, points: Sequence[str], repeats: int, crashes: Path) 
             for point in points:
                 for kind in KINDS[engine]:
                     cell = (engine, kind, point, repeat)
-                    if any(cell == done.name for done in cells_of(crashes)):
+                    if any(cell == done.name for done in crashes_in(crashes)):
                         continue
                     run_undisturbed(root, engine)
                     done = crash(root, crashes.parent / "unequal", *cell)
@@ -105,7 +105,7 @@ def run_undone(engine: str, points: Sequence[str], repeats: int, crashes: Path) 
 
 
 def run_undisturbed(root: Path, engine: str) -> None:
-    """Play the run that nobody disturbs, once."""
+    """Play the undisturbed run, unless it was played before."""
     config = small_config(root, f"{engine}-undisturbed")
     if final(root / config.run.run_name) is None:
         outcome = run_of(engine)(config)
@@ -132,7 +132,7 @@ def run_of(engine: str) -> Callable[[RunConfig], RunOutcome]:
     return simulated if engine == "simulation" else deployed
 
 
-def crash(root: Path, evidence: Path, engine: str, kind: str, point: str, repeat: int) -> Cell:
+def crash(root: Path, evidence: Path, engine: str, kind: str, point: str, repeat: int) -> Crash:
     """Disturb a run, resume it, compare; what is not equal is kept in `evidence`."""
     begun = time.monotonic()
     config = small_config(root, f"{engine}-{point}-{kind.replace(' ', '-')}-{repeat}")
@@ -158,7 +158,7 @@ def crash(root: Path, evidence: Path, engine: str, kind: str, point: str, repeat
             shutil.copytree(source, evidence / source.name, dirs_exist_ok=True)
     seconds = time.monotonic() - begun
     kept = -1 if kept is None else kept
-    return Cell(engine, kind, point, repeat, outcome.status, kept, equal, seconds)
+    return Crash(engine, kind, point, repeat, outcome.status, kept, equal, seconds)
 
 
 def final(folder: Path) -> dict[str, Tensor] | None:

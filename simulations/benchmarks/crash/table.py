@@ -1,4 +1,4 @@
-"""What crash_matrix.py has found: each crash, the file that keeps them, the table."""
+"""The crashes that were tried: the file that keeps them, and their table."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ POINTS = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class Crash:
     """One crash: what was killed where, and what came of it."""
 
     engine: str
@@ -24,7 +24,7 @@ class Cell:
     point: str
     repeat: int
     ended: str  # how the run that was disturbed ended
-    kept: int  # the round of the checkpoint that was gone on from
+    kept: int  # the round of the checkpoint from which the run was resumed
     equal: bool
     seconds: float
 
@@ -39,36 +39,40 @@ class Cell:
         return max(0, KILLED_ROUND - 1 - self.kept)
 
 
-def cells_of(crashes: Path) -> list[Cell]:
+def crashes_in(file: Path) -> list[Crash]:
     """The crashes that a file holds; none if there is no file."""
-    lines = crashes.read_text(encoding="utf-8").splitlines() if crashes.exists() else []
-    return [Cell(**json.loads(line)) for line in lines]
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [Crash(**json.loads(line)) for line in lines]
 
 
-def words(cell: Cell) -> str:
+def words(crash: Crash) -> str:
     """One line for one crash."""
     return (
-        f"{cell.engine}: {cell.kind} killed {POINTS[cell.point]}: run {cell.ended}, went on after "
-        f"round {cell.kept}, {'equal' if cell.equal else 'NOT EQUAL'} ({cell.seconds:.0f} s)"
+        f"{crash.engine}: {crash.kind} killed {POINTS[crash.point]}: run {crash.ended}, "
+        f"went on after round {crash.kept}, {'equal' if crash.equal else 'NOT EQUAL'} "
+        f"({crash.seconds:.0f} s)"
     )
 
 
-def table(cells: Sequence[Cell]) -> str:
+def table(crashes: Sequence[Crash]) -> str:
     """Markdown: one row for each engine, kind and phase."""
     columns = ("engine", "killed", "when", "crashes", "the run then", "finished rounds lost")
     lines = [f"| {' | '.join((*columns, 'equal to undisturbed'))} |", "| --- " * 7 + "|"]
-    rows: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in cells:
-        rows.setdefault((cell.engine, cell.kind, cell.point), []).append(cell)
+    rows: dict[tuple[str, str, str], list[Crash]] = {}
+    for crash in crashes:
+        rows.setdefault((crash.engine, crash.kind, crash.point), []).append(crash)
     for (engine, kind, point), row in sorted(
         rows.items(), key=lambda item: (item[0][0] != "simulation", item[0][1])
     ):
-        ends = ", ".join(dict.fromkeys(cell.ended for cell in row))
-        lost = sum(cell.rounds_lost for cell in row)
-        alike = f"{sum(cell.equal for cell in row)} of {len(row)}"
+        ends = ", ".join(dict.fromkeys(crash.ended for crash in row))
+        lost = sum(crash.rounds_lost for crash in row)
+        alike = f"{sum(crash.equal for crash in row)} of {len(row)}"
         values = (engine, kind, POINTS[point], str(len(row)), ends, str(lost), alike)
         lines.append(f"| {' | '.join(values)} |")
-    lost = sum(cell.rounds_lost for cell in cells)
-    equal = sum(cell.equal for cell in cells)
-    lines += ["", f"{len(cells)} crashes, {lost} finished rounds lost, {equal} equal in every bit."]
+    lost = sum(crash.rounds_lost for crash in crashes)
+    equal = sum(crash.equal for crash in crashes)
+    lines += [
+        "",
+        f"{len(crashes)} crashes, {lost} finished rounds lost, {equal} equal in every bit.",
+    ]
     return "\n".join(lines) + "\n"

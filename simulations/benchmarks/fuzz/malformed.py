@@ -1,4 +1,4 @@
-"""Replies as no honest client sends them, one function for each way to go wrong."""
+"""Replies that no honest client sends: one function for each kind."""
 
 import io
 import random

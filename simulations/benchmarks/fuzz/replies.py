@@ -39,7 +39,7 @@ def fuzz(count: int, seed: int) -> Tally:
             replies = [*sound, malformed]
             draw.shuffle(replies)
             checked = read_updates(replies, round.asked)
-        except Exception as error:  # the very thing that must not happen
+        except Exception as error:  # a reply must be refused, not raise
             tally.wrong.append(f"{kind} {number}: {type(error).__name__}: {error}")
             continue
         counted = [update.partition_id for update in checked.updates]

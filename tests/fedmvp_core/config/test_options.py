@@ -205,6 +205,18 @@ def test_a_field_or_an_annotation_names_the_options_class() -> None:
     assert options_type(object()) is NoOptions
 
 
+def unreadable(images: object, options: "NowhereOptions") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def unreadable_elsewhere(images: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_an_annotation_that_cannot_be_read_is_no_plugin_without_options() -> None:
+    with pytest.raises(ConfigError, match=r"annotations of .*unreadable.* 'NowhereOptions' is not"):
+        options_type(unreadable)
+    assert options_type(unreadable_elsewhere) is NoOptions
+
+
 @dataclass(frozen=True)
 class WithoutDefault:
     """Nobody could leave its options out."""

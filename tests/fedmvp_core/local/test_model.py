@@ -1,5 +1,6 @@
 """What a step of adversarial training costs, and what its attack sees."""
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -12,13 +13,18 @@ from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.adversarial.pgd import pgd
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.config.options import NoOptions
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.shards import Shard
+from fedmvp_core.errors import FedMVPError
 from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
+from fedmvp_core.losses.multi_label import asymmetric_loss, binary_cross_entropy, softmax_loss
 from fedmvp_core.methods import find_method
-from fedmvp_core.prompting.promptformer import PromptFormer
+from fedmvp_core.prompting import FULL
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
 from fedmvp_core.tasks import Task
+from fedmvp_core.terms import ClientTerm, ConfiguredTerm
 from fedmvp_core.training import train_locally
 
 Make = Callable[..., RunConfig]
@@ -143,8 +149,6 @@ def test_an_attack_with_cached_clean_queries_is_weaker(
 def test_a_client_of_one_class_cannot_be_attacked_locally(
     tiny_backbone: Backbone, default_config: Make
 ) -> None:
-    from fedmvp_core.errors import FedMVPError
-
     config = default_config(method="fedmvp-capt")
     images = random_images(3).with_labels(torch.zeros(3, dtype=torch.int64), NAMES)
     shard = Shard(0, images.of_classes(("cat",)), images, task_of(("cat",)))
@@ -166,3 +170,79 @@ def test_steps_are_measured(tiny_backbone: Backbone, default_config: Make) -> No
     }
     assert all(0 <= alpha <= 1 for alpha in result.steps["alpha-cons"])
     assert small_task().class_names == NAMES
+
+
+# --- what an objective, an attack or a client term sees beside predictions
+
+
+def test_the_round_and_what_was_received(tiny_backbone: Backbone, default_config: Make) -> None:
+    prompting = find_method(default_config()).build_prompting(tiny_backbone, NAMES)
+    received = {"query.bias": torch.ones(128)}
+    this_round = LocalRound(number=3, received=received, strategy_config={"mu": 0.5})
+    shard = prepared(tiny_backbone, 2)
+    model = LocalModel(tiny_backbone, prompting, shard, this_round)
+    assert model.round is this_round
+    assert model.received is received
+    plain = LocalModel(tiny_backbone, prompting, shard)
+    assert plain.round == LocalRound(number=1, phase=FULL, multi_label_loss="asl")
+    assert plain.received == {}
+    assert (model.shard, model.prompting, model.backbone) == (shard, prompting, tiny_backbone)
+
+
+@pytest.mark.parametrize("phase", [FULL, LORA])
+def test_in_training_the_round_is_what_a_term_sees(
+    tiny_backbone: Backbone, default_config: Make, phase: str
+) -> None:
+    """Only the phase's tensors are trained, and they come with their graph."""
+    config = default_config(batch_size=4, local_epochs=1)
+    method, shard = find_method(config), prepared(tiny_backbone, 7)
+    prompting = method.build_prompting(tiny_backbone, NAMES)
+    this_round = LocalRound(2, phase, received=prompting.prompt_tensors())
+    seen: list[LocalModel] = []
+
+    def look(options: object, model: LocalModel) -> Tensor:
+        seen.append(model)
+        assert set(model.trained()) == set(prompting.phase_tensors(phase))
+        return torch.stack([(0 * w).sum() for w in model.trained().values()]).sum()
+
+    term = ConfiguredTerm(ClientTerm("look", "", look), NoOptions())
+    train_locally(tiny_backbone, prompting, method, shard, config, this_round, [term])
+    assert len(seen) == 2, "one a step"
+    assert all(model.round is this_round for model in seen)
+    own = dict(prompting.named_parameters())
+    assert all(w is own[name] and w.requires_grad for name, w in seen[0].trained().items())
+
+
+def test_class_counts_of_one_label_an_image(tiny_backbone: Backbone, default_config: Make) -> None:
+    prompting = find_method(default_config()).build_prompting(tiny_backbone, NAMES)
+    shard = prepared(tiny_backbone, 7)
+    counts = LocalModel(tiny_backbone, prompting, shard).class_counts()
+    assert counts.dtype == torch.int64
+    assert counts.tolist() == [3, 2, 2]
+    shard = dataclasses.replace(shard, labels=torch.zeros(7, dtype=torch.int64))
+    assert LocalModel(tiny_backbone, prompting, shard).class_counts().tolist() == [7, 0, 0]
+
+
+def test_class_counts_of_several_labels_are_those_that_are_there(
+    tiny_backbone: Backbone, default_config: Make
+) -> None:
+    prompting = find_method(default_config()).build_prompting(tiny_backbone, NAMES)
+    labels = torch.tensor([[1, 0, -1], [1, 1, -1], [0, -1, -1], [1, 0, 0]])
+    shard = dataclasses.replace(prepared(tiny_backbone, 4), labels=labels)
+    counts = LocalModel(tiny_backbone, prompting, shard).class_counts()
+    assert counts.dtype == torch.int64
+    assert counts.tolist() == [3, 1, 0]
+
+
+def test_the_loss_of_labels_is_the_rounds(tiny_backbone: Backbone, default_config: Make) -> None:
+    prompting = find_method(default_config()).build_prompting(tiny_backbone, NAMES)
+    shard = prepared(tiny_backbone, 2)
+    logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, -3.0]])
+    one, several = torch.tensor([0, 2]), torch.tensor([[1, 0, 1], [0, 1, -1]])
+    losses = {"asl": asymmetric_loss, "bce": binary_cross_entropy, "softmax": softmax_loss}
+    for name, loss in losses.items():
+        this_round = LocalRound(multi_label_loss=name)
+        model = LocalModel(tiny_backbone, prompting, shard, this_round)
+        assert torch.equal(model.classification_loss(logits, one), F.cross_entropy(logits, one))
+        expected = loss(logits, several).mean()
+        assert torch.equal(model.classification_loss(logits, several), expected)

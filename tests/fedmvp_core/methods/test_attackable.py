@@ -30,3 +30,9 @@ def test_what_needs_no_second_class_is_let_through() -> None:
     check("fedmvp", CLASSES)
     check("fedmvp-capt", CLASSES // 2)
     check("fedmvp-capt", CLASSES, attack_classes="global")
+
+
+def test_it_is_the_objective_that_attacks() -> None:
+    check("fedmvp-capt", CLASSES, objective="cross-entropy")
+    with pytest.raises(ConfigError, match="method 'fedmvp' trains on attacks"):
+        check("fedmvp", CLASSES, objective="trades")

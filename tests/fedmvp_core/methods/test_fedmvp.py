@@ -63,3 +63,25 @@ def test_sizes_come_from_the_configuration(
     prompts = module.prompts(torch.randn(1, 64, 128), torch.randn(3, 128))
     assert prompts.shape == (1, 7, 128)
     assert module.heads == 8
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.0])
+def test_without_a_threshold_there_is_no_second_phase(
+    default_config: Callable[..., RunConfig], threshold: float
+) -> None:
+    config = default_config(method_options=f"lora-threshold={threshold}")
+    assert find_method(config).phases == ((FULL, LORA) if threshold else (FULL,))
+
+
+@pytest.mark.parametrize("method", ["fedmvp", "fedmvp-capt"])
+@pytest.mark.parametrize("privacy", ["central", "local"])
+def test_privacy_does_not_go_with_drawn_factors(
+    default_config: Callable[..., RunConfig], method: str, privacy: str
+) -> None:
+    find_method(default_config(method=method, privacy=privacy))
+    find_method(default_config(method=method, method_options="lora-init=normal"))
+    config = default_config(method=method, privacy=privacy, method_options="lora-init=normal")
+    with pytest.raises(
+        ConfigError, match=f"lora-init is 'normal' but privacy is '{privacy}'.*allowed.*: zero"
+    ):
+        find_method(config)

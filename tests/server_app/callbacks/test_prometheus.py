@@ -1,16 +1,25 @@
 """The numbers of a run for Prometheus: what they are, and when they are served."""
 
+import errno
 import math
 import socket
 import sys
 import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from federation_harness import run_federation
+from plugins import install
 from prometheus_client import CollectorRegistry
 from run_configs import run_config
 
-from fedmvp_core.errors import ConfigError
-from server_app.callbacks.prometheus import metrics_endpoint, run_metrics
+from fedmvp_core.errors import ConfigError, StorageError
+from fedmvp_core.registry import CALLBACKS
+from server_app import app
+from server_app.callbacks import Callbacks
+from server_app.callbacks.prometheus import run_metrics, try_port
+from server_app.records.run_folder import RunFolder
 
 START = {"event": "start", "rounds": 3, "clients": 4, "prompt-numbers": 10}
 ROUND = {
@@ -18,6 +27,17 @@ ROUND = {
     **{"bytes-up": 30, "bytes-down": 40},
 }
 ACCURACY = {"base": 0.75, "new": 0.5}
+
+
+@contextmanager
+def endpoint(config):
+    """The callbacks of a run, until it ends; what they are told goes in."""
+    callbacks = Callbacks()
+    callbacks.begin(config, Path("no folder"))
+    try:
+        yield callbacks.tell
+    finally:
+        callbacks.tell({"event": "end", "status": "completed", "error": None})
 
 
 @pytest.fixture
@@ -88,23 +108,83 @@ def test_the_run_is_named(metrics):
 def test_the_endpoint_answers_during_the_run_and_not_after(port):
     config = run_config(metrics_port=port)
     address = f"http://127.0.0.1:{port}/metrics"
-    with metrics_endpoint(config) as on_event:
+    with endpoint(config) as on_event:
         on_event(ROUND)
         with urllib.request.urlopen(address, timeout=5) as answer:
             text = answer.read().decode()
     assert "fedmvp_rounds_completed 1.0" in text.splitlines()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address, timeout=5)
-    with metrics_endpoint(config):  # the port is free again at once
+    with endpoint(config):  # the port is free again at once
         pass
 
 
-def test_the_endpoint_closes_when_a_run_fails(port):
-    config = run_config(metrics_port=port)
-    with pytest.raises(ValueError, match="a round failed"), metrics_endpoint(config):
-        raise ValueError("a round failed")
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (ValueError("a round failed"), ValueError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (OSError(errno.ENOSPC, "No space left on device"), StorageError),
+    ],
+    ids=["failed", "interrupted", "disk full"],
+)
+def test_the_endpoint_closes_when_a_run_fails(small_run, port, monkeypatch, error, raised):
+    def fail(*_):
+        with socket.create_connection(("127.0.0.1", port)):
+            raise error
+
+    monkeypatch.setattr(app, "_run", fail)
+    if raised is StorageError:
+        monkeypatch.setattr(RunFolder, "end", fail)
+    with pytest.raises(raised):
+        run_federation(small_run(metrics_port=port), clients=1)
     with socket.socket() as again:
         again.bind(("127.0.0.1", port))
+
+
+def test_the_endpoint_closes_when_another_callback_cannot_be_made(small_run, port, monkeypatch):
+    def broken(run):
+        raise OSError("no such printer")
+
+    install(monkeypatch, CALLBACKS, "broken", broken)
+    config = small_run(metrics_port=port, callbacks="prometheus,broken")
+    with pytest.raises(ConfigError, match="callback 'broken' cannot be made: OSError: no such"):
+        run_federation(config, clients=1)
+    with socket.socket() as again:
+        again.bind(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("callbacks", ["", "prometheus"], ids=["by port", "by name"])
+def test_a_run_serves_its_numbers_while_it_goes_on(small_run, port, callbacks):
+    shown = []
+
+    def look(message, partition_id):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            shown.append(answer.read().decode().splitlines())
+
+    config = small_run(metrics_port=port, callbacks=callbacks)
+    run_federation(config, clients=2, intercept=look)
+    assert "fedmvp_rounds 2.0" in shown[-1]
+    assert "fedmvp_rounds_completed 1.0" in shown[-1]
+    assert 'fedmvp_clients{state="answered"} 2.0' in shown[-1]
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_by_name_it_needs_a_port(small_run):
+    with pytest.raises(ConfigError, match="listens on metrics-port, which is 0; set it"):
+        run_federation(small_run(callbacks="prometheus"), clients=1)
+
+
+def test_a_port_is_tried_without_being_kept(port):
+    config = run_config(metrics_port=port).run
+    try_port(config)
+    try_port(config)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(ConfigError, match="cannot be listened on"):
+            try_port(config)
 
 
 def test_a_port_in_use_is_named(port):
@@ -114,7 +194,7 @@ def test_a_port_in_use_is_named(port):
         wanted = f"metrics-port is {port}; 127.0.0.1:{port} cannot be listened on: Address already"
         with (
             pytest.raises(ConfigError, match=wanted),
-            metrics_endpoint(run_config(metrics_port=port)),
+            endpoint(run_config(metrics_port=port)),
         ):
             raise AssertionError("nothing may run without the endpoint that was asked for")
 
@@ -122,18 +202,18 @@ def test_a_port_in_use_is_named(port):
 def test_a_host_that_is_not_of_this_machine_is_named(port):
     config = run_config(metrics_port=port, metrics_host="192.0.2.1")
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1:\d+ cannot be listened on"):
-        metrics_endpoint(config).__enter__()
+        endpoint(config).__enter__()
 
 
 def test_the_missing_package_is_named(monkeypatch, port):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(ConfigError, match=r"pip install 'fedmvp\[metrics\]'"):
-        metrics_endpoint(run_config(metrics_port=port)).__enter__()
+        endpoint(run_config(metrics_port=port)).__enter__()
 
 
 def test_port_zero_needs_no_package_and_serves_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with metrics_endpoint(run_config(metrics_port=0)) as on_event:
+    with endpoint(run_config(metrics_port=0)) as on_event:
         on_event(START)
 
 

@@ -40,7 +40,7 @@ class LateGrid(SerialGrid):
             [
                 i
                 for i in message_ids
-                if self.unanswered[i].metadata.dst_node_id - FIRST_NODE not in self.mute
+                if self._unanswered[i].metadata.dst_node_id - FIRST_NODE not in self.mute
             ]
         )
 
@@ -198,7 +198,7 @@ def test_a_run_may_begin_before_everybody_has_come(small_run: Callable[..., RunC
     grid = LateGrid(config, 3, late={1: 10**9}, mute=set())
     early = find_nodes(grid, config, NAMES)
     assert [node.partition_id for node in early] == [0, 2]
-    assert places(early, config) == 3
+    assert places(early, config.data) == 3
     with pytest.raises(FedMVPError, match="2 of 3 supernodes answered within node-timeout"):
         find_nodes(
             LateGrid(config, 3, {1: 10**9}, set()), config.with_values(start_clients=3), NAMES
@@ -256,7 +256,7 @@ def test_sites_bring_data_of_their_own(small_run: Callable[..., RunConfig]) -> N
 def names_of(config: RunConfig) -> tuple[str, ...]:
     from fedmvp_core.data.imagefolder import load
 
-    return load(config, 16).class_names
+    return load(config.data, config.run, 16).class_names
 
 
 def test_a_site_with_classes_of_its_own_is_refused_by_name(

@@ -93,7 +93,7 @@ def test_sites_with_data_of_their_own_train_and_are_tested_on_their_classes(
     small_run: Callable[..., RunConfig],
 ) -> None:
     config = small_run(partition="own", clients=2)
-    base = load(config, 16).class_names
+    base = load(config.data, config.run, 16).class_names
     half = base[: (len(base) + 1) // 2]
     grid = SerialGrid(config, 2)
     for number, context in zip((8, 3), grid.contexts.values(), strict=True):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import torch
+from configured import setting_of
 from prepared import random_images
 from small_scenes import CLASSES, small_dataset, small_scenes
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.image_set import Dataset, ImageSet
-from fedmvp_core.data.settings import Evaluation, Setting, multi_label
+from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.errors import DataError
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.methods import find_method
@@ -47,7 +48,7 @@ def test_thresholds_are_chosen_on_validation_images_at_the_end(
     tiny_backbone: Backbone, default_config: Make, prompting: Prompting, zero_shot: bool
 ) -> None:
     dataset = small_dataset()
-    setting = multi_label(dataset, default_config(setting="multi-label"))
+    setting = setting_of(dataset, default_config(setting="multi-label"))
     evaluation = central(tiny_backbone, setting)
     found = evaluation.zero_shot() if zero_shot else evaluation(prompting, last=True)
     used = None if zero_shot else prompting
@@ -67,7 +68,7 @@ def test_no_threshold_is_chosen_on_the_images_that_are_tested(
     tiny_backbone: Backbone, default_config: Make, prompting: Prompting
 ) -> None:
     config = default_config(setting="multi-label", eval_split="validation")
-    found = central(tiny_backbone, multi_label(small_dataset(), config))(prompting, last=True)
+    found = central(tiny_backbone, setting_of(small_dataset(), config))(prompting, last=True)
     assert not [metric for metric in found["all"] if "validation-threshold" in metric]
 
 
@@ -76,7 +77,7 @@ def test_average_precision_by_class(
 ) -> None:
     dataset = small_dataset()
     dataset.test.labels[:, 2] = 0
-    setting = multi_label(dataset, default_config(setting="multi-label"))
+    setting = setting_of(dataset, default_config(setting="multi-label"))
     rows = central(tiny_backbone, setting).by_class(prompting)
     assert [name for _, name, *_ in rows] == ["blue", "green", "red"]
     tuned, frozen = (
@@ -97,8 +98,8 @@ def test_splits_that_cannot_be_measured_are_refused(
     whole = small_dataset()
     unknown = Dataset("unknown", whole.train, whole.validation, small_scenes(4, 3, unknown=1.0))
     with pytest.raises(DataError, match="split 'all' has no image with one of its labels"):
-        central(tiny_backbone, multi_label(unknown, config))
-    setting = multi_label(whole, config)
+        central(tiny_backbone, setting_of(unknown, config))
+    setting = setting_of(whole, config)
     single = Evaluation("odd", random_images(3), setting.evaluations[0].task)
     odd = Setting(
         setting.train, setting.validation, (single,), {}, setting.summary, setting.make_task
@@ -117,7 +118,7 @@ def test_what_is_left_under_attack(
     """With a radius of 0 the clean values are left, unknown labels and all."""
     dataset = small_dataset()
     known = small_scenes(16, 3, unknown=0.2)
-    setting = multi_label(
+    setting = setting_of(
         Dataset("some", dataset.train, dataset.validation, known),
         default_config(setting="multi-label"),
     )

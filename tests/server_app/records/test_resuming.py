@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from exchanges import exchange_of
 from hypothesis import given
 from hypothesis import strategies as st
 from run_configs import run_config
@@ -15,9 +16,8 @@ from torch import Tensor
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, ConfigError
-from fedmvp_core.prompting.promptformer import LORA
-from fedmvp_core.prompting.promptformer import PromptFormer
-from server_app.aggregation import Update, fedavg
+from fedmvp_core.prompting.promptformer import LORA, PromptFormer
+from server_app.aggregation import ConfiguredAggregation, Update
 from server_app.cohort.nodes import Node
 from server_app.records.checkpoints import (
     Checkpoint,
@@ -93,7 +93,8 @@ def test_a_younger_key_is_no_difference_and_another_value_is(tmp_path: Path) -> 
     saved = config.as_mapping()
     del saved["min-clients"]
     (tmp_path / "config.json").write_text(json.dumps(saved | {"alpha": 7.0}))
-    with pytest.raises(ConfigError, match=r"another configuration: alpha \(was 7.0, is 3.0\); all"):
+    sentence = r"another configuration: objective-options \(was 'alpha=7.0', is ''\); all"
+    with pytest.raises(ConfigError, match=sentence):
         round_to_resume(tmp_path, config)
     (tmp_path / "config.json").write_text(json.dumps(saved))
     assert round_to_resume(tmp_path, config) is None
@@ -132,7 +133,7 @@ class Momentum:
 
     def __init__(self, config: RunConfig) -> None:
         self.state: dict[str, Tensor] = {}
-        self._mean = fedavg(config)
+        self._mean = ConfiguredAggregation(config).rule()
 
     def __call__(
         self, updates: Sequence[Update], current: Mapping[str, Tensor]
@@ -154,16 +155,15 @@ def test_a_strategy_that_remembers_goes_on_as_it_would_have(
         return PromptStrategy(
             config=config,
             nodes=[Node(1000, 0, 10, {}, {})],
-            prompting=PromptFormer(8, 6, heads=2, lora_rank=2),
-            class_names=("ant",),
-            aggregate=Momentum(config),
+            exchange=exchange_of(PromptFormer(8, 6, heads=2, lora_rank=2), ("ant",)),
+            rule=Momentum(config),
             folder=RunFolder(config),
             after_round=lambda round_number, tensors: None,
         )
 
     def play(run: PromptStrategy, value: float) -> None:
         sent = {name: torch.full_like(tensor, value) for name, tensor in run.tensors.items()}
-        run.tensors |= run.aggregate([Update(0, sent, 1)], run.tensors)
+        run.tensors |= run.rule([Update(0, sent, 1)], run.tensors)
 
     undisturbed = federation()
     schema = dict(undisturbed.tensors)

@@ -378,7 +378,7 @@ def test_class_names_of_data_sets(tmp_path: Path) -> None:
     pictures = write_folder(tmp_path / "vlcs", ("bee", "ant"), 5)
     assert dataset_classes("VLCS", "") == ("bird", "car", "chair", "dog", "person")
     assert dataset_classes("imagefolder", str(pictures)) == ("ant", "bee")
-    with pytest.raises(ConfigError, match=r"installed: .*emojidomains"):
+    with pytest.raises(ConfigError, match=r"allowed: .*emojidomains"):
         dataset_classes("nothing", "")
     with pytest.raises(ConfigError, match="either by --classes FILE or by --dataset NAME"):
         chosen_classes(None, "", "")

@@ -22,9 +22,8 @@ from simulations.deploy.keys import make_keys
 from simulations.deploy.local import run_deployment, start_nodes
 from simulations.deploy.processes import LocalDeployment, local_deployment
 from simulations.runner import flower
-from simulations.runner.app_folder import stage_app
 from simulations.runner.processes import end_processes_of
-from simulations.runner.project import default_config
+from simulations.runner.project import default_config, stage_app
 from simulations.runner.resources import Resources
 from simulations.runner.simulate import run_simulation
 

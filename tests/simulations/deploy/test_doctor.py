@@ -147,7 +147,7 @@ def test_the_data_of_a_piece(small_run: Callable[..., RunConfig]) -> None:
 
 
 def test_the_data_of_a_site(small_run: Callable[..., RunConfig], tmp_path: Path) -> None:
-    root = small_run().data_dir
+    root = small_run().data.data_dir
     site = f'partition-id=7 data-dir="{root}" dataset="imagefolder"'
     [found] = check_data(site, None)
     assert found.level == "ok"
@@ -189,7 +189,7 @@ def test_examining_a_superlink(tmp_path: Path) -> None:
 def test_examining_a_node(small_run: Callable[..., RunConfig], tmp_path: Path) -> None:
     make_certificates(tmp_path, ["superlink"], days=30)
     [key] = make_keys(tmp_path, ["site"])
-    site = f'partition-id=7 data-dir="{small_run().data_dir}" dataset="imagefolder"'
+    site = f'partition-id=7 data-dir="{small_run().data.data_dir}" dataset="imagefolder"'
     with server(tmp_path) as address:
         asked = NodeQuestions(address, tmp_path, str(key), site, free_port())
         found = examine_node(asked, None)

@@ -86,7 +86,7 @@ def test_the_command_says_what_to_do_next(tmp_path: Path, monkeypatch: pytest.Mo
     "name", ["", "My-Method", "1st", "a_b", "a--b", "-a", "a-", "a b", "../a", "x" * (LONGEST + 1)]
 )
 def test_names_that_are_none(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="^name is '.*'; allowed: a letter"):
+    with pytest.raises(ConfigError, match=r"^name is '.*'; allowed: a letter"):
         write_package("method", name, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

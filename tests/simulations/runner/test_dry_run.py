@@ -126,5 +126,5 @@ def test_a_folder_without_rights_is_named(tmp_path, monkeypatch):
     config = run_config(output_dir=str(tmp_path / "deep" / "runs"), run_name="x")
     monkeypatch.setattr(dry_run.os, "access", lambda path, mode: Path(path) != tmp_path)
     with pytest.raises(dry_run.ConfigError, match=f"{tmp_path} cannot be written"):
-        dry_run.check_folder(config)
+        dry_run.check_folder(config.run)
     assert not run_folder(config.run).exists()

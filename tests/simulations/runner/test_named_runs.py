@@ -24,7 +24,7 @@ def test_shipped_run_is_valid_and_described(name):
     config = resolve_config(run, {})
     assert run.description
     assert config.run.run_name == name
-    assert resolve_supernodes(run, {}, config, None) == run.supernodes
+    assert resolve_supernodes(run, {}, config.data, None) == run.supernodes
 
 
 def test_shipped_runs_are_the_promised_ones():
@@ -79,7 +79,7 @@ def test_paths_become_absolute_relative_to_the_working_directory(tmp_path, monke
 def test_a_tag_is_no_path(pretrained):
     backbone = "tiny" if pretrained == "embedded" else "ViT-B-32"
     overrides = {"backbone": backbone, "pretrained": pretrained}
-    assert resolve_config(BARE, overrides).pretrained == pretrained
+    assert resolve_config(BARE, overrides).model.pretrained == pretrained
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_a_tag_is_no_path(pretrained):
 def test_the_more_explicit_number_of_supernodes_wins(run_nodes, overrides, asked, expected):
     run = NamedRun("bare", "", run_nodes, {})
     config = resolve_config(run, overrides)
-    assert resolve_supernodes(run, overrides, config, asked) == expected
+    assert resolve_supernodes(run, overrides, config.data, asked) == expected
 
 
 def test_clients_and_supernodes_must_agree():
     config = resolve_config(BARE, {"clients": 3})
     with pytest.raises(ConfigError, match="clients is 3 but supernodes is 4"):
-        resolve_supernodes(BARE, {"clients": 3}, config, 4)
+        resolve_supernodes(BARE, {"clients": 3}, config.data, 4)
 
 
 def test_no_supernodes_are_too_few():
     with pytest.raises(ConfigError, match="supernodes is 0; allowed: 1 or more"):
-        resolve_supernodes(BARE, {}, resolve_config(BARE, {}), 0)
+        resolve_supernodes(BARE, {}, resolve_config(BARE, {}).data, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
-"""The project file is found in a checkout and in an installed wheel."""
+"""The project file is found in a checkout and a wheel; the staged app is what Flower accepts."""
 
+import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from fedmvp_core.errors import ConfigError
 from simulations.runner import project
+from simulations.runner.environment import clean_environment
 
 
 @pytest.fixture
@@ -31,3 +36,28 @@ def test_in_a_wheel_it_is_package_data(installed_in: Path):
 def test_a_broken_installation_is_named(installed_in: Path):
     with pytest.raises(ConfigError, match=r"no pyproject\.toml at .* reinstall fedmvp"):
         project.project_file()
+
+
+def test_flower_builds_it_with_every_source_and_nothing_else(tmp_path):
+    app = project.stage_app(tmp_path)
+    assert re.fullmatch(r"[A-Za-z0-9-]{1,32}", app.name)
+    environment = clean_environment(tmp_path)
+    flwr = Path(sys.executable).parent / "flwr"
+    subprocess.run(
+        [flwr, "build", "--app", str(app)], cwd=tmp_path, env=environment, check=True, timeout=120
+    )
+    (bundle,) = tmp_path.glob("*.fab")
+    with zipfile.ZipFile(bundle) as archive:
+        packed = {name for name in archive.namelist() if name.endswith(".py")}
+    expected = {
+        f"{package}/{file.relative_to(project.package_folder(package)).as_posix()}"
+        for package in project.APP_PACKAGES
+        for file in project.package_folder(package).rglob("*.py")
+    }
+    assert packed == expected
+
+
+def test_sources_are_copied_byte_by_byte(tmp_path):
+    app = project.stage_app(tmp_path)
+    original = project.package_folder("fedmvp_core") / "errors.py"
+    assert (app / "fedmvp_core" / "errors.py").read_bytes() == original.read_bytes()

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from simulations.attack.names import AttackName
-from simulations.runner.results import final_accuracies, final_robust_accuracies, final_table
+from simulations.runner.reporting import final_table
+from simulations.runner.results import final_accuracies, final_robust_accuracies
 
 ATTACK = "robust-accuracy[pgd-10 eps=4/255]"
 METRICS = f"""round,split,metric,value

@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.run_folder import run_folder
+from server_app.aggregation import ConfiguredAggregation
 from simulations.cli import app
 from simulations.runner.simulate import RunOutcome
 from simulations.stress import DEFENCES, plan_stress, run_stress
-from simulations.stress.table import COLUMNS, Measured, rows
+from simulations.stress.table import COLUMNS, FederationResult, rows
 from simulations.suite import running
 
 
@@ -32,8 +33,10 @@ def test_every_defence_is_run_without_liars_and_under_each_attack(tmp_path) -> N
     for run in runs:
         config = run.plan.config
         assert config.stress.stress_attack == run.attack
-        assert config.stress.stress_fraction == config.federation.malicious_share == 0.2
-        assert config.federation.strategy == run.defence.split(",")[0]
+        assert config.stress.stress_fraction == 0.2
+        assert config.federation.aggregation == run.defence.split(",")[0]
+        told = getattr(ConfiguredAggregation(config).options, "malicious_share", None)
+        assert told == (None if run.defence.startswith("fedavg") else 0.2)
         assert (config.federation.max_update_norm > 0) == (run.defence == "fedavg, checked")
 
 
@@ -120,7 +123,9 @@ def test_seeds_are_runs_of_their_own_and_a_row_is_their_mean(tmp_path) -> None:
         ("nan", "krum", 1): 0.4,
         ("nan", "krum", 2): 0.3,
     }
-    measured = [Measured(d, a, seed, value, 2, None) for (a, d, seed), value in accuracy.items()]
+    measured = [
+        FederationResult(d, a, seed, value, 2, None) for (a, d, seed), value in accuracy.items()
+    ]
     assert list(rows(measured)) == [
         ("none", "fedavg", "2", "40.0 %", "30.0 % .. 50.0 %", "+0.0", "4", "-"),
         ("nan", "krum", "2", "35.0 %", "30.0 % .. 40.0 %", "-5.0", "4", "-"),

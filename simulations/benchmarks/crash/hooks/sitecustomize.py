@@ -1,4 +1,4 @@
-"""Stops a process of a run at a chosen moment, so that crash_matrix.py can kill one there.
+"""Stops a process of a run at a chosen moment, so that crash.matrix can kill one there.
 
 Python imports a module of this name at its start. The matrix puts this folder on the import path of
 the processes that it starts, and on nobody else's: what is measured is the program as it is.

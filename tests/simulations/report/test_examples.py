@@ -53,7 +53,7 @@ def saved():
         prompting = PromptFormer(backbone.image_width, backbone.embed_dim).eval()
     evaluations = (evaluation("base", 30), evaluation("new", 20), evaluation("empty", 0))
     return SimpleNamespace(
-        config=SimpleNamespace(robust_attack="none"),
+        config=SimpleNamespace(evaluation=SimpleNamespace(robust_attack="none")),
         round=20,
         backbone=backbone,
         prompting=prompting,

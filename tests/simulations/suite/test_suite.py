@@ -69,7 +69,7 @@ def engine(monkeypatch):
 
 def run(suite_file, tmp_path, seeds=(), **options):
     console = Console(file=io.StringIO(), width=200)
-    chosen = running.Options(tmp_path / "out", running.parse_seeds(seeds), **options)
+    chosen = running.SuiteOptions(tmp_path / "out", running.parse_seeds(seeds), **options)
     code = running.run_suite(console, suite_file, chosen)
     return code, console.file.getvalue()
 
@@ -202,7 +202,7 @@ def test_ceilings_stand_under_the_run_that_is_pooled(tmp_path, engine, monkeypat
     path.write_text(SUITE.replace("[config]", 'ceilings = "tuned"\n[config]', 1))
     for _ in range(2):  # the second time they are read from the run folders
         console = Console(file=io.StringIO(), width=200)
-        assert running.run_suite(console, str(path), running.Options(tmp_path / "runs")) == 0
+        assert running.run_suite(console, str(path), running.SuiteOptions(tmp_path / "runs")) == 0
         assert (
             "| fine-tuned, pooled | clean | base | 2 | 50.0 % | 80.0 %" in console.file.getvalue()
         )
@@ -214,7 +214,7 @@ def test_ceilings_of_an_unknown_run_are_refused(tmp_path, engine):
     path.write_text(SUITE.replace("[config]", 'ceilings = "tunned"\n[config]', 1))
     with pytest.raises(ConfigError, match="ceilings is 'tunned'; its runs: tuned, frozen"):
         running.run_suite(
-            Console(file=io.StringIO()), str(path), running.Options(tmp_path / "runs")
+            Console(file=io.StringIO()), str(path), running.SuiteOptions(tmp_path / "runs")
         )
 
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from fedmvp_core.data.settings import load_setting
 from fedmvp_core.data.shards import make_shards
 from simulations import cli
-from simulations.commands.shards import shards_table
 from simulations.datasets.shard_plot import shard_counts, shard_figure
+from simulations.datasets.shard_tables import shards_table
 
 SCENES = ["dataset=emojiscenes", "setting=gzsl", "partition=kmeans-labels", "mask-rate=0.3"]
 

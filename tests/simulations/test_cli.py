@@ -7,8 +7,10 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from fedmvp_core.run_folder import run_folder
 from simulations import cli
 from simulations.commands import run as run_module
+from simulations.runner import reporting
 from simulations.runner.simulate import RunOutcome
 
 METRICS = """round,split,metric,value
@@ -47,7 +49,7 @@ def fake_engine(monkeypatch):
 
         def run(plan, console):
             plans.append(plan)
-            folder = run_module.Path(plan.config.run.output_dir) / plan.config.run.run_name
+            folder = run_folder(plan.config.run)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "metrics.csv").write_text(METRICS)
             return RunOutcome(folder, status, error, 3, 1.0)
@@ -117,7 +119,7 @@ def test_unknown_option_is_bad_usage():
 
 def test_a_completed_run_prints_its_table_and_report(tmp_path, fake_engine, monkeypatch):
     plans = fake_engine("completed")
-    monkeypatch.setattr(run_module, "write_page", lambda folder: folder / "report.html")
+    monkeypatch.setattr(reporting, "write_page", lambda folder: folder / "report.html")
     result = fedmvp("run", f"output-dir={tmp_path}", "rounds=3", "--supernodes", "2")
     assert result.exit_code == 0
     assert "+12.5" in result.output

@@ -1,0 +1,69 @@
+"""What was found in a copy of a data set, as tables for a terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from simulations.datasets.check import ExaminedCopy, halves
+from simulations.datasets.zero_shot import measure_zero_shot
+
+MOST_ROWS = 60  # classes that are listed one by one unless all are asked for
+
+
+def show_copy(console: Console, copy: ExaminedCopy, every_class: bool) -> None:
+    """Splits, classes, their order, notes and faults."""
+    listing = copy.listing
+    console.print(f"{copy.name} in {copy.folder}")
+    console.print(splits_table(copy))
+    if every_class or len(listing.class_names) <= MOST_ROWS:
+        console.print(classes_table(copy))
+    alphabetical = list(listing.class_names) == sorted(listing.class_names)
+    kind = "alphabetical" if alphabetical else "the data set's own"
+    console.print(f"class order: {kind}, {copy.order}")
+    for half, names in halves(listing.class_names).items():
+        if names:
+            console.print(f"  {half}: {len(names)} classes, '{names[0]}' to '{names[-1]}'")
+    for note in listing.notes:
+        console.print(f"note: {note}")
+    for fault in copy.faults:
+        console.print(f"wrong: {fault}", style="red")
+
+
+def zero_shot_table(name: str, root: Path, backbone: str, pretrained: str) -> Table:
+    """A row for each split: what the frozen backbone reaches, and what is published for it."""
+    table = Table("split", "images", "zero-shot", "published", "difference")
+    for row in measure_zero_shot(name, root, backbone, pretrained):
+        published = ("-", "-")
+        if row.published is not None:
+            published = f"{row.published:.1f} %", f"{row.measured - row.published:+.1f}"
+        table.add_row(row.split, str(row.images), f"{row.measured:.1f} %", *published)
+    return table
+
+
+def splits_table(copy: ExaminedCopy) -> Table:
+    """A row for each split: pictures found and expected, and how many a class has."""
+    table = Table("split", "pictures", "expected", "classes", "of a class", "of a domain")
+    expected = copy.expected.expected_counts if copy.expected else {}
+    for split in dict.fromkeys([*copy.listing.splits, *expected]):
+        counts = [count for count in copy.class_counts(split) if count]
+        domains = copy.domain_counts(split)
+        table.add_row(
+            split,
+            str(len(copy.listing.splits.get(split, ()))),
+            str(expected.get(split, "-")),
+            str(len(counts)),
+            f"{min(counts)} to {max(counts)}" if counts else "-",
+            ", ".join(f"{name} {count}" for name, count in domains.items()),
+        )
+    return table
+
+
+def classes_table(copy: ExaminedCopy) -> Table:
+    """A row for each class in class order, a column for each split."""
+    splits = list(copy.listing.splits)
+    table = Table("label", "class", *splits)
+    columns = [copy.class_counts(split) for split in splits]
+    for label, name in enumerate(copy.listing.class_names):
+        table.add_row(str(label), name, *(str(column[label]) for column in columns))
+    return table

@@ -1,0 +1,105 @@
+"""Runs a plan with its progress shown, and says how the run ended."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from fedmvp_core.config import RunConfig
+from fedmvp_core.metrics.names import ACCURACY
+from fedmvp_core.run_folder import CHECKPOINTS, FAILED, INTERRUPTED
+from simulations.exit_codes import OF_STATUS
+from simulations.runner.errors import RunFailedError
+from simulations.runner.planning import INLINE, Plan
+from simulations.runner.progress import shown_progress
+from simulations.runner.results import (
+    final_accuracies,
+    final_headline,
+    final_robust_accuracies,
+    points,
+    shown,
+)
+from simulations.runner.simulate import RunOutcome, run_simulation
+
+
+def run_plan(plan: Plan, console: Console) -> RunOutcome:
+    """Run it by its engine, showing its progress."""
+    with shown_progress(console, plan.config) as on_event:
+        if plan.engine == INLINE:
+            from simulations.runner.inline import run_inline  # both apps, with torch
+
+            return run_inline(plan.config, plan.supernodes, on_event)
+        return run_simulation(plan.config, plan.supernodes, plan.resources, on_event)
+
+
+def show_outcome(
+    outcome: RunOutcome, config: RunConfig, console: Console, report: bool, show: bool
+) -> int:
+    """Say how a run ended, with its final table and report; return the exit code.
+
+    Raises:
+        RunFailedError: it failed.
+    """
+    if outcome.status == INTERRUPTED:
+        console.print(
+            f"interrupted after {outcome.rounds_completed} of {config.federation.rounds} rounds; "
+            f"what was done is in {outcome.folder}",
+            soft_wrap=True,
+        )
+    elif outcome.status == FAILED:
+        raise RunFailedError(outcome.error or f"the run failed; see {outcome.folder}")
+    else:
+        console.print(final_table(outcome.folder))
+        with console.status("writing the report"):
+            page = write_page(outcome.folder) if report else None
+        console.print(
+            f"{'report' if page else 'run folder'}: {page or outcome.folder}", soft_wrap=True
+        )
+        if page and show:
+            open_page(page)
+    return OF_STATUS[outcome.status]
+
+
+def final_table(folder: Path) -> Table:
+    """Split, zero-shot, tuned, change in points: clean, and robust if the run was attacked."""
+    attack, robust = final_robust_accuracies(folder)
+    headline = final_headline(folder)
+    caption = f"robust: {headline} under attack, {attack.label}" if attack else None
+    title = folder.name if headline == ACCURACY else f"{folder.name}: {headline}"
+    table = Table(title=title, title_justify="left", caption=caption)
+    table.caption_justify = "left"
+    table.add_column("split", no_wrap=True)
+    for kind in ("clean", "robust") if attack else ("",):
+        for column in ("zero-shot", "tuned", "change"):
+            head = f"{kind}\n{column}" if kind else column
+            table.add_column(head, justify="right", no_wrap=True)
+    for split, clean in final_accuracies(folder).items():
+        cells = list(_cells(*clean))
+        if attack:
+            cells += _cells(*robust.get(split, (None, None)))
+        table.add_row(split, *cells)
+    return table
+
+
+def _cells(zero_shot: float | None, tuned: float | None) -> tuple[str, str, str]:
+    return shown(zero_shot), shown(tuned), points(zero_shot, tuned)
+
+
+def write_page(folder: Path) -> Path:
+    """Write the report of a run folder and return its path.
+
+    A run that stopped before its first checkpoint has a report without examples.
+    """
+    from server_app.records.checkpoints import latest_round
+    from simulations.report import write_report
+    from simulations.runner.saved_run import load_saved_run
+
+    stopped_early = latest_round(folder / CHECKPOINTS) is None
+    return write_report(folder, None if stopped_early else load_saved_run(folder))
+
+
+def open_page(page: Path) -> None:
+    """Show a page in the user's browser, if there is one."""
+    import webbrowser
+
+    webbrowser.open(page.as_uri())
