@@ -179,7 +179,7 @@ def _nudged(prompting: Prompting) -> Prompting:
     draw = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in prompting.parameters():
-            parameter += 0.02 * torch.randn(parameter.shape, generator=draw)
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=draw))
     return prompting
 
 
