@@ -1,5 +1,6 @@
 """`fedmvp new` and `fedmvp check`: for authors of plugins."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,7 @@ def check(
     from simulations.runner.overrides import parse_overrides
     from simulations.runner.project import default_config
 
+    logging.getLogger("flwr").setLevel(logging.ERROR)  # its strategies tell of every round
     console, wrong = Console(), 0
     for finding in findings(kind, name, parse_overrides(words or [], default_config())):
         wrong += bool(finding.wrong)

@@ -38,7 +38,10 @@ def check_aggregation(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     yield finding
     if aggregation is None:
         return
-    yield default_options(aggregation, f"aggregation '{name}'")
+    options = default_options(aggregation, f"aggregation '{name}'")
+    yield options
+    if options.wrong:
+        return
     configured = ConfiguredAggregation(small_config(words, aggregation=name))
     yield checked(f"{CLIENTS} updates are enough for it", lambda: _enough(configured))
     if configured.term() is not None:

@@ -45,7 +45,10 @@ def check_callback(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     yield loads
     if loads.wrong:
         return
-    yield default_options(find(CALLBACKS, name), f"callback '{name}'")
+    options = default_options(find(CALLBACKS, name), f"callback '{name}'")
+    yield options
+    if options.wrong:
+        return
     config = small_config(words, callbacks=name)
     with tempfile.TemporaryDirectory() as folder:
         made: list[Callback] = []

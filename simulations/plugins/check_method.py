@@ -38,7 +38,10 @@ def check_method(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     yield finding
     if method is None:
         return
-    yield default_options(method, f"method '{name}'")
+    options = default_options(method, f"method '{name}'")
+    yield options
+    if options.wrong:
+        return
     config = small_config(words, method=name, batch_size=IMAGES // STEPS)
     configured, backbone = find_method(config), random_backbone()
     built: list[Prompting] = []
@@ -154,7 +157,7 @@ def _steps(
     phase: str,
 ) -> Callable[[], str]:
     def check() -> str:
-        prompting = method.build_prompting(backbone, CLASSES)
+        prompting = _nudged(method.build_prompting(backbone, CLASSES))
         before = prompting.prompt_tensors()
         round = LocalRound(number=1, phase=phase, received=before)
         result = train_locally(backbone, prompting, method, shard, config, round)
@@ -171,8 +174,17 @@ def _steps(
     return check
 
 
+def _nudged(prompting: Prompting) -> Prompting:
+    """With a little noise on all tensors: a factor that begins at zero hides what it multiplies."""
+    draw = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in prompting.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=draw))
+    return prompting
+
+
 def _changed_by_beginning(method: ConfiguredMethod, backbone: Backbone, phase: str) -> set[str]:
-    prompting = method.build_prompting(backbone, CLASSES)
+    prompting = _nudged(method.build_prompting(backbone, CLASSES))
     before = prompting.prompt_tensors()
     method.begin_phase(prompting, phase)
     after = prompting.prompt_tensors()

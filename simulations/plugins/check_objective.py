@@ -32,7 +32,10 @@ def check_objective(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     yield finding
     if objective is None:
         return
-    yield default_options(objective, f"objective '{name}'")
+    options = default_options(objective, f"objective '{name}'")
+    yield options
+    if options.wrong:
+        return
     yield checked("its attack is one that there is", lambda: _attack(objective))
     backbone = random_backbone()
     shard = example_shard(backbone)

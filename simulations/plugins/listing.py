@@ -1,7 +1,6 @@
 """What `fedmvp list KIND` and `fedmvp list KIND NAME` show of plugins."""
 
 import inspect
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +9,11 @@ from rich.table import Table
 from fedmvp_core.config import did_you_mean
 from fedmvp_core.config.options import OptionDescription, describe, options_type
 from fedmvp_core.config.words import kebab
+from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError, FedMVPError
 from fedmvp_core.registry import (
     ATTACKS,
+    DATASETS,
     GROUPS,
     METHODS,
     STRATEGIES,
@@ -26,7 +27,6 @@ from simulations.report.configuration import text
 
 KINDS = tuple(group.removeprefix("fedmvp.") for group in GROUPS)
 SIZED_AS = "ViT-B-16"
-logger = logging.getLogger(__name__)
 
 
 def group_of(kind: str) -> str:
@@ -55,8 +55,16 @@ def source_of(group: str, name: str, plugin: Any) -> str:
     for field in ("paper", "source"):
         if isinstance(said := getattr(plugin, field, None), str):
             return said
+    if group == DATASETS and name in READERS:
+        return f"{READERS[name].expected_classes} classes, read from {READERS[name].folder}"
     described = inspect.isfunction(plugin) or inspect.isclass(plugin)
-    return (inspect.getdoc(plugin) or "").split("\n")[0] if described else ""
+    return _first_sentence(inspect.getdoc(plugin) or "") if described else ""
+
+
+def _first_sentence(text: str) -> str:
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    sentence, stop, _ = paragraph.partition(". ")
+    return sentence + stop.strip()
 
 
 def plugin_tables(kind: str, name: str) -> Iterator[Table]:

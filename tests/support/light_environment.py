@@ -18,7 +18,8 @@ def light_environment(folder: Path, *packages: Path) -> Path:
     python = commands / "python"
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True)
-    borrowed = f"{sysconfig.get_path('purelib')}\n{PROJECT}\n"
+    # As a folder of packages, whose own .pth files count: this one may borrow packages itself.
+    borrowed = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n{PROJECT}\n"
     (Path(site.stdout.strip()) / "borrowed.pth").write_text(borrowed, encoding="utf-8")
     for name in COMMANDS_OF:
         for entry in distribution(name).entry_points.select(group="console_scripts"):

@@ -24,6 +24,7 @@ def _loader(group: str) -> DatasetLoader:
             whole.attributes,
         )
 
+    load.__doc__ = f"EmojiDomains' classes of the group {group}."
     return load
 
 
