@@ -147,12 +147,12 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
     table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
-    clients = len(parts.shards)
-    cohort = max(1, min(clients, int(config.federation.fraction_train * clients + 0.5)))
-    rounds = config.federation.rounds if parts.trains else 0
+    clients, federation = len(parts.shards), config.federation
+    cohort = cohort_size(clients, federation.fraction_train)
+    rounds = federation.rounds if parts.trains else 0
     weights = config.model.pretrained or "random"
     rows = [
-        ("method", f"{config.model.method}, {config.federation.strategy}"),
+        ("method", f"{config.model.method}, {federation.strategy or federation.aggregation}"),
         (
             "backbone",
             f"{config.model.backbone}, {weights}, {parts.image_size} pixels, {parts.device}",
