@@ -110,12 +110,12 @@ class FlowerRule:
         """What Flower's strategy makes of some tensors, added to those that were sent."""
         replies = [self._reply(update, names, current) for update in senders]
         zeros = {n: Array(np.zeros(tuple(current[n].shape))) for n in names}
-        if hasattr(strategy, "current_arrays"):
-            strategy.current_arrays = None  # the origin of differences, in every round anew
+        _forget_origin(strategy)
         with seeded(self._context.seed, self._calls), without_garbage():
             grid = KnownNodes([update.partition_id + 1 for update in senders])
             list(strategy.configure_train(self._calls, ArrayRecord(zeros), ConfigRecord(), grid))
             record, _ = strategy.aggregate_train(self._calls, replies)
+        _forget_origin(strategy)
         if record is None:
             raise TooFewUpdatesError(
                 f"{type(strategy).__name__} made nothing of {len(senders)} updates"
@@ -160,6 +160,12 @@ class FlowerRule:
             }
             names = own.pop(_NAMES).numpy().tobytes().decode().split("\n")
             restore_strategy(self._strategy_of(names), own)
+
+
+def _forget_origin(strategy: Any) -> None:
+    """Differences have the origin 0 in every round anew; a checkpoint need not hold it either."""
+    if hasattr(strategy, "current_arrays"):
+        strategy.current_arrays = None
 
 
 def groups(updates: Sequence[Update]) -> list[tuple[list[str], list[Update]]]:
