@@ -1,10 +1,7 @@
 """What the tests of methods share: sizes at published widths, and one step of training."""
 
-import copy
 import dataclasses
-from typing import Any
 
-import open_clip
 import torch
 from prepared import NAMES, prepared
 from torch import Tensor
@@ -18,18 +15,7 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import FULL, Prompting
 from fedmvp_core.tasks import EncodedTask, Task, encode_task
 from fedmvp_core.training import train_locally
-
-
-def sized_as(backbone: Backbone, name: str) -> Backbone:
-    """The backbone with another's measures, for building prompting modules; it cannot encode."""
-    published: dict[str, Any] = open_clip.get_model_config(name)
-    vision, text = published["vision_cfg"], published["text_cfg"]
-    sized = copy.copy(backbone)
-    sized.name, sized.embed_dim = name, published["embed_dim"]
-    sized.image_size, sized.image_width = vision["image_size"], vision["width"]
-    sized.text_width, sized.context_length = text["width"], text["context_length"]
-    sized.image_layers, sized.text_layers = vision["layers"], text["layers"]
-    return sized
+from simulations.plugins.sizes import sized_as
 
 
 def built(backbone: Backbone, config: RunConfig, names: tuple[str, ...] = NAMES) -> Prompting:
