@@ -53,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     backbone = load_backbone(options.backbone, None, options.device, options.precision)
     chosen = {"batch-size": options.batch, "attack-steps": options.attack_steps}
-    config = parse_config({**default_config(), **chosen, "lora-threshold": 0.0})
+    config = parse_config({**default_config(), **chosen, "method.lora-threshold": 0.0})
     sides = _sides(backbone, config)
     for side in sides.values():  # warm-up
         side()

@@ -88,7 +88,7 @@ def trivial_config(folder: Path, method: str, rounds: int) -> RunConfig:
     shards = {
         "dataset": "emojidomains",
         "partition": "pathological",
-        "classes-per-client": 2,
+        "partition.classes-per-client": 2,
         "shots": 1,
         "device": "cpu",
     }

@@ -25,7 +25,7 @@ CONFIG = {
     "shots": 2,
     "rounds": ROUNDS,
     "evaluate-every": 100,
-    "lora-threshold": 1e9,
+    "method.lora-threshold": 1e9,
     "node-timeout": 600,
 }
 WAIT_SECONDS = 300.0

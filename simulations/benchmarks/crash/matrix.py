@@ -61,7 +61,7 @@ CONFIG: dict[str, Scalar] = {
     "shots": 2,
     "batch-size": 8,
     "learning-rate": 0.05,
-    "lora-threshold": 1e9,
+    "method.lora-threshold": 1e9,
     "evaluate-every": 100,
     "min-clients": CLIENTS,
     "node-timeout": 600,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from method_checks import encoded, sized_as
+from method_checks import encoded
 from plain_towers import plain_image_features, plain_text_features
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from fedmvp_core.data.catalogue import class_words
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.coupled import CoupledOptions, CoupledPrompts, build_coupled
 from fedmvp_core.tasks import Task, encode_task
+from simulations.plugins.sizes import sized_as
 
 NAMES = ("cat", "dog", "cow")
 
