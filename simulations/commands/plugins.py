@@ -1,6 +1,8 @@
 """`fedmvp new` and `fedmvp check`: for authors of plugins."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -50,11 +52,23 @@ def check(
     from simulations.runner.overrides import parse_overrides
     from simulations.runner.project import default_config
 
-    logging.getLogger("flwr").setLevel(logging.ERROR)  # its strategies tell of every round
     console, wrong = Console(), 0
-    for finding in findings(kind, name, parse_overrides(words or [], default_config())):
-        wrong += bool(finding.wrong)
-        style = "red" if finding.wrong else None
-        console.print(str(finding), style=style, markup=False, highlight=False, soft_wrap=True)
+    with _quiet_flower():
+        for finding in findings(kind, name, parse_overrides(words or [], default_config())):
+            wrong += bool(finding.wrong)
+            style = "red" if finding.wrong else None
+            console.print(str(finding), style=style, markup=False, highlight=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _quiet_flower() -> Iterator[None]:
+    """Flower's strategies tell of every round that they are asked to make."""
+    logger = logging.getLogger("flwr")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
