@@ -24,7 +24,8 @@ SUPERNODES = 3
 
 def small_config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
     places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
-    return parse_config({**default_config(), **places, **SHORT, "pretrained": "", **changes})
+    untested = {"pretrained": "", "robust-attack": "none"}
+    return parse_config({**default_config(), **places, **SHORT, **untested, **changes})
 
 
 def final_tensors(config: RunConfig, actors: int) -> dict[str, Any]:

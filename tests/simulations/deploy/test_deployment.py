@@ -103,7 +103,8 @@ def wait_for_end(folder: Path, seconds: float = 900) -> dict[str, Any]:
 
 def pictures(root: Path, classes: tuple[str, ...]) -> Path:
     """Five training pictures of each class, a folder a class."""
-    dataset = load(config(root, "pictures"), 64)
+    wanted = config(root, "pictures")
+    dataset = load(wanted.data, wanted.run, 64)
     for name in classes:
         held = dataset.train.of_classes((name,))
         folder = root / name.replace(" ", "_")
@@ -116,7 +117,8 @@ def pictures(root: Path, classes: tuple[str, ...]) -> Path:
 def test_each_site_serves_its_own_folder_and_one_that_is_killed_is_taken_up_again(
     tmp_path: Path,
 ) -> None:
-    names = load(config(tmp_path, "names"), 64).class_names[:4]
+    wanted = config(tmp_path, "names")
+    names = load(wanted.data, wanted.run, 64).class_names[:4]
     server = pictures(tmp_path / "server", names)
     sites = [pictures(tmp_path / "a", names[:2]), pictures(tmp_path / "b", names[1:])]
     run = config(
