@@ -12,7 +12,7 @@ from torch import Tensor
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.settings import Setting, load_setting
-from fedmvp_core.errors import ConfigError, FedMVPError, StorageError
+from fedmvp_core.errors import FedMVPError, StorageError
 from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
@@ -136,14 +136,10 @@ def _rule(config: RunConfig, exchange: Exchange, nodes: Sequence[Node]) -> Rule:
     """What aggregates: an aggregation, a plugin's strategy, or the private mean.
 
     Raises:
-        ConfigError: it cannot work with so small a cohort, or not with the privacy asked for.
+        ConfigError: it cannot be made, or cannot work with so small a cohort.
     """
     federation = config.federation
     if federation.strategy:
-        if config.privacy.privacy == "central":
-            raise ConfigError(
-                f"strategy is '{federation.strategy}' but privacy is 'central'; allowed with it: ''"
-            )
         return GuestStrategy(make_strategy(federation), federation.strategy, config.run.seed)
     aggregation = ConfiguredAggregation(config)
     aggregation.check_cohort(cohort_size(len(nodes), federation.fraction_train))

@@ -32,7 +32,13 @@ from fedmvp_core.json_logs import logger
 from fedmvp_core.seeding import derived_seed
 from server_app.aggregation.flower_state import restore_strategy, strategy_state
 from server_app.aggregation.known_nodes import KnownNodes
-from server_app.aggregation.updates import AggregationContext, Rule, TooFewUpdatesError, Update
+from server_app.aggregation.updates import (
+    AggregationContext,
+    Rule,
+    TooFewUpdatesError,
+    Update,
+    one_is_enough,
+)
 
 Make: TypeAlias = Callable[[Any], Strategy]
 # Sets what a strategy must know: (strategy, options, updates of the round, updates of the group).
@@ -45,12 +51,8 @@ def _as_made(strategy: Any, options: Any, updates: int, senders: int) -> None:
     return None
 
 
-def _one(options: Any, updates: int) -> int:
-    return 1
-
-
 def flower_rule(
-    make: Make, adjust: Adjust = _as_made, fewest: Fewest = _one
+    make: Make, adjust: Adjust = _as_made, fewest: Fewest = one_is_enough
 ) -> Callable[[Any, AggregationContext], Rule]:
     """What an Aggregation's `make` needs, from a constructor of a Flower strategy.
 

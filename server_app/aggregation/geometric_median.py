@@ -62,5 +62,4 @@ geometric_median = Aggregation(
     "RFA (Pillutla et al., IEEE TSP 2022)",
     geometric_median_rule,
     GeometricMedianOptions,
-    fewest=lambda options, updates: 1,
 )

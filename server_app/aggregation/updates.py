@@ -45,7 +45,8 @@ class AggregationContext:
         return 1.0 if self.weighting == "uniform" else float(update.num_examples)
 
 
-def _one(options: Any, updates: int) -> int:
+def one_is_enough(options: Any, updates: int) -> int:
+    """Of a rule that works with a single update."""
     return 1
 
 
@@ -66,7 +67,7 @@ class Aggregation:
     source: str
     make: Callable[[Any, AggregationContext], Rule]
     options: type = NoOptions
-    fewest: Callable[[Any, int], int] = _one
+    fewest: Callable[[Any, int], int] = one_is_enough
     term: Callable[[Any, AggregationContext], TermText | None] = _no_term
 
 
