@@ -81,8 +81,12 @@ def folded(mapping: Mapping[str, Any]) -> dict[str, Any]:
     An option that has its default is left out, so that equal configurations have equal texts.
 
     Raises:
-        ConfigError: an option is unknown or out of range, or a plugin is not installed.
+        ConfigError: an option is unknown, out of range or no single value, or a plugin is not
+            installed.
     """
+    for key, value in mapping.items():
+        if (is_option(key) or key in MOVED) and not isinstance(value, Scalar):
+            raise ConfigError(f"{key} is {value!r}; allowed: a number, true, false or a text")
     plain = {key: value for key, value in mapping.items() if not is_option(key)}
     _take_old_strategy(plain)
     moved = {key: plain.pop(key) for key in list(plain) if key in MOVED}

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
-from fedmvp_core.config.values import Between, Epsilon, OneOf, Scalar, check_value
+from fedmvp_core.config.values import Between, Epsilon, OneOf, Scalar, check_value, shown_words
 from fedmvp_core.config.words import did_you_mean, kebab
 from fedmvp_core.errors import ConfigError
 
@@ -197,5 +197,5 @@ def _allowed(declared: Any) -> str:
             low, high = f"{limit.low:g}", f"{limit.high:g}"
             return f"{plain.__name__}, {low} or more" if high == "inf" else f"{low} to {high}"
         if isinstance(limit, OneOf):
-            return ", ".join(word or "''" for word in limit.choices())
+            return shown_words(limit.choices())
     return "true, false" if plain is bool else str(plain.__name__)

@@ -39,6 +39,11 @@ class Epsilon:
     optional: bool = False
 
 
+def shown_words(words: tuple[str, ...]) -> str:
+    """Allowed words for a message; the empty one is shown as ''."""
+    return ", ".join(word or "''" for word in words) or "none"
+
+
 def check_value(key: str, value: Any, kind: Any) -> Scalar:
     """The value of one key, converted without loss (3 -> 3.0), or a ConfigError."""
     plain, *limits = get_args(kind) or (kind,)
@@ -53,8 +58,7 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
         elif limit.several:
             converted = _check_names(key, str(converted), limit.choices())
         elif converted not in limit.choices():
-            words = ", ".join(word or "''" for word in limit.choices())
-            raise ConfigError(f"{key} is '{converted}'; allowed: {words or 'none'}")
+            raise ConfigError(f"{key} is '{converted}'; allowed: {shown_words(limit.choices())}")
     return converted
 
 
@@ -64,7 +68,7 @@ def _check_names(key: str, text: str, choices: tuple[str, ...]) -> str:
     listed = {listed_as(name, choices) for name in names}
     if len(set(names)) < len(names) or not listed <= set(choices):
         several = "; different ones of them with commas between" if len(names) > 1 else ""
-        raise ConfigError(f"{key} is '{text}'; allowed: {', '.join(choices) or 'none'}{several}")
+        raise ConfigError(f"{key} is '{text}'; allowed: {shown_words(choices)}{several}")
     return ",".join(names)
 
 

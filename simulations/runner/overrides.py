@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from fedmvp_core.config import Scalar, did_you_mean
 from fedmvp_core.config.folding import KINDS, MOVED, is_option
+from fedmvp_core.config.options import option_words, options_text
 from fedmvp_core.errors import ConfigError
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True}
@@ -44,7 +45,7 @@ def merged(*layers: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
     `method-options` is all that a method is told, so a later one takes the place of the options
     that an earlier place names one by one; a single option named later is added to an earlier
-    `method-options`. An option's key of version 0.1 takes the place of the option.
+    `method-options`. An option's key of version 0.1 takes the place of the option, in either form.
     """
     found: dict[str, Scalar] = {}
     for layer in layers:
@@ -55,8 +56,19 @@ def merged(*layers: Mapping[str, Scalar]) -> dict[str, Scalar]:
             for other in list(found):
                 if other in (key, moved) or (replaced and other.startswith(replaced)):
                     del found[other]
+            if moved:
+                _drop_option(found, moved)
         found |= layer
     return found
+
+
+def _drop_option(found: dict[str, Scalar], spelling: str) -> None:
+    """Take one option, such as "method.lora-rank", out of the option text of its kind."""
+    kind, _, option = spelling.partition(".")
+    text = f"{kind}-options"
+    words: dict[str, Scalar] = dict(option_words(kind, str(found.get(text, ""))))
+    if words.pop(option, None) is not None:
+        found[text] = options_text(words)
 
 
 def _meant(key: str, defaults: Mapping[str, Scalar]) -> str:

@@ -1,6 +1,7 @@
 """Single options, and the keys of version 0.1, in the option texts of their kinds."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -232,4 +233,14 @@ def test_a_malformed_option_is_refused_with_a_sentence_or_taken_as_it_is(
     declared = options_type(find(KINDS[kind], name))
     options = parse_options(name, declared, str(config.as_mapping()[f"{kind}-options"]))
     found = getattr(options, option.replace("-", "_"))
-    assert str(found).lower() == str(value).strip().lower() or float(found) == float(value)
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    as_written = str(found).lower() if isinstance(found, bool) else str(found)
+    assert as_written == written or float(found) == float(value)
+
+
+@pytest.mark.parametrize("key", ["target-datasets", "setting.target-datasets"])
+@pytest.mark.parametrize("value", [None, [], ["a", "b"], {"a": 1}])
+def test_an_option_that_is_no_single_value_is_refused(key: str, value: Any) -> None:
+    """A list in a TOML file, say: as a text it would be another name than any that was meant."""
+    with pytest.raises(ConfigError, match=f"{re.escape(key)} is .*; allowed: a number, true,"):
+        parsed(setting="cross-dataset", **{key: value})

@@ -86,6 +86,19 @@ def test_a_later_word_wins_over_earlier_options():
     }
 
 
+def test_an_old_key_takes_the_place_of_the_option_in_an_earlier_text() -> None:
+    file = {"method-options": "lora-rank=4 prompt-length=2"}
+    assert merged(file, {"lora-rank": 2}) == {
+        "method-options": "prompt-length=2",
+        "lora-rank": 2,
+    }
+    words = ["method-options=lora-rank=4", "lora-rank=8"]
+    assert parse_overrides(words, {"method-options": ""}) == {
+        "method-options": "",
+        "lora-rank": 8,
+    }
+
+
 def test_options_of_several_places():
     file = {"rounds": 2, "method.lora-rank": 4, "objective.alpha": 1.0, "setting-options": "a=1"}
     assert merged(file, {"method.lora-rank": "8"})["method.lora-rank"] == "8"
