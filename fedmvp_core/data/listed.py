@@ -5,6 +5,7 @@ The loaders at the end of this file are what entry points name, one for each of 
 
 import dataclasses
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _refusal(faults: Sequence[str], data: DataSection) -> str:
     said = "; ".join(faults[:3])
     if len(faults) <= 3:
         return said
-    look = f"fedmvp datasets check {data.dataset} --root {data.data_dir}"
+    look = f"fedmvp datasets check {data.dataset} --root {shlex.quote(data.data_dir)}"
     return f"{said}; and {len(faults) - 3} more faults: {look}"
 
 

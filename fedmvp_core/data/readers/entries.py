@@ -5,7 +5,6 @@ Files that hold pictures in a form that is not read here are known by their suff
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -41,34 +40,41 @@ _READ_BY = {
     "h5py": (".h5", ".hdf5"),
     "ffmpeg, frame by frame": (
         *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg"),
-        *(".3gp", ".mts", ".m2ts"),
+        *(".3gp", ".mts", ".m2ts", ".avifs"),
     ),
     "an archive program": (".zip", ".tar", ".tgz", ".gz", ".rar", ".7z", ".xz", ".bz2"),
 }
 # Suffix of a picture, film or archive that is not read here -> what reads it.
 OTHER_MEDIA: Mapping[str, str] = MappingProxyType(
-    {suffix: reader for reader, suffixes in _READ_BY.items() for suffix in suffixes}
-    | ({} if not _AVIF else {".avifs": "ffmpeg, frame by frame"})
+    {
+        suffix: reader
+        for reader, suffixes in _READ_BY.items()
+        for suffix in suffixes
+        if suffix not in SUFFIXES
+    }
 )
 
 # In lower case. Those that begin with a dot need no mention.
-_SYSTEM_NAMES = (
-    *("__macosx", "icon\r", "network trash folder", "temporary items"),  # macOS
-    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin"),  # Windows
-    *("recycler", "system volume information", "found.000"),
-    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"),  # NAS boxes
-    *("lost+found", "__pycache__", "picasa.ini", "zbthumbnail.info"),
+_SYSTEM_NAMES = frozenset(
+    {
+        *("__macosx", "icon\r", "network trash folder", "temporary items"),  # macOS
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini"),  # Windows
+        *("$recycle.bin", "recycler", "system volume information", "found.000"),
+        *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"),  # NAS boxes
+        *("lost+found", "__pycache__", "picasa.ini", "zbthumbnail.info"),
+    }
 )
-_HIDDEN = r"\.(?!\.?(?:/|$))[^/]*"  # but neither "." nor ".."
-_IN_PATH = re.compile(
-    rf"(?:^|/)(?:{_HIDDEN}|~\$[^/]*|{'|'.join(map(re.escape, _SYSTEM_NAMES))})(?:/|$)",
-    re.IGNORECASE,
-)
+_HIDING = (".", "~$")  # Unix, Office
 
 
-def is_system(path: str) -> bool:
-    """Whether a name, or a part of a path with forward slashes, is hidden or a system's own."""
-    return _IN_PATH.search(path) is not None
+def is_system(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left by a system or program."""
+    return name.startswith(_HIDING) or name.lower() in _SYSTEM_NAMES
+
+
+def has_system_part(path: str) -> bool:
+    """Whether a part of a path with forward slashes is so; "." and ".." are not."""
+    return any(is_system(part) for part in path.split("/") if part not in (".", ".."))
 
 
 def suffix_of(name: str) -> str:
@@ -79,7 +85,7 @@ def suffix_of(name: str) -> str:
 def with_readers(suffixes: Counter[str]) -> str:
     """Suffixes of OTHER_MEDIA with their numbers and what helps, the most frequent first."""
     told = [
-        f"{suffix} {count} ({OTHER_MEDIA[suffix]} can convert them)"
+        f"{suffix} {count} (convert with {OTHER_MEDIA[suffix]})"
         for suffix, count in suffixes.most_common(12)
     ]
     return ", ".join(told) + (" and others" if len(suffixes) > len(told) else "")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.data.listing import SPLITS
+from fedmvp_core.data.readers.entries import has_system_part
 from fedmvp_core.data.readers.folders import check_files, first_few
 from fedmvp_core.data.readers.splits import Entry, split_named
 from fedmvp_core.errors import DataError
@@ -30,6 +31,12 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
         split: [Entry(path, label) for path, label, _ in of_split]
         for split, of_split in rows.items()
     }
+    hidden = [e.file for entries in splits.values() for e in entries if has_system_part(e.file)]
+    if hidden:
+        raise DataError(
+            f"'{file}' names {len(hidden)} hidden or system files, which are no pictures: "
+            f"{first_few(hidden)}"
+        )
     check_files(pictures, (e.file for entries in splits.values() for e in entries), file)
     return names, splits
 

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 SPLIT_SEED = 1
@@ -30,6 +31,7 @@ _WORDS_OF_SPLITS = frozenset(_SPLIT_WORDS) | {
 }
 
 
+@cache
 def split_named(name: str) -> str:
     """The split that a folder, key or cell of this name means, in any case; "" for none.
 

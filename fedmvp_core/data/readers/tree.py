@@ -85,7 +85,7 @@ class Tree:
             for link in self.dangling
             if suffix_of(link) not in SUFFIXES | OTHER_MEDIA.keys()
         ]
-        said += [f"'{link}' is a link that leads back to where it lies" for link in self.loops]
+        said += [f"'{link}' is a link to a folder that holds it" for link in self.loops]
         said += [
             f"'{folder}' is the folder '{first}' once more; its pictures would count twice"
             for folder, first in self.again

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fedmvp_core.attributes.files import read_attributes
 from fedmvp_core.data.listing import SPLITS, Listing, Picture
-from fedmvp_core.data.readers.entries import OTHER_MEDIA, is_system, suffix_of, with_readers
+from fedmvp_core.data.readers.entries import OTHER_MEDIA, has_system_part, suffix_of, with_readers
 from fedmvp_core.data.readers.folders import check_files, first_few
 from fedmvp_core.data.readers.multilabel.labels import label_faults, label_warnings
 from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing, read_rows
@@ -38,15 +38,7 @@ def csv_folder(folder: Path) -> Listing:
             picture has a label, or train or test is empty.
     """
     table = folder / TABLE
-    rows = read_rows(table)
-    if not set(COLUMNS) <= rows[0].keys() <= {*COLUMNS, "domain"}:
-        raise DataError(
-            f"'{table}' has the columns {', '.join(rows[0])}; "
-            f"allowed: {', '.join(COLUMNS)} and, if wanted, domain"
-        )
-    by_file = {row["file"]: row for row in rows}
-    if len(by_file) < len(rows):
-        raise DataError(f"'{table}' names {len(rows) - len(by_file)} pictures twice")
+    by_file = _by_file(table)
     check_files(folder, by_file, table)
     written = {file: _labels(row["labels"]) for file, row in by_file.items()}
     name_of = names_of(set().union(*written.values()))
@@ -79,10 +71,26 @@ def csv_folder(folder: Path) -> Listing:
     )
 
 
+def _by_file(table: Path) -> dict[str, dict[str, str]]:
+    """File -> its row."""
+    rows = read_rows(table)
+    if not set(COLUMNS) <= rows[0].keys() <= {*COLUMNS, "domain"}:
+        raise DataError(
+            f"'{table}' has the columns {', '.join(rows[0])}; "
+            f"allowed: {', '.join(COLUMNS)} and, if wanted, domain"
+        )
+    by_file = {row["file"]: row for row in rows}
+    if len(by_file) < len(rows):
+        raise DataError(f"'{table}' names {len(rows) - len(by_file)} pictures twice")
+    return by_file
+
+
 def _left_out(by_file: Mapping[str, object], table: Path) -> tuple[set[str], list[str]]:
     """Files that are not read although the table names them, and a sentence on each kind."""
-    system = [file for file in by_file if is_system(file)]
-    media = [file for file in by_file if suffix_of(file) in OTHER_MEDIA and not is_system(file)]
+    system = [file for file in by_file if has_system_part(file)]
+    media = [
+        file for file in by_file if suffix_of(file) in OTHER_MEDIA and not has_system_part(file)
+    ]
     said = []
     if system:
         said.append(f"'{table}' names {len(system)} hidden or system files: {first_few(system)}")
