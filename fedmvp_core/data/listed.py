@@ -3,7 +3,9 @@
 The loaders at the end of this file are what entry points name, one for each of readers.table.
 """
 
+import dataclasses
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from fedmvp_core.data.listing import SPLITS, Listing, Picture, ReaderEntry
 from fedmvp_core.data.pixels.check import known_unreadable
 from fedmvp_core.data.pixels.files import PictureFiles
 from fedmvp_core.data.plugins import DatasetLoader
+from fedmvp_core.data.readers.assemble import thin_classes
 from fedmvp_core.data.readers.folders import first_few
 from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder as list_csv_folder
 from fedmvp_core.data.readers.table import READERS
+from fedmvp_core.data.spellings import settled
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import DataError
 
@@ -35,12 +39,22 @@ def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
     if not root.is_dir():
         raise DataError(f"data-dir '{root}' is not a folder; {entry.name} is to be read from it")
     folder = root / entry.folder
-    if folder.is_dir():
-        return folder, entry.reader(folder)
+    if not folder.is_dir():
+        folder = root
     try:
-        return root, entry.reader(root)
+        listing = entry.reader(folder)
     except DataError as error:
+        if folder != root:
+            raise
         raise DataError(f"'{root}' holds no folder '{entry.folder}', and {error}") from error
+    complete = len(listing.class_names) == entry.expected_classes
+    return folder, dataclasses.replace(listing, complete=complete)
+
+
+def checked(listing: Listing, merge_spellings: bool) -> Listing:
+    """The listing with its classes' spellings settled, and with a warning for each thin class."""
+    listing = settled(listing, merge_spellings)
+    return dataclasses.replace(listing, warnings=(*listing.warnings, *thin_classes(listing)))
 
 
 def make_dataset(
@@ -54,8 +68,11 @@ def make_dataset(
     they are in no split. Otherwise such a picture is an error when its set is first read.
 
     Raises:
-        DataError: no picture of a split can be read.
+        DataError: no picture of a split can be read, or the listing has faults.
     """
+    listing = checked(listing, data.merge_spellings)
+    if listing.faults:
+        raise DataError(_refusal(listing.faults, data))
     cache = cache_directory(run.cache_dir) / PICTURES
     kept_in = cache if data.decode_cache else None
 
@@ -72,7 +89,18 @@ def make_dataset(
         )
 
     train, validation, test = (image_set(split) for split in SPLITS)
-    return Dataset(listing.name, train, validation, test, listing.attributes)
+    return Dataset(
+        listing.name, train, validation, test, listing.attributes, warnings=listing.warnings
+    )
+
+
+def _refusal(faults: Sequence[str], data: DataSection) -> str:
+    """All that is wrong in one sentence each, or the first few and where to see the rest."""
+    said = "; ".join(faults[:3])
+    if len(faults) <= 3:
+        return said
+    look = f"fedmvp datasets check {data.dataset} --root {shlex.quote(data.data_dir)}"
+    return f"{said}; and {len(faults) - 3} more faults: {look}"
 
 
 def labels_of(pictures: Sequence[Picture], classes: int, multi_label: bool) -> Tensor:

@@ -1,5 +1,6 @@
 """Compares a copy of a data set with what its authors published."""
 
+import dataclasses
 import hashlib
 import sys
 from collections import Counter
@@ -11,12 +12,14 @@ from pathlib import Path
 from fedmvp_core.config import did_you_mean
 from fedmvp_core.data.catalogue import HUB, OWN_PICTURES
 from fedmvp_core.data.imagefolder import list_folder
-from fedmvp_core.data.listed import read_listing
+from fedmvp_core.data.listed import checked, read_listing
 from fedmvp_core.data.listing import Listing, ReaderEntry
 from fedmvp_core.data.pixels.check import unreadable
 from fedmvp_core.data.readers import hugging_face
-from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder
+from fedmvp_core.data.readers.folders import first_few
+from fedmvp_core.data.readers.multilabel.csv_folder import TABLE, csv_folder
 from fedmvp_core.data.readers.table import READERS
+from fedmvp_core.data.readers.tree import walk
 from fedmvp_core.errors import ConfigError, DataError
 
 
@@ -56,16 +59,38 @@ class ExaminedCopy:
         return hashlib.sha256(names).hexdigest()[:12]
 
 
-def examine(name: str, root: Path, decode: bool) -> ExaminedCopy:
+def named_or_own(name: str, root: Path | None) -> tuple[str, Path]:
+    """What to check, and where: a data set below `root`, or a folder of one's own pictures.
+
+    Raises:
+        ConfigError: a data set is named, but no root; or a folder, and a root too.
+    """
+    folder = Path(name).expanduser()
+    known = name in READERS or name in OWN_PICTURES or name.startswith(HUB)
+    if not known and folder.is_dir():
+        if root is not None:
+            raise ConfigError(f"'{name}' is a folder of your own; it is checked without --root")
+        own = "csv-folder" if (folder / TABLE).is_file() else "imagefolder"
+        return own, folder
+    if root is None:
+        _check_known(name)
+        raise ConfigError(f"--root is missing: the folder that holds {name}")
+    return name, root.expanduser()
+
+
+def examine(name: str, root: Path, decode: bool, merge_spellings: bool = False) -> ExaminedCopy:
     """Read the data set's folder, and every picture if `decode`.
+
+    merge_spellings: as the run's key says it.
 
     Raises:
         ConfigError: no data set with a folder is called so.
         DataError: the folder cannot be read as that data set.
     """
     folder, listing = _read(name, root)
+    listing = checked(listing, merge_spellings)
     expected = READERS.get(name)
-    faults = unlike(listing, expected) if expected else []
+    faults = list(listing.faults) + (unlike(listing, expected) if expected else [])
     if decode:
         paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
         faults += unreadable(paths).values()
@@ -81,20 +106,42 @@ def expected_layout(name: str) -> str:
     return sys.modules[function.__module__].__doc__ or ""
 
 
+def _check_known(name: str) -> None:
+    if name not in READERS and name not in OWN_PICTURES and not name.startswith(HUB):
+        raise ConfigError(
+            f"no data set with a folder is called '{name}'"
+            f"{did_you_mean(name, [*READERS, *OWN_PICTURES])}"
+        )
+
+
+def _with_rest(listing: Listing, folder: Path) -> Listing:
+    """With what lies in the folder and is in no split, counted.
+
+    Readers of tables and published layouts look only where they expect pictures.
+    """
+    tree = walk(folder)
+    used = {picture.path for pictures in listing.splits.values() for picture in pictures}
+    unused = [path for path in tree.pictures if folder / path not in used]
+    notes = list(listing.notes)
+    if unused:
+        notes.append(f"{len(unused)} pictures are in no split: {first_few(unused)}")
+    aside = [*tree.notes(), *tree.warnings(), *tree.faults()]
+    return dataclasses.replace(listing, notes=(*notes, *aside))
+
+
 def _read(name: str, root: Path) -> tuple[Path, Listing]:
+    _check_known(name)
     if name in READERS:
-        return read_listing(READERS[name], root)
+        folder, listing = read_listing(READERS[name], root)
+        return folder, _with_rest(listing, folder)
     if name in OWN_PICTURES:
         if not root.is_dir():
             raise DataError(f"'{root}' is not a folder")
-        return root, csv_folder(root) if name == "csv-folder" else list_folder(root, seed=1)
-    if name.startswith(HUB):
-        folder = hugging_face.prepared_folder(name, root)
-        return folder, list_folder(folder, seed=1)
-    raise ConfigError(
-        f"no data set with a folder is called '{name}'"
-        f"{did_you_mean(name, [*READERS, *OWN_PICTURES])}"
-    )
+        if name == "csv-folder":
+            return root, _with_rest(csv_folder(root), root)
+        return root, list_folder(root, seed=1)
+    folder = hugging_face.prepared_folder(name, root)
+    return folder, list_folder(folder, seed=1)
 
 
 def unlike(listing: Listing, expected: ReaderEntry) -> list[str]:

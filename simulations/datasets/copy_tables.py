@@ -15,25 +15,35 @@ def show_copy(console: Console, copy: ExaminedCopy, every_class: bool) -> None:
     """Splits, classes, their order, notes and faults."""
     listing = copy.listing
     console.print(f"{copy.name} in {copy.folder}")
-    console.print(splits_table(copy))
-    if every_class or len(listing.class_names) <= MOST_ROWS:
-        console.print(classes_table(copy))
-    alphabetical = list(listing.class_names) == sorted(listing.class_names)
-    kind = "alphabetical" if alphabetical else "the data set's own"
-    console.print(f"class order: {kind}, {copy.order}")
-    for half, names in halves(listing.class_names).items():
-        if names:
-            console.print(f"  {half}: {len(names)} classes, '{names[0]}' to '{names[-1]}'")
+    if listing.class_names:
+        _show_classes(console, copy, every_class)
     for note in listing.notes:
         console.print(f"note: {note}")
+    for warning in listing.warnings:
+        if warning not in listing.notes:
+            console.print(f"mind: {warning}", style="yellow")
     for fault in copy.faults:
         console.print(f"wrong: {fault}", style="red")
 
 
-def zero_shot_table(name: str, root: Path, backbone: str, pretrained: str) -> Table:
+def _show_classes(console: Console, copy: ExaminedCopy, every_class: bool) -> None:
+    names = copy.listing.class_names
+    console.print(splits_table(copy))
+    if every_class or len(names) <= MOST_ROWS:
+        console.print(classes_table(copy))
+    kind = "alphabetical" if list(names) == sorted(names) else "the data set's own"
+    console.print(f"class order: {kind}, {copy.order}")
+    for half, of_half in halves(names).items():
+        if of_half:
+            console.print(f"  {half}: {len(of_half)} classes, '{of_half[0]}' to '{of_half[-1]}'")
+
+
+def zero_shot_table(
+    name: str, root: Path, backbone: str, pretrained: str, merge_spellings: bool = False
+) -> Table:
     """A row for each split: what the frozen backbone reaches, and what is published for it."""
     table = Table("split", "images", "zero-shot", "published", "difference")
-    for row in measure_zero_shot(name, root, backbone, pretrained):
+    for row in measure_zero_shot(name, root, backbone, pretrained, merge_spellings):
         published = ("-", "-")
         if row.published is not None:
             published = f"{row.published:.1f} %", f"{row.measured - row.published:+.1f}"

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fedmvp_core.data.listing import SPLITS
+from fedmvp_core.data.readers.entries import has_system_part
 from fedmvp_core.data.readers.folders import check_files, first_few
-from fedmvp_core.data.readers.splits import Entry
+from fedmvp_core.data.readers.splits import Entry, split_named
 from fedmvp_core.errors import DataError
-
-KEYS = {"train": "train", "val": "validation", "test": "test"}
 
 
 def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[str, list[Entry]]]:
@@ -20,12 +20,23 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
             or pictures are missing.
     """
     content = _parsed(file)
-    rows = {KEYS[key]: _rows(content[key], key, file) for key in KEYS if key in content}
+    key_of = {split_named(key): key for key in content}
+    rows = {
+        split: _rows(content[key_of[split]], key_of[split], file)
+        for split in SPLITS
+        if split in key_of
+    }
     names = _names(rows, file)
     splits = {
         split: [Entry(path, label) for path, label, _ in of_split]
         for split, of_split in rows.items()
     }
+    hidden = [e.file for entries in splits.values() for e in entries if has_system_part(e.file)]
+    if hidden:
+        raise DataError(
+            f"'{file}' names {len(hidden)} hidden or system files, which are no pictures: "
+            f"{first_few(hidden)}"
+        )
     check_files(pictures, (e.file for entries in splits.values() for e in entries), file)
     return names, splits
 
@@ -69,9 +80,14 @@ def _parsed(file: Path) -> Mapping[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict) or not {"train", "test"} <= content.keys():
+    named = list(map(split_named, content)) if isinstance(content, dict) else []
+    if not {"train", "test"} <= set(named):
         raise DataError(
             f"'{file}' is no split file; allowed: an object with lists 'train', 'val' and 'test'"
+        )
+    if "" in named or len(set(named)) < len(named):
+        raise DataError(
+            f"'{file}' has the keys {', '.join(content)}; allowed: one each for train, val and test"
         )
     return content
 

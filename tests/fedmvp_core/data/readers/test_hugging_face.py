@@ -99,3 +99,17 @@ def test_a_prefix_alone_is_no_name(tmp_path: Path, name: str) -> None:
 def test_a_hub_name_needs_a_data_dir() -> None:
     with pytest.raises(ConfigError, match="data-dir is empty; dataset 'hf:someone/pets' needs"):
         check_data_dir(run_config(dataset="hf:someone/pets").data)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("and/or", "and-or"), "classes 'and/or' and 'and-or' would share the folder 'and-or'"),
+        ((".net", "net"), "classes '.net' and 'net' would share the folder 'net'"),
+        (("cat", "lost+found"), "class 'lost\\+found' is called as a system's own folders are"),
+    ],
+)
+def test_no_class_is_merged_or_lost(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        hugging_face.write_folder({"train": rows(*names)}, tmp_path / "pets")
+    assert list(tmp_path.iterdir()) == []
