@@ -136,7 +136,9 @@ def write(name: str, tiles: list[Tile]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--debian", type=Path, required=True, help="folder with the packages' files")
+    parser.add_argument(
+        "--debian", type=Path, required=True, help="folder with the packages' files"
+    )
     debian = parser.parse_args().debian
     letters = {letter.lower(): letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
     write("fashion-mnist", fashion_tiles(debian / "usr/share/datasets/fashion-mnist"))

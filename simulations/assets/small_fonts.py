@@ -6,7 +6,12 @@ Their licences are in fedmvp_assets/NOTICE.
 
 LETTER_FONTS: dict[str, tuple[str, ...]] = {
     "serif": (
-        *("DejaVuSerif.ttf", "LiberationSerif-Regular.ttf", "GFSDidot.otf", "RobotoSlab-Regular.otf"),
+        *(
+            "DejaVuSerif.ttf",
+            "LiberationSerif-Regular.ttf",
+            "GFSDidot.otf",
+            "RobotoSlab-Regular.otf",
+        ),
         *("CharisSIL-Regular.ttf", "OldStandard-Regular.ttf", "Vollkorn-Regular.ttf"),
         *("EBGaramond12-Regular.otf", "LinLibertine_R.otf", "Caladea-Regular.ttf"),
     ),
@@ -41,7 +46,12 @@ KANA_FONTS: dict[str, tuple[str, ...]] = {
         "ume-tmo3.ttf",
     ),
     "brush": (
-        *("AoyagiKouzanT.ttf", "kouzan-mouhitsu.ttf", "KleeOne-Regular.ttf", "YuseiMagic-Regular.ttf"),
+        *(
+            "AoyagiKouzanT.ttf",
+            "kouzan-mouhitsu.ttf",
+            "KleeOne-Regular.ttf",
+            "YuseiMagic-Regular.ttf",
+        ),
         *("aoyagi-soseki.ttf", "kiloji.ttf", "setofont.ttf"),
     ),
     "display": (

@@ -3,7 +3,7 @@
 With an empty `data-dir` the package's 2,200 pictures: the first 100 of each class for training, the
 next 20 for validation, the first 100 of the official test set. With a folder, all 70,000 from the
 IDX files as Zalando, torchvision (FashionMNIST/raw) and Debian (dataset-fashion-mnist) lay them out;
-the last 500 training pictures of each class are for validation.
+the last twelfth of each class's training pictures, 500 of 6,000, is for validation.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ PUBLISHED = (
     *("T-shirt or top", "trouser", "pullover", "dress", "coat"),
     *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
 )
-VALIDATION = 500  # pictures of each class, from the end of the training set
+VALIDATION = 12  # one training picture in so many is for validation, from the end of its class
 FOLDERS = (".", "FashionMNIST/raw", "fashion-mnist", "raw")  # below data-dir
 
 
@@ -36,7 +36,8 @@ def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
     images, labels = _read(folder, "train")
     held = np.zeros(len(labels), dtype=bool)
     for label in range(len(PUBLISHED)):
-        held[np.nonzero(labels == label)[0][-VALIDATION:]] = True
+        rows = np.nonzero(labels == label)[0]
+        held[rows[len(rows) - len(rows) // VALIDATION :]] = True
     test_images, test_labels = _read(folder, "t10k")
     return Dataset(
         NAME,
@@ -64,7 +65,9 @@ def _read(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
             f"'{folder}' has {len(images)} pictures but {len(labels)} labels in its {part} files"
         )
     if len(labels) and labels.max() >= len(PUBLISHED):
-        raise DataError(f"'{folder}' has the label {labels.max()} in its {part} files; allowed: 0-9")
+        raise DataError(
+            f"'{folder}' has the label {labels.max()} in its {part} files; allowed: 0 to 9"
+        )
     return images, labels
 
 
@@ -73,9 +76,7 @@ def _file(folder: Path, name: str) -> Path:
     return plain if plain.exists() else folder / f"{name}.gz"
 
 
-def _image_set(
-    images: np.ndarray, labels: np.ndarray, split: str, image_size: int
-) -> ImageSet:
+def _image_set(images: np.ndarray, labels: np.ndarray, split: str, image_size: int) -> ImageSet:
     class_names = tuple(sorted(PUBLISHED))
     row_of: Tensor = torch.tensor([class_names.index(name) for name in PUBLISHED])
     return ImageSet(
