@@ -98,7 +98,7 @@ def draw(font: Path, glyph: str) -> np.ndarray:
     face = ImageFont.truetype(str(font), 96)
     left, top, right, bottom = face.getbbox(glyph)
     width, height = round(right - left), round(bottom - top)
-    assert width > 0 and height > 0, f"{font.name} has no {glyph}"
+    assert width * height > 0, f"{font.name} has no {glyph}"
     side = round(max(width, height) * 1.2)
     canvas = Image.new("L", (side, side), "white")
     corner = ((side - width) / 2 - left, (side - height) / 2 - top)

@@ -57,7 +57,8 @@ def load_sheet(name: str, image_size: int) -> Dataset:
             )
         )
         begin += count
-    return Dataset(name, *splits)
+    train, validation, test = splits
+    return Dataset(name, train, validation, test)
 
 
 def _tile(sheet: Image.Image, place: int, side: int, columns: int) -> np.ndarray:

@@ -106,5 +106,5 @@ def test_a_folder_without_the_files_says_what_is_looked_for(tmp_path: Path) -> N
         loaded(tmp_path)
     write(tmp_path, zipped=False, train=20)
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.* cannot be read"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.* cannot be read"):
         loaded(tmp_path)
