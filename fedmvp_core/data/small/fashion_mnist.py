@@ -2,8 +2,8 @@
 
 With an empty `data-dir` the package's 2,200 pictures: the first 100 of each class for training, the
 next 20 for validation, the first 100 of the official test set. With a folder, all 70,000 from the
-IDX files as Zalando, torchvision (FashionMNIST/raw) and Debian (dataset-fashion-mnist) have them; the
-last twelfth of each class's training pictures, 500 of 6,000, is for validation.
+IDX files, as Zalando, torchvision (FashionMNIST/raw) or Debian (dataset-fashion-mnist) have them;
+the last twelfth of each class's training pictures, 500 of 6,000, is for validation.
 """
 
 from pathlib import Path
