@@ -10,31 +10,30 @@ import torch
 from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.config.options import Between, OneOf, option
+from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
-from fedmvp_core.prompting.frozen_start import frozen_image_prompts
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.tasks import EncodedTask
 
 TOKEN_STD = 0.02
-SHALLOW, DEEP = 4, 8  # tokens a block, in FedTPG's and FedMVP's comparisons and in MaPLe's VPT
+SHALLOW, DEEP = 4, 8  # tokens a block; see methods/fedvpt.py
 
 
 @dataclass(frozen=True)
 class VisualTokensOptions:
-    """How many tokens, where, and how they begin."""
+    """How many tokens, and where."""
 
     deep: bool = option(False, "fresh tokens at every block, instead of at the input alone")
     prompt_length: Annotated[int, Between(0, 64)] = option(
         0, "tokens a block; 0 = 4 at the input alone, 8 at every block"
     )
-    prompt_init: Annotated[str, OneOf(("frozen", "random"))] = option(
-        "random", "random: as published; frozen: the same around the frozen model's class token"
-    )
 
 
 class VisualTokens(Prompting):
     """Tokens at the inputs of the first `depth` blocks; deeper ones take the place of earlier ones.
+
+    They are drawn from N(0, 0.02), as published. That changes the tiny CLIP's features less than
+    copies of its class token do.
 
     At ViT-B/16 there are 3,072 prompt tensor elements with 4 tokens at the input alone, and 73,728
     with 8 at each of the 12 blocks.
@@ -63,10 +62,4 @@ def build_visual_tokens(
     """Tokens for the backbone's image encoder."""
     length = options.prompt_length or (DEEP if options.deep else SHALLOW)
     depth = backbone.image_layers if options.deep else 1
-    tokens = VisualTokens(backbone.image_width, length, depth)
-    if options.prompt_init == "frozen":
-        # The draw stays on top, since equal tokens would get equal gradients for ever.
-        around = frozen_image_prompts(backbone, length, depth)
-        with torch.no_grad():
-            tokens.tokens.add_(torch.stack([around[layer] for layer in range(depth)]).cpu())
-    return tokens
+    return VisualTokens(backbone.image_width, length, depth)
