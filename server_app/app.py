@@ -82,7 +82,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     """The steps of a run, from the backbone to the last table."""
     # `precision` is the clients': what is reported is measured in float32, attacks above all.
     backbone = open_backbone(config.model, precision="fp32")
-    folder.write_environment(str(backbone.device))
+    _say(backbone)
+    folder.write_environment(str(backbone.device), str(backbone.activation))
     method = find_method(config)
     if method.trains:
         config = within_budget(config)
@@ -99,6 +100,14 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     if examiner.rounds:
         _train(grid, config, examiner, exchange, nodes, start)
     _conclude(examiner, setting.train.multi_label)
+
+
+def _say(backbone: Backbone) -> None:
+    """Log how the weights were read; a doubt about their activation is a warning."""
+    for note in backbone.notes:
+        logger.info("%s", note)
+    say = logger.warning if backbone.activation.doubt else logger.info
+    say("activation: %s", backbone.activation)
 
 
 def _examiner(
@@ -200,4 +209,5 @@ def _conclude(examiner: Examiner, multi_label: bool) -> None:
     examiner.attack(0, None, every_image=True)
     folder.write_classes(examiner.evaluation.by_class(prompting), multi_label)
     folder.write_metrics()
-    folder.write_environment(str(examiner.backbone.device))
+    backbone = examiner.backbone
+    folder.write_environment(str(backbone.device), str(backbone.activation))

@@ -38,9 +38,9 @@ def load_backbone(
             "BASE+TOWER" takes the image tower from the file TOWER and the rest from BASE, a tag or
             path: the robust image encoders of TeCoA, FARE and APT are published alone.
             OpenAI's weights switch quick-GELU on, whatever the name says: they were trained with
-            it, and lose accuracy silently without it. They are told by their form: where somebody
-            has saved them anew under open_clip's names, as safetensors say, nothing tells them
-            apart, and only a name such as "ViT-B-32-quickgelu" is right.
+            it, and lose accuracy silently without it. They are told by their form, Transformers'
+            files by the config.json beside them. Of others the name decides, such as
+            "ViT-B-32-quickgelu"; the backbone's `activation` says so.
         device: where the weights live.
         precision: "fp32", or "bf16" for bfloat16 autocast, on CUDA only.
 
@@ -53,7 +53,8 @@ def load_backbone(
     clip = _build(config, checkpoint)
     tokenizer = _tokenizer(config)
     label = str(pretrained) if pretrained else None
-    return Backbone(clip, tokenizer, config, pretrained=label, precision=precision).to(place)
+    notes = checkpoint.notes if checkpoint else ()
+    return Backbone(clip, tokenizer, config, label, precision, notes).to(place)
 
 
 def _config(name: str) -> ModelConfig:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import forward, inputs
+from fedmvp_core.backbone.activation import of_architecture
 from fedmvp_core.backbone.configs import ModelConfig
 from fedmvp_core.backbone.forward import Prompts
 from fedmvp_core.backbone.hashing import hash_tensors
@@ -32,6 +33,8 @@ class Backbone(nn.Module):
 
     Attributes:
         logit_scale: (), already exponentiated: the inverse of CLIP's temperature.
+        activation: GELU or quick-GELU, how that is known, and any doubt about it.
+        notes: what was changed or left aside while the weights were read, one sentence each.
         encoded: how many "images" (unprompted), "prompted_images" and "sentences" went through.
     """
 
@@ -46,6 +49,7 @@ class Backbone(nn.Module):
         config: ModelConfig,
         pretrained: str | None = None,
         precision: str = "fp32",
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Freeze `clip`, an `open_clip.CLIP`; use `load_backbone` instead of calling this."""
         super().__init__()
@@ -59,6 +63,10 @@ class Backbone(nn.Module):
         self.image_layers: int = clip.visual.transformer.layers
         self.text_layers: int = clip.transformer.layers
         self.context_length: int = clip.context_length
+        self.activation = config.activation or of_architecture(
+            config.name, config.architecture, config.folder
+        )
+        self.notes = notes
         self.encoded: Counter[str] = Counter()
         self._config = config
         self._tokenizer = tokenizer

@@ -38,6 +38,7 @@ class RunParts:
 
     elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
     by phase; a phase that the method does not have is missing. trains: zero-shot methods do not.
+    activation: the backbone's, and how it is known. notes: how its weights were read.
     """
 
     setting: Setting
@@ -49,6 +50,8 @@ class RunParts:
     sent: int
     answered: dict[str, int]
     trains: bool
+    activation: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def show_dry_run(plan: Plan, console: Console) -> None:
@@ -100,6 +103,8 @@ def look(config: RunConfig, clients: int) -> RunParts:
         sent=num_bytes(tensors),
         answered=answered,
         trains=method.trains,
+        activation=str(backbone.activation),
+        notes=backbone.notes,
     )
 
 
@@ -157,6 +162,8 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
             "backbone",
             f"{config.model.backbone}, {weights}, {parts.image_size} pixels, {parts.device}",
         ),
+        ("activation", parts.activation),
+        *(("weights", note) for note in parts.notes),
         ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
         ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
         ("prompt tensors", f"{parts.elements:,} numbers, {_size(parts.sent)}"),

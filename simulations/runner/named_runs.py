@@ -135,5 +135,5 @@ def _absolute_folder(backbone: str) -> str:
 def _is_path(value: str) -> bool:
     if value in _NO_PATHS:
         return False
-    looks = "/" in value or value.endswith((*_WEIGHT_SUFFIXES, ".json"))
+    looks = "/" in value or value.lower().endswith((*_WEIGHT_SUFFIXES, ".json"))
     return looks or Path(value).is_file()
