@@ -125,6 +125,8 @@ def _examiner(
     check_attackable(method, shards, config)
     more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
     central = CentralEvaluation(backbone, setting, shards, cache, more)
+    for task in central.tasks.values():
+        prompting.check_task(backbone, task.task)
     attacked = config.evaluation.robust_attack != "none"
     robust = RobustEvaluation(backbone, config, central) if attacked else None
     rounds = config.federation.rounds if method.trains else 0

@@ -44,7 +44,7 @@ def parse_attributes(text: str, source: str) -> dict[str, tuple[str, ...]]:
         raise DataError(f"attributes file '{source}' holds a {kind}, not an object")
     for name, phrases in content:
         strings = isinstance(phrases, list) and all(isinstance(p, str) for p in phrases)
-        if not strings or not phrases or not all(phrase.strip() for phrase in phrases):
+        if not strings or not phrases or not all(map(phrase_key, phrases)):
             raise DataError(f"attributes of class '{name}' in '{source}' are no list of phrases")
         twice = _repeated(phrases, map(phrase_key, phrases))
         if twice:

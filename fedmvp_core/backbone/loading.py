@@ -12,6 +12,7 @@ from fedmvp_core.backbone.checkpoints import Checkpoint, check_fits
 from fedmvp_core.backbone.configs import TINY, ModelConfig, open_clip_config
 from fedmvp_core.backbone.folders import LOCAL_PREFIX, folder_config, is_folder
 from fedmvp_core.backbone.model import Backbone
+from fedmvp_core.backbone.tokenizing import Tokenizer
 from fedmvp_core.backbone.weights import find_weights
 from fedmvp_core.errors import CheckpointError, ConfigError
 
@@ -99,8 +100,18 @@ def _build(config: ModelConfig, checkpoint: Checkpoint | None) -> Any:
     return clip
 
 
-def _tokenizer(config: ModelConfig) -> Any:
-    """The tokenizer the model was trained with: callable, sentences -> (n, context_length)."""
+def load_tokenizer(name: str) -> Tokenizer:
+    """How a backbone reads sentences, without its weights; `name` as `load_backbone` has it.
+
+    Raises:
+        ConfigError: the name cannot be used.
+        CheckpointError: a folder's config is missing or damaged.
+    """
+    return _tokenizer(_config(name))
+
+
+def _tokenizer(config: ModelConfig) -> Tokenizer:
+    """The tokenizer the model was trained with."""
     text = config.architecture["text_cfg"]
     if config.name == TINY:
         merges = str(verified_asset(MERGES_FILE))
@@ -116,4 +127,4 @@ def _tokenizer(config: ModelConfig) -> Any:
             f"the tokenizer of the backbone '{config.name}' has {tokenizer.vocab_size} words, its "
             f"config says {words}: features would be wrong."
         )
-    return tokenizer
+    return Tokenizer(config.name, tokenizer.context_length, tokenizer)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.errors import WireError
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 FULL = "full"  # the phase of methods that have one alone: all prompt tensors are trained
 
@@ -34,6 +34,13 @@ class Prompting(nn.Module, ABC):
         It does not depend on images, so a step encodes text once, whatever the number of images.
         """
         return task.class_features
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """See before a run that the text encoder has room for a task's sentences and the prompts.
+
+        Raises:
+            ConfigError: it has not; a module that prompts no text has nothing to refuse.
+        """
 
     def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
         """images: (batch, 3, height, width), in [0, 1] -> prompted features for the task."""
