@@ -16,7 +16,7 @@ from fedmvp_core.errors import FedMVPError, StorageError
 from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
-from fedmvp_core.prompting import Prompting
+from fedmvp_core.prompting import Prompting, check_tasks
 from fedmvp_core.registry import METRICS, find
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import feature_cache, open_backbone
@@ -125,8 +125,8 @@ def _examiner(
     check_attackable(method, shards, config)
     more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
     central = CentralEvaluation(backbone, setting, shards, cache, more)
-    for task in central.tasks.values():
-        prompting.check_task(backbone, task.task)
+    for cut in check_tasks(backbone, prompting, (task.task for task in central.tasks.values())):
+        logger.warning("%s", cut)
     attacked = config.evaluation.robust_attack != "none"
     robust = RobustEvaluation(backbone, config, central) if attacked else None
     rounds = config.federation.rounds if method.trains else 0

@@ -1,7 +1,7 @@
 """What every prompting module offers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.errors import WireError
+from fedmvp_core.sentences import check_sentences
 from fedmvp_core.tasks import EncodedTask, Task
 
 FULL = "full"  # the phase of methods that have one alone: all prompt tensors are trained
@@ -83,3 +84,17 @@ class Prompting(nn.Module, ABC):
                         f"expected {tuple(own[name].shape)}"
                     )
                 own[name].copy_(value)
+
+
+def check_tasks(backbone: Backbone, prompting: Prompting, tasks: Iterable[Task]) -> tuple[str, ...]:
+    """What to warn of before a run, each once: what the text encoder does not read of the tasks.
+
+    Raises:
+        ConfigError: a class's name is not read, or has no room beside the prompts.
+    """
+    warnings: dict[str, None] = {}
+    for task in tasks:
+        found = check_sentences(backbone.tokenizer, task.spoken(), len(task.class_names))
+        warnings |= dict.fromkeys(found)
+        prompting.check_task(backbone, task)
+    return tuple(warnings)

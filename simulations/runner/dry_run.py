@@ -12,7 +12,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig, RunSection
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
@@ -20,12 +19,10 @@ from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
 from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
-from fedmvp_core.prompting import Prompting
+from fedmvp_core.prompting import check_tasks
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import CALLBACKS, find
 from fedmvp_core.run_folder import holds_run, read_status, run_folder
-from fedmvp_core.sentences import check_sentences
-from fedmvp_core.tasks import Task
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import ConfiguredAggregation, asked_terms
@@ -96,7 +93,7 @@ def look(config: RunConfig, clients: int) -> RunParts:
         _check_readable(split.images, f"split '{split.name}'")
     prompting = method.build_prompting(backbone, setting.train.class_names)
     splits = [evaluation.task for evaluation in (*setting.evaluations, *local)]
-    warnings = _check_sentences(backbone, prompting, [*splits, *(shard.task for shard in shards)])
+    warnings = check_tasks(backbone, prompting, [*splits, *(shard.task for shard in shards)])
     terms = configured_terms(asked_terms(config, method))
     tensors = travelling_tensors(prompting, terms)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
@@ -127,22 +124,6 @@ def _check_federation(config: RunConfig, clients: int) -> None:
         ConfiguredAggregation(config).check_cohort(cohort)
     for name in callback_names(config.run):
         find(CALLBACKS, name)
-
-
-def _check_sentences(
-    backbone: Backbone, prompting: Prompting, tasks: Sequence[Task]
-) -> tuple[str, ...]:
-    """What the run would warn of while it encodes its tasks.
-
-    Raises:
-        ConfigError: the text encoder cannot tell classes apart, or has no room for the prompts.
-    """
-    warnings: dict[str, None] = {}  # each once, in order
-    for task in tasks:
-        found = check_sentences(backbone.tokenizer, task.spoken(), len(task.class_names))
-        warnings |= dict.fromkeys(found)
-        prompting.check_task(backbone, task)
-    return tuple(warnings)
 
 
 def _check_readable(images: ImageSet, holder: str) -> None:
