@@ -17,7 +17,7 @@ FORBIDDEN = {
 }
 # Rooms of the core -> the only other parts of it that they may import.
 ALLOWED_ROOMS = {
-    "backbone": {"errors"},
+    "backbone": {"errors", "user_files"},
     "config": {"errors", "registry"},
     "losses": set[str](),
     "objectives": {"config", "local", "losses"},

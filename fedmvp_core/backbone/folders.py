@@ -6,7 +6,6 @@ open_clip saves its models. The folder brings its architecture, pixel statistics
 
 import dataclasses
 import inspect
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from open_clip.pretrained import download_pretrained_from_hf
 
 from fedmvp_core.backbone.configs import ModelConfig, refuse_unsupported
 from fedmvp_core.errors import CheckpointError, ConfigError
+from fedmvp_core.user_files import read_json
 
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
@@ -44,7 +44,7 @@ def folder_config(name: str) -> ModelConfig:
     else:
         path = Path(name.removeprefix(LOCAL_PREFIX)).expanduser() / CONFIG_FILE
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
         architecture = dict(content["model_cfg"])
         preprocess = {key: v for key, v in content.get("preprocess_cfg", {}).items() if v}
         mean = tuple(map(float, preprocess.get("mean", OPENAI_DATASET_MEAN)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import open_clip
 
+from fedmvp_core.backbone.activation import QUICK_GELU, Activation, of_architecture, of_file
 from fedmvp_core.backbone.assets import EMBEDDED_WEIGHTS, verified_asset
 from fedmvp_core.backbone.checkpoints import Checkpoint, read_checkpoint, with_image_tower
 from fedmvp_core.backbone.configs import TINY, ModelConfig
@@ -34,6 +35,8 @@ def find_weights(
         ConfigError: `pretrained` is unknown, or misses a part beside its plus sign.
         CheckpointError: the weights are missing, damaged, or no CLIP's.
     """
+    named = of_architecture(config.name, config.architecture, config.folder)
+    config = replace(config, activation=named)
     if not pretrained:
         return read_checkpoint(folder_weights(config)) if config.folder else None, config
     base, tower = split_pretrained(str(pretrained))
@@ -55,14 +58,25 @@ def _whole(config: ModelConfig, base: str | Path) -> tuple[Checkpoint, ModelConf
     if tag:
         checkpoint = read_checkpoint(_download(config.name, str(base), tag))
         config = replace(config, mean=tuple(tag["mean"]), std=tuple(tag["std"]))
-        quick_gelu = checkpoint.from_openai or bool(tag.get("quick_gelu"))
+        if tag.get("quick_gelu"):
+            return checkpoint, _with(config, Activation(QUICK_GELU, f"as the tag '{base}' says"))
     else:
         checkpoint = read_checkpoint(_local_path(config, base))
-        quick_gelu = checkpoint.from_openai
-    if quick_gelu:
-        # open_clip itself only warns when the name and the weights disagree.
-        config = replace(config, architecture={**config.architecture, "quick_gelu": True})
+    if checkpoint.told:
+        return checkpoint, _with(config, checkpoint.told)
+    if not tag and config.activation and not config.folder:
+        found = of_file(config.name, config.activation, checkpoint.path, checkpoint.tensors)
+        return checkpoint, _with(config, found)
     return checkpoint, config
+
+
+def _with(config: ModelConfig, activation: Activation) -> ModelConfig:
+    """open_clip itself only warns when the name and the weights disagree."""
+    quick = activation.name == QUICK_GELU
+    architecture = config.architecture
+    if quick or architecture.get("quick_gelu"):
+        architecture = {**architecture, "quick_gelu": quick}
+    return replace(config, architecture=architecture, activation=activation)
 
 
 def _embedded(config: ModelConfig, name: str) -> Checkpoint:

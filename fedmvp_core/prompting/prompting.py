@@ -1,7 +1,7 @@
 """What every prompting module offers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.errors import WireError
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.sentences import check_sentences
+from fedmvp_core.tasks import EncodedTask, Task
 
 FULL = "full"  # the phase of methods that have one alone: all prompt tensors are trained
 
@@ -61,6 +62,13 @@ class Prompting(nn.Module, ABC):
         """Whether class features do: as the module says by making its own, unless it says so."""
         return type(self).class_features is not Prompting.class_features
 
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """See before a run that the text encoder has room for a task's sentences and the prompts.
+
+        Raises:
+            ConfigError: it has not; a module that prompts no text has nothing to refuse.
+        """
+
     def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
         """images: (batch, 3, height, width), in [0, 1] -> prompted features for the task."""
         seen = self.image_features(backbone, images, task)
@@ -102,3 +110,17 @@ class Prompting(nn.Module, ABC):
                         f"expected {tuple(own[name].shape)}"
                     )
                 own[name].copy_(value)
+
+
+def check_tasks(backbone: Backbone, prompting: Prompting, tasks: Iterable[Task]) -> tuple[str, ...]:
+    """What to warn of before a run, each once: what the text encoder does not read of the tasks.
+
+    Raises:
+        ConfigError: a class's name is not read, or has no room beside the prompts.
+    """
+    warnings: dict[str, None] = {}
+    for task in tasks:
+        found = check_sentences(backbone.tokenizer, task.spoken(), len(task.class_names))
+        warnings |= dict.fromkeys(found)
+        prompting.check_task(backbone, task)
+    return tuple(warnings)

@@ -15,7 +15,7 @@ from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.prompting.sentences import PromptedSentences
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 CONTEXT_STD = 0.02
 
@@ -65,6 +65,10 @@ class TextContext(Prompting):
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), unit."""
         return self.class_features_with(self.context, backbone, task)
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves the words no room."""
+        self.token_ids(backbone, task.spoken_names)
 
     def class_features_with(self, context: Tensor, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), unit, with other words than the module's own, of the same shape."""

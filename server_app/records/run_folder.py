@@ -104,9 +104,10 @@ class RunFolder:
         remove_run(self.path, keep=LOGS)
         (self.path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
 
-    def write_environment(self, device: str) -> None:
-        """Versions, platform and the hash of the running sources."""
-        self._write_json(ENVIRONMENT, environment(device, self._started, self.resumed_after))
+    def write_environment(self, device: str, activation: str = "") -> None:
+        """Versions, platform, the hash of the running sources, and the backbone's activation."""
+        content = environment(device, activation, self._started, self.resumed_after)
+        self._write_json(ENVIRONMENT, content)
 
     def write_shards(self, nodes: Sequence[Node]) -> None:
         """Who holds what.

@@ -19,6 +19,7 @@ from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
 from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
+from fedmvp_core.prompting import check_tasks
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import CALLBACKS, find
 from fedmvp_core.run_folder import holds_run, read_status, run_folder
@@ -38,6 +39,8 @@ class RunParts:
 
     elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
     by phase; a phase that the method does not have is missing. trains: zero-shot methods do not.
+    activation: the backbone's, and how it is known. notes: how its weights were read. warnings: of
+    sentences that the text encoder does not read wholly.
     """
 
     setting: Setting
@@ -49,6 +52,9 @@ class RunParts:
     sent: int
     answered: dict[str, int]
     trains: bool
+    activation: str = ""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def show_dry_run(plan: Plan, console: Console) -> None:
@@ -86,6 +92,8 @@ def look(config: RunConfig, clients: int) -> RunParts:
     for split in setting.evaluations:
         _check_readable(split.images, f"split '{split.name}'")
     prompting = method.build_prompting(backbone, setting.train.class_names)
+    splits = [evaluation.task for evaluation in (*setting.evaluations, *local)]
+    warnings = check_tasks(backbone, prompting, [*splits, *(shard.task for shard in shards)])
     terms = configured_terms(asked_terms(config, method))
     tensors = travelling_tensors(prompting, terms)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
@@ -100,6 +108,9 @@ def look(config: RunConfig, clients: int) -> RunParts:
         sent=num_bytes(tensors),
         answered=answered,
         trains=method.trains,
+        activation=str(backbone.activation),
+        notes=backbone.notes,
+        warnings=warnings,
     )
 
 
@@ -157,6 +168,8 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
             "backbone",
             f"{config.model.backbone}, {weights}, {parts.image_size} pixels, {parts.device}",
         ),
+        ("activation", parts.activation),
+        *(("weights", note) for note in parts.notes),
         ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
         ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
         ("prompt tensors", f"{parts.elements:,} numbers, {_size(parts.sent)}"),
@@ -178,6 +191,7 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
         rows.append(
             ("metrics", f"http://{config.run.metrics_host}:{config.run.metrics_port}/metrics")
         )
+    rows += [("warning", warning) for warning in parts.warnings]
     for row in rows:
         table.add_row(*row)
     return table

@@ -18,7 +18,6 @@ A suite is a TOML file in `simulations/suites/`, or anywhere:
 """
 
 import itertools
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any
 
 from fedmvp_core.config import Scalar, did_you_mean
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.user_files import read_toml
 from simulations.runner.named_runs import NamedRun, named_run_from
 from simulations.runner.overrides import merged
 from simulations.runner.project import package_folder
@@ -112,7 +112,7 @@ def load_suite(name: str) -> Suite:
 def _read(path: Path, name: str) -> dict[str, Any]:
     """The tables of a file over those of the suite that it extends."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
     except (OSError, ValueError) as error:
         known = did_you_mean(name, suite_names())
         raise ConfigError(f"suite '{name}' cannot be read ({error}){known}") from None

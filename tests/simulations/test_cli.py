@@ -184,6 +184,21 @@ def test_info_names_versions_and_checks_the_embedded_data():
         assert text in result.output
 
 
+def test_info_says_what_a_backbone_is():
+    result = fedmvp("info", "--backbone", "tiny", "--pretrained", "embedded")
+    assert result.exit_code == 0
+    for text in ("2,445,185 numbers", "GELU, by the backbone's name 'tiny'", "32 tokens"):
+        assert text in result.output
+    for words, sentence in (
+        (("--pretrained", "embedded"), "say --backbone NAME too"),
+        (("--backbone", "ViT-B-32-relu"), "not with 'relu'"),
+        (("--backbone", "tiny", "--pretrained", "gone.pt"), "gone.pt does not exist"),
+    ):
+        result = fedmvp("info", *words)
+        assert result.exit_code != 0
+        assert sentence in result.stderr
+
+
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [("min", "no run 'min'; did you mean mine?"), ("runs", "runs holds no run")],

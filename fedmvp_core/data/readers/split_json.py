@@ -1,6 +1,5 @@
 """CoOp's split files: {"train": [[path, label, class name], ...], "val": [...], "test": [...]}."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from fedmvp_core.data.readers.entries import has_system_part
 from fedmvp_core.data.readers.folders import check_files, first_few
 from fedmvp_core.data.readers.splits import Entry, split_named
 from fedmvp_core.errors import DataError
+from fedmvp_core.user_files import read_json
 
 
 def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[str, list[Entry]]]:
@@ -77,7 +77,7 @@ def in_label_order(names: Mapping[int, str], source: Path) -> list[str]:
 
 def _parsed(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = read_json(file)
     except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read as JSON: {error}") from error
     named = list(map(split_named, content)) if isinstance(content, dict) else []

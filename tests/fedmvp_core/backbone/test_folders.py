@@ -121,7 +121,8 @@ def test_a_download_that_fails_says_what_to_do(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "JSONDecodeError"),
+        ("{", "ValueError: line 1, column 2"),
+        ('{"model_cfg": {}, "model_cfg": {}}', "names twice: 'model_cfg'"),
         ("[]", "TypeError"),
         ('{"model_cfg": {"embed_dim": 4}}', "KeyError: 'vision_cfg'"),
         ('{"model_cfg": {"vision_cfg": 1, "text_cfg": {}}}', "TypeError"),
