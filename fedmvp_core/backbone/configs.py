@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import open_clip
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
 from fedmvp_core.errors import ConfigError
 
 TINY = "tiny"
+# Pixel statistics, as in open_clip.constants: open_clip is slow to import, so only a load does it.
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 # Options of open_clip's blocks that change the block's inside: prompts at its input would mean
 # something else than in the papers, and no public checkpoint with a plain ViT tower uses them.
@@ -37,8 +37,8 @@ class ModelConfig:
 
     name: str
     architecture: dict[str, Any]
-    mean: tuple[float, ...] = OPENAI_DATASET_MEAN
-    std: tuple[float, ...] = OPENAI_DATASET_STD
+    mean: tuple[float, ...] = OPENAI_MEAN
+    std: tuple[float, ...] = OPENAI_STD
     folder: Path | None = None
 
 
@@ -48,6 +48,8 @@ def open_clip_config(name: str) -> ModelConfig:
     Raises:
         ConfigError: the name is unknown (close names are listed), or its towers are unsupported.
     """
+    import open_clip
+
     known = name.replace("/", "-")
     architecture = open_clip.get_model_config(known) if known in open_clip.list_models() else None
     if architecture is None:
@@ -58,6 +60,8 @@ def open_clip_config(name: str) -> ModelConfig:
 
 def _close_names(name: str) -> str:
     """': did you mean ...?' with supported names first, or where to find the list."""
+    import open_clip
+
     names = [TINY, *open_clip.list_models()]
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=5, cutoff=0.6)

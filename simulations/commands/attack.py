@@ -8,7 +8,7 @@ from rich.console import Console
 from fedmvp_core.errors import ConfigError
 from simulations.attack.plan import plan_attack
 from simulations.commands.options import OUTPUT_DIR, Debug, Run
-from simulations.runner.results import find_run
+from simulations.runner.results import find_run, read_config
 
 
 def attack(
@@ -45,8 +45,6 @@ def attack(
     debug: Debug = False,
 ) -> None:
     """Attack a finished run, for example: fedmvp attack demo --attack ensemble --epsilon 1/255"""
-    from simulations.runner.saved_run import read_config
-
     # An option takes one word, so of `--epsilon 1/255 4/255` the rest arrives as arguments.
     if more_epsilons and not epsilons:
         raise ConfigError(

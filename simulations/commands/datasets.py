@@ -67,7 +67,11 @@ def check(
 
     With a backbone, what it makes of the copy untuned is compared too.
     """
-    from simulations.datasets.check import examine, expected_layout
+    from fedmvp_core.data.catalogue import needs_folder, without_folder
+
+    if not needs_folder(name):
+        raise without_folder(name)
+    from simulations.datasets.check import examine, expected_layout  # with torch
     from simulations.datasets.copy_tables import show_copy, zero_shot_table
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -93,9 +97,12 @@ def prepare(name: Name, root: Root) -> None:
     hf:NAME is one of the Hugging Face hub.
     """
     from fedmvp_core.data.catalogue import HUB
-    from fedmvp_core.data.readers import hugging_face
     from fedmvp_core.data.readers.download import prepare as download
     from fedmvp_core.data.readers.table import READERS
+
+    if name not in READERS and not name.startswith(HUB):
+        raise DataError(f"no data set is called '{name}'; known: {', '.join(READERS)}")
+    from fedmvp_core.data.readers import hugging_face  # with torch
     from simulations.datasets.check import examine, expected_layout
     from simulations.datasets.copy_tables import show_copy
 

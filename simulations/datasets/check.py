@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fedmvp_core.config import did_you_mean
-from fedmvp_core.data.catalogue import HUB, OWN_PICTURES
+from fedmvp_core.data.catalogue import HUB, OWN_PICTURES, without_folder
 from fedmvp_core.data.imagefolder import list_folder
 from fedmvp_core.data.listed import read_listing
 from fedmvp_core.data.listing import Listing, ReaderEntry
@@ -17,7 +16,7 @@ from fedmvp_core.data.pixels.check import unreadable
 from fedmvp_core.data.readers import hugging_face
 from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder
 from fedmvp_core.data.readers.table import READERS
-from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -91,10 +90,7 @@ def _read(name: str, root: Path) -> tuple[Path, Listing]:
     if name.startswith(HUB):
         folder = hugging_face.prepared_folder(name, root)
         return folder, list_folder(folder, seed=1)
-    raise ConfigError(
-        f"no data set with a folder is called '{name}'"
-        f"{did_you_mean(name, [*READERS, *OWN_PICTURES])}"
-    )
+    raise without_folder(name)
 
 
 def unlike(listing: Listing, expected: ReaderEntry) -> list[str]:

@@ -1,6 +1,5 @@
 """A finished run, loaded again: its configuration, backbone and tuned prompts."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import torch
 
 from fedmvp_core.backbone import Backbone, FeatureCache
-from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.config import RunConfig
 from fedmvp_core.data.catalogue import attribute_template, class_template
 from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.data.settings import Setting
@@ -17,13 +16,13 @@ from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
-from fedmvp_core.run_folder import CHECKPOINTS, CONFIG
+from fedmvp_core.run_folder import CHECKPOINTS
 from fedmvp_core.tasks import Task, encode_task
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import asked_terms
 from server_app.records.checkpoints import latest_round, load_checkpoint
-from simulations.runner.project import default_config
+from simulations.runner.results import read_config
 
 
 @dataclass(frozen=True)
@@ -65,27 +64,6 @@ def load_saved_run(folder: Path, device: str = "cpu", round: int | None = None) 
         setting=opened.setting,
         cache=opened.cache,
     )
-
-
-def read_config(folder: Path) -> RunConfig:
-    """The configuration that a run was made with; keys that are younger than it have defaults.
-
-    Raises:
-        CheckpointError: the folder holds no run, or one with other keys or plugins than ours.
-    """
-    path = folder / CONFIG
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"'{folder}' is no run folder: {error}") from error
-    if not isinstance(saved, dict) or not saved:
-        raise CheckpointError(f"'{path}' holds no run-config keys")
-    try:
-        return parse_config({**default_config(), **saved})
-    except ConfigError as error:
-        raise CheckpointError(
-            f"'{path}' is of another version or lacks a plugin: {error}"
-        ) from None
 
 
 def class_names_of(saved: SavedRun, classes: str) -> tuple[str, ...]:
