@@ -7,7 +7,7 @@ from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
 from simulations.attack.plan import plan_attack
-from simulations.commands.options import OUTPUT_DIR, Debug, Run
+from simulations.commands.options import OUTPUT_DIR, DataDir, Debug, Run
 from simulations.runner.results import find_run, read_config
 
 
@@ -42,6 +42,7 @@ def attack(
         int, typer.Option("--batch-size", min=1, max=256, help="Images attacked at once.")
     ] = 256,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:
     """Attack a finished run, for example: fedmvp attack demo --attack ensemble --epsilon 1/255"""
@@ -57,4 +58,4 @@ def attack(
     plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device)
     from simulations.attack.report import report_attacks
 
-    report_attacks(Console(), folder, plan)
+    report_attacks(Console(), folder, plan, data_dir)

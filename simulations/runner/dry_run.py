@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.config import RunConfig, RunSection
+from fedmvp_core.data.fingerprints import fingerprints
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
@@ -21,13 +22,14 @@ from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import CALLBACKS, find
-from fedmvp_core.run_folder import holds_run, read_status, run_folder
+from fedmvp_core.run_folder import SPLITS, holds_run, read_status, run_folder
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import ConfiguredAggregation, asked_terms
 from server_app.callbacks.callback import callback_names
 from server_app.cohort.nodes import cohort_size
 from server_app.guest_strategy import make_strategy
+from server_app.records.resuming import check_splits, round_to_resume
 from simulations.datasets.shard_tables import print_shards
 from simulations.runner.planning import Plan
 
@@ -78,6 +80,7 @@ def look(config: RunConfig, clients: int) -> RunParts:
     _check_federation(config, clients)
     work = open_workspace(config)
     backbone, setting = work.backbone, work.setting
+    check_resumed(config, setting)
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
     local = local_evaluations(setting, shards)
@@ -101,6 +104,13 @@ def look(config: RunConfig, clients: int) -> RunParts:
         answered=answered,
         trains=method.trains,
     )
+
+
+def check_resumed(config: RunConfig, setting: Setting) -> None:
+    """Raises ConfigError for a run that is to go on and began with other pictures."""
+    folder = run_folder(config.run)
+    if round_to_resume(folder, config) is not None:
+        check_splits(folder / SPLITS, fingerprints(setting), config.data.data_dir)
 
 
 def _check_federation(config: RunConfig, clients: int) -> None:
