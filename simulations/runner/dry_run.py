@@ -75,12 +75,12 @@ def look(config: RunConfig, clients: int) -> RunParts:
         FedMVPError: what the run would fail on.
     """
     check_folder(config.run)
-    config = config.with_values(decode_cache=False)  # a cache would be written
+    asked, config = config, config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
     _check_federation(config, clients)
     work = open_workspace(config)
     backbone, setting = work.backbone, work.setting
-    check_resumed(config, setting)
+    check_resumed(asked, setting)
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
     local = local_evaluations(setting, shards)
