@@ -102,3 +102,14 @@ def test_plugins_described_before_are_described_at_once(with_run: Path) -> None:
         output, end = answered(words, with_run)
         assert said in output
         assert end == ["0", "[]"]
+
+
+def test_the_apps_begin_without_what_only_a_backbone_needs() -> None:
+    """Server and clients answer Flower before they load a backbone, and open_clip with it."""
+    later = ("open_clip", "torchvision", "timm", "torch._dynamo", "pandas", "sklearn", "matplotlib")
+    code = (
+        "import sys, client_app.app, server_app.app\n"
+        f"print([name for name in {later!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
