@@ -88,6 +88,7 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     if method.trains:
         config = within_budget(config)
     setting = load_setting(config, backbone.image_size)
+    folder.write_splits(setting)
     prompting = method.build_prompting(backbone, setting.train.class_names)
     nodes = find_nodes(grid, config, setting.train.class_names)
     folder.write_shards(nodes)

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
-from open_clip.pretrained import get_pretrained_url
 from torch import Tensor
 
 from fedmvp_core.errors import CheckpointError, ConfigError
@@ -114,6 +112,8 @@ def of_file(name: str, named: Activation, path: Path, tensors: Mapping[str, Tens
         named: the activation by the name.
     """
     plain = name.removesuffix(_QUICK_NAME)
+    import open_clip  # slow to import
+
     tags = open_clip.list_pretrained_tags_by_model(plain)
     quick = [tag for tag in tags if open_clip.get_pretrained_cfg(plain, tag).get("quick_gelu")]
     if not quick:
@@ -137,6 +137,8 @@ def of_file(name: str, named: Activation, path: Path, tensors: Mapping[str, Tens
 
 def _published_tag(name: str, tags: list[str], path: Path) -> str:
     """The tag whose file this is, by the hash that its address holds; "" if it is none's."""
+    from open_clip.pretrained import get_pretrained_url
+
     hashes = {tag: _hash_in(get_pretrained_url(name, tag)) for tag in tags}
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()

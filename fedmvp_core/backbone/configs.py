@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import open_clip
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
 from fedmvp_core.backbone.activation import Activation
 from fedmvp_core.errors import ConfigError
 
 TINY = "tiny"
+# Pixel statistics, as in open_clip.constants: open_clip is slow to import, so only a load does it.
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 _ACTIVATION = re.compile(r"-(\w*(?:elu|relu|swish|tanh)|quick[-_]gelu)$", re.IGNORECASE)
 
@@ -42,8 +42,8 @@ class ModelConfig:
 
     name: str
     architecture: dict[str, Any]
-    mean: tuple[float, ...] = OPENAI_DATASET_MEAN
-    std: tuple[float, ...] = OPENAI_DATASET_STD
+    mean: tuple[float, ...] = OPENAI_MEAN
+    std: tuple[float, ...] = OPENAI_STD
     folder: Path | None = None
     activation: Activation | None = None
 
@@ -54,6 +54,8 @@ def open_clip_config(name: str) -> ModelConfig:
     Raises:
         ConfigError: the name is unknown (close names are listed), or its towers are unsupported.
     """
+    import open_clip
+
     if _is_transformers_folder(name):
         raise ConfigError(
             f"backbone '{name}' is a folder of the Transformers library: name the architecture and "
@@ -75,6 +77,8 @@ def _is_transformers_folder(name: str) -> bool:
 
 def _no_activation(name: str) -> str:
     """What is wrong with a name that ends with an activation which its architecture lacks."""
+    import open_clip
+
     found = _ACTIVATION.search(name)
     plain = name[: found.start()] if found else ""
     if not found or plain not in [TINY, *open_clip.list_models()]:
@@ -88,6 +92,8 @@ def _no_activation(name: str) -> str:
 
 def _close_names(name: str) -> str:
     """': did you mean ...?' with supported names first, or where to find the list."""
+    import open_clip
+
     names = [TINY, *open_clip.list_models()]
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=5, cutoff=0.6)

@@ -4,7 +4,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
 
 from fedmvp_core.backbone.assets import MERGES_FILE, tiny_config, verified_asset
@@ -83,6 +82,8 @@ def _checked_device(device: str | torch.device, precision: str) -> torch.device:
 
 def _build(config: ModelConfig, checkpoint: Checkpoint | None) -> Any:
     """An `open_clip.CLIP`, with the checkpoint's weights or random ones."""
+    import open_clip
+
     if checkpoint is None:
         # The CPU generator alone: torch.manual_seed would reseed CUDA's, which is not restored.
         with torch.random.fork_rng(devices=[]):
@@ -112,6 +113,8 @@ def load_tokenizer(name: str) -> Tokenizer:
 
 def _tokenizer(config: ModelConfig) -> Tokenizer:
     """The tokenizer the model was trained with."""
+    import open_clip
+
     text = config.architecture["text_cfg"]
     if config.name == TINY:
         merges = str(verified_asset(MERGES_FILE))

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import open_clip
-
 from fedmvp_core.backbone.activation import QUICK_GELU, Activation, of_architecture, of_file
 from fedmvp_core.backbone.assets import EMBEDDED_WEIGHTS, verified_asset
 from fedmvp_core.backbone.checkpoints import Checkpoint, read_checkpoint, with_image_tower
@@ -54,6 +52,8 @@ def _whole(config: ModelConfig, base: str | Path) -> tuple[Checkpoint, ModelConf
     """A whole CLIP's weights, and the config with what the weights are known to need."""
     if base in EMBEDDED_WEIGHTS:
         return _embedded(config, str(base)), config
+    import open_clip
+
     tag = open_clip.get_pretrained_cfg(config.name, str(base))
     if tag:
         checkpoint = read_checkpoint(_download(config.name, str(base), tag))
@@ -108,6 +108,8 @@ def _known_tags(config: ModelConfig, base: str) -> str:
         return " or ".join(f"'{tag}'" for tag in EMBEDDED_WEIGHTS)
     if config.folder:
         return "'' for the backbone's own weights"
+    import open_clip
+
     tags = open_clip.list_pretrained_tags_by_model(config.name)
     close = difflib.get_close_matches(base, tags, n=3, cutoff=0.5) or tags[:3]
     if not close:
@@ -118,6 +120,8 @@ def _known_tags(config: ModelConfig, base: str) -> str:
 
 def _download(name: str, pretrained: str, tag: dict[str, Any]) -> Path:
     """open_clip's own download, which finds earlier downloads in its cache."""
+    import open_clip
+
     try:
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:  # whatever the network stack raises

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fedmvp_core.config import DataSection, dataset_names
+from fedmvp_core.config import DataSection, dataset_names, did_you_mean
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.data.readers.templates import DEFAULT_STEM, attribute_stems_of, template_of
 from fedmvp_core.errors import ConfigError
@@ -101,6 +101,12 @@ def attribute_template(data: DataSection) -> str:
 def needs_folder(dataset: str) -> bool:
     """Whether `data-dir` must say where the data set's pictures are."""
     return dataset in READERS or dataset in OWN_PICTURES or dataset.startswith(HUB)
+
+
+def without_folder(name: str) -> ConfigError:
+    """What to raise for a name that no data set with a folder has."""
+    known = did_you_mean(name, [*READERS, *OWN_PICTURES])
+    return ConfigError(f"no data set with a folder is called '{name}'{known}")
 
 
 def check_data_dir(data: DataSection) -> None:

@@ -7,7 +7,6 @@ from fedmvp_core.attributes.files import shipped_attributes
 from fedmvp_core.attributes.phrases import name_key
 from fedmvp_core.attributes.shipped import find_shipped
 from fedmvp_core.config import parse_config
-from fedmvp_core.data.plugins import load_dataset
 from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.user_files import parse_json, read_text
 from simulations.runner.project import default_config
@@ -69,4 +68,6 @@ def dataset_classes(dataset: str, data_dir: str) -> tuple[str, ...]:
     if not data_dir and find_shipped(dataset):
         return tuple(shipped_attributes(dataset))
     config = parse_config({**default_config(), "dataset": dataset, "data-dir": data_dir})
+    from fedmvp_core.data.plugins import load_dataset  # with torch
+
     return load_dataset(config.data, config.run, SMALLEST_IMAGE).class_names

@@ -82,7 +82,11 @@ def check(
     Of a folder of your own pictures: what is read, passed over, counted and refused. With a
     backbone, what it makes of the copy untuned is compared too.
     """
-    from simulations.datasets.check import examine, expected_layout, named_or_own
+    from fedmvp_core.data.catalogue import needs_folder, without_folder
+
+    if not needs_folder(name) and not Path(name).expanduser().is_dir():
+        raise without_folder(name)
+    from simulations.datasets.check import examine, expected_layout, named_or_own  # with torch
     from simulations.datasets.copy_tables import show_copy, zero_shot_table
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -109,9 +113,12 @@ def prepare(name: Name, root: Root) -> None:
     hf:NAME is one of the Hugging Face hub.
     """
     from fedmvp_core.data.catalogue import HUB
-    from fedmvp_core.data.readers import hugging_face
     from fedmvp_core.data.readers.download import prepare as download
     from fedmvp_core.data.readers.table import READERS
+
+    if name not in READERS and not name.startswith(HUB):
+        raise DataError(f"no data set is called '{name}'; known: {', '.join(READERS)}")
+    from fedmvp_core.data.readers import hugging_face  # with torch
     from simulations.datasets.check import examine, expected_layout
     from simulations.datasets.copy_tables import show_copy
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fedmvp_core.config import did_you_mean
-from fedmvp_core.data.catalogue import HUB, OWN_PICTURES
+from fedmvp_core.data.catalogue import OWN_PICTURES, needs_folder, without_folder
 from fedmvp_core.data.imagefolder import list_folder
 from fedmvp_core.data.listed import checked, read_listing
 from fedmvp_core.data.listing import Listing, ReaderEntry
@@ -66,8 +65,7 @@ def named_or_own(name: str, root: Path | None) -> tuple[str, Path]:
         ConfigError: a data set is named, but no root; or a folder, and a root too.
     """
     folder = Path(name).expanduser()
-    known = name in READERS or name in OWN_PICTURES or name.startswith(HUB)
-    if not known and folder.is_dir():
+    if not needs_folder(name) and folder.is_dir():
         if root is not None:
             raise ConfigError(f"'{name}' is a folder of your own; it is checked without --root")
         own = "csv-folder" if (folder / TABLE).is_file() else "imagefolder"
@@ -107,11 +105,8 @@ def expected_layout(name: str) -> str:
 
 
 def _check_known(name: str) -> None:
-    if name not in READERS and name not in OWN_PICTURES and not name.startswith(HUB):
-        raise ConfigError(
-            f"no data set with a folder is called '{name}'"
-            f"{did_you_mean(name, [*READERS, *OWN_PICTURES])}"
-        )
+    if not needs_folder(name):
+        raise without_folder(name)
 
 
 def _with_rest(listing: Listing, folder: Path) -> Listing:

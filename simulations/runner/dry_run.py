@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.config import RunConfig, RunSection
+from fedmvp_core.data.fingerprints import fingerprints
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
@@ -22,13 +23,14 @@ from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.prompting import check_tasks
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import CALLBACKS, find
-from fedmvp_core.run_folder import holds_run, read_status, run_folder
+from fedmvp_core.run_folder import SPLITS, holds_run, read_status, run_folder
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import ConfiguredAggregation, asked_terms
 from server_app.callbacks.callback import callback_names
 from server_app.cohort.nodes import cohort_size
 from server_app.guest_strategy import make_strategy
+from server_app.records.resuming import check_splits, round_to_resume
 from simulations.datasets.shard_tables import print_shards
 from simulations.runner.planning import Plan
 
@@ -79,11 +81,12 @@ def look(config: RunConfig, clients: int) -> RunParts:
         FedMVPError: what the run would fail on.
     """
     check_folder(config.run)
-    config = config.with_values(decode_cache=False)  # a cache would be written
+    asked, config = config, config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
     _check_federation(config, clients)
     work = open_workspace(config)
     backbone, setting = work.backbone, work.setting
+    check_resumed(asked, setting)
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
     local = local_evaluations(setting, shards)
@@ -112,6 +115,13 @@ def look(config: RunConfig, clients: int) -> RunParts:
         notes=backbone.notes,
         warnings=warnings,
     )
+
+
+def check_resumed(config: RunConfig, setting: Setting) -> None:
+    """Raises ConfigError for a run that is to go on and began with other pictures."""
+    folder = run_folder(config.run)
+    if round_to_resume(folder, config) is not None:
+        check_splits(folder / SPLITS, fingerprints(setting), config.data.data_dir)
 
 
 def _check_federation(config: RunConfig, clients: int) -> None:

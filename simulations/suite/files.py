@@ -202,3 +202,12 @@ def with_root(run: NamedRun, root: Path | None) -> NamedRun:
                 )
             config[key] = value.replace(ROOT, str(root.absolute()))
     return replace(run, config=config)
+
+
+def parse_seeds(words: Sequence[str]) -> list[int]:
+    """Whole numbers, with blanks or commas between them; raises ConfigError."""
+    numbers = " ".join(words).replace(",", " ").split()
+    for number in numbers:
+        if not number.isdigit():
+            raise ConfigError(f"seeds has '{number}'; allowed: whole numbers from 0, such as 1 2 3")
+    return list(dict.fromkeys(map(int, numbers)))

@@ -211,7 +211,7 @@ def test_a_run_that_is_not_there_is_exit_2(finished_run, word, sentence):
 
 @pytest.mark.parametrize("word", ["mine", "runs/mine"])
 def test_report_takes_a_name_or_a_path(finished_run, monkeypatch, word):
-    monkeypatch.setattr(run_module, "write_page", lambda folder: folder / "report.html")
+    monkeypatch.setattr(run_module, "write_page", lambda folder, _: folder / "report.html")
     result = fedmvp("report", word)
     assert result.output == f"report: {finished_run}/report.html\n"
 
