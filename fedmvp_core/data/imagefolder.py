@@ -68,7 +68,7 @@ def list_folder(root: Path, seed: int) -> Listing:
             split: [Picture(p.path, (label_of[p.class_name],), p.domain) for p in chosen]
             for split, chosen in by_split.items()
         },
-        attributes=read_attributes(attribute_file) if attribute_file.is_file() else None,
+        attributes=read_attributes(attribute_file) if attribute_file.exists() else None,
     )
 
 

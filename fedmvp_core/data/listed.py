@@ -5,12 +5,14 @@ The loaders at the end of this file are what entry points name, one for each of 
 
 import logging
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from fedmvp_core.config import DataSection, RunSection
+from fedmvp_core.data.findings import check_names, leaks
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.listing import SPLITS, Listing, Picture, ReaderEntry
 from fedmvp_core.data.pixels.check import known_unreadable
@@ -54,25 +56,42 @@ def make_dataset(
     they are in no split. Otherwise such a picture is an error when its set is first read.
 
     Raises:
-        DataError: no picture of a split can be read.
+        DataError: no picture of a split can be read; a name is not valid UTF-8; or, unless
+            `allow-leaks`, a picture is trained on and tested on.
     """
+    names = picture_names(listing, folder)
+    check_names(folder, chain(listing.class_names, *names.values()))
+    if not data.allow_leaks and (found := leaks(names)):
+        raise DataError(
+            f"{listing.name} in '{folder}': {'; '.join(found)}; what was trained on says nothing "
+            "when it is tested on: take it out of one of them, or allow it with allow-leaks=true"
+        )
     cache = cache_directory(run.cache_dir) / PICTURES
     kept_in = cache if data.decode_cache else None
 
     def image_set(split: str) -> ImageSet:
-        pictures = listing.splits.get(split, ())
+        pictures, named = listing.splits.get(split, ()), names.get(split, ())
         if data.on_bad_image == "skip":
             pictures = _readable(pictures, f"{listing.name} ({split})", cache)
+            named = [picture_name(picture.path, folder) for picture in pictures]
         return ImageSet(
             images=PictureFiles(tuple(p.path for p in pictures), image_size, kept_in),
             labels=labels_of(pictures, len(listing.class_names), listing.multi_label),
             domains=tuple(picture.domain for picture in pictures),
-            names=tuple(_name(picture.path, folder) for picture in pictures),
+            names=tuple(named),
             class_names=listing.class_names,
         )
 
     train, validation, test = (image_set(split) for split in SPLITS)
     return Dataset(listing.name, train, validation, test, listing.attributes)
+
+
+def picture_names(listing: Listing, folder: Path) -> dict[str, list[str]]:
+    """Split -> what its pictures are called."""
+    return {
+        split: [picture_name(picture.path, folder) for picture in pictures]
+        for split, pictures in listing.splits.items()
+    }
 
 
 def labels_of(pictures: Sequence[Picture], classes: int, multi_label: bool) -> Tensor:
@@ -98,7 +117,8 @@ def _readable(pictures: Sequence[Picture], what: str, cache: Path) -> Sequence[P
     return [picture for position, picture in enumerate(pictures) if position not in bad]
 
 
-def _name(path: Path, folder: Path) -> str:
+def picture_name(path: Path, folder: Path) -> str:
+    """Relative to the data set's folder; a picture elsewhere goes by its whole path."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 

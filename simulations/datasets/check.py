@@ -1,20 +1,24 @@
 """Compares a copy of a data set with what its authors published."""
 
+import dataclasses
 import hashlib
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from fedmvp_core.config import did_you_mean
 from fedmvp_core.data.catalogue import HUB, OWN_PICTURES
+from fedmvp_core.data.findings import check_names, leaks, twins
 from fedmvp_core.data.imagefolder import list_folder
-from fedmvp_core.data.listed import read_listing
+from fedmvp_core.data.listed import picture_name, picture_names, read_listing
 from fedmvp_core.data.listing import Listing, ReaderEntry
-from fedmvp_core.data.pixels.check import unreadable
+from fedmvp_core.data.pixels.check import Looked, look_at
 from fedmvp_core.data.readers import hugging_face
+from fedmvp_core.data.readers.folders import first_few
 from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError, DataError
@@ -64,12 +68,36 @@ def examine(name: str, root: Path, decode: bool) -> ExaminedCopy:
         DataError: the folder cannot be read as that data set.
     """
     folder, listing = _read(name, root)
+    names = picture_names(listing, folder)
+    check_names(folder, chain(listing.class_names, *names.values()))
     expected = READERS.get(name)
-    faults = unlike(listing, expected) if expected else []
+    faults = (unlike(listing, expected) if expected else []) + leaks(names)
+    notes: list[str] = []
     if decode:
         paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
-        faults += unreadable(paths).values()
+        looked = look_at(paths)
+        faults += [one.fault for one in looked if one.fault]
+        notes = particulars(folder, paths, looked)
+        # Published sets do have twins, as everybody's results on them do.
+        (notes if expected else faults).extend(twins(folder, names))
+    listing = dataclasses.replace(listing, notes=(*listing.notes, *notes))
     return ExaminedCopy(name, folder, listing, expected, tuple(faults))
+
+
+def particulars(folder: Path, paths: Sequence[Path], looked: Sequence[Looked]) -> list[str]:
+    """What is done with pictures that are unlike others."""
+    found = {
+        "turned, as their EXIF data say": [one.turned for one in looked],
+        "of several frames or pages, of which the first is taken": [
+            one.frames > 1 for one in looked
+        ],
+        "very large and decoded at a fraction of their size": [one.reduced for one in looked],
+    }
+    named = {
+        what: [picture_name(path, folder) for path, one in zip(paths, them, strict=True) if one]
+        for what, them in found.items()
+    }
+    return [f"{len(of)} pictures are {what}: {first_few(of)}" for what, of in named.items() if of]
 
 
 def expected_layout(name: str) -> str:
