@@ -70,7 +70,7 @@ def read_label_split(path: Path, class_names: Sequence[str]) -> LabelSplit:
             or in both lists; a list is empty.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise DataError(f"label split '{path}' cannot be read: {error}") from error
     if not isinstance(content, dict) or set(content) != {"seen", "unseen"}:
