@@ -93,6 +93,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     examiner = _examiner(config, folder, backbone, method, prompting, setting, nodes)
     exchange = _exchange(config, method, prompting, setting.train.class_names)
     numbers = sum(tensor.numel() for tensor in prompting.prompt_tensors().values())
+    for warning in setting.warnings:
+        folder.event("warning", text=warning)
     folder.event("start", rounds=examiner.rounds, clients=len(nodes), prompt_numbers=numbers)
     start = _start(examiner, exchange.tensors)
     examiner.test(start.round, prompt_part(start.tensors, prompting))

@@ -22,6 +22,13 @@ SEPARATOR = "/"  # in no name of a data set; a class's own name may hold it
 # Of EmojiDomains and its kin: the embedded tiny CLIP has read these sentences. Of folders too.
 EMBEDDED_TEMPLATE = "a picture of a {class}."
 EMBEDDED_ATTRIBUTE_TEMPLATE = "a picture of a {class}, such as {attribute}."
+# What the package's small data sets show a picture of; a class is one of them.
+_SMALL = {
+    "fashion-mnist": "a {class}",
+    "digits": "the number {class}",
+    "letters": "the letter {class}",
+    "kana": "the hiragana {class}",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ def class_template(data: DataSection) -> str:
     """The key `template`; "auto" is the sentence that is published for the data set."""
     if data.template != AUTO:
         return data.template
+    if data.dataset in _SMALL:
+        return f"a picture of {_SMALL[data.dataset]}."
     return EMBEDDED_TEMPLATE if _unpublished(data.dataset) else template_of(data.dataset)
 
 
@@ -81,6 +90,8 @@ def attribute_template(data: DataSection) -> str:
     """
     if data.attribute_template != AUTO:
         return data.attribute_template
+    if data.dataset in _SMALL:
+        return f"a picture of {_SMALL[data.dataset]}, with {{attribute}}."
     if _unpublished(data.dataset):
         return EMBEDDED_ATTRIBUTE_TEMPLATE
     stem = attribute_stems_of(data.dataset).get("", DEFAULT_STEM)

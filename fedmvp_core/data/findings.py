@@ -9,25 +9,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fedmvp_core.data.readers.folders import first_few
-from fedmvp_core.errors import DataError, printable
+from fedmvp_core.errors import printable
 
 HELD_OUT = ("test", "validation")
 
 
-def check_names(where: Path, names: Iterable[str]) -> None:
-    """Every name must be valid UTF-8: names go into tables, reports and a model's sentences.
+def name_faults(where: Path, names: Iterable[str]) -> list[str]:
+    """What is to be said of names that are not valid UTF-8, with their bytes escaped.
 
-    where: the folder; its own name is looked at too.
-
-    Raises:
-        DataError: one is not; it is shown with its bytes escaped.
+    Names go into tables, reports and a model's sentences. where: the folder; its own path is looked
+    at too.
     """
-    for name in (str(where), *names):
-        if not name.isascii() and printable(name) != name:
-            raise DataError(
-                f"the name '{name}' (in '{where}') is not valid UTF-8; allowed: names in UTF-8 "
-                "(convmv -f latin1 -t utf8 --notest renames)"
-            )
+    odd = (name for name in (str(where), *names) if not name.isascii())
+    parts = (part for name in odd for part in name.split("/"))
+    bad = sorted({f"'{printable(part)}'" for part in parts if printable(part) != part})
+    if not bad:
+        return []
+    which = f"the name {bad[0]}" if len(bad) == 1 else f"each of the names {first_few(bad)}"
+    return [
+        f"{which} (in '{printable(str(where))}') is not valid UTF-8; allowed: names in UTF-8 "
+        "(convmv -f latin1 -t utf8 --notest renames)"
+    ]
 
 
 def leaks(names: Mapping[str, Sequence[str]]) -> list[str]:

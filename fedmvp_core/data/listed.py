@@ -3,7 +3,9 @@
 The loaders at the end of this file are what entry points name, one for each of readers.table.
 """
 
+import dataclasses
 import logging
+import shlex
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,15 +14,17 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.config import DataSection, RunSection
-from fedmvp_core.data.findings import check_names, leaks
+from fedmvp_core.data.findings import leaks, name_faults
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.listing import SPLITS, Listing, Picture, ReaderEntry
 from fedmvp_core.data.pixels.check import known_unreadable
 from fedmvp_core.data.pixels.files import PictureFiles
 from fedmvp_core.data.plugins import DatasetLoader
+from fedmvp_core.data.readers.assemble import thin_classes
 from fedmvp_core.data.readers.folders import first_few
 from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder as list_csv_folder
 from fedmvp_core.data.readers.table import READERS
+from fedmvp_core.data.spellings import settled
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import DataError
 
@@ -37,12 +41,39 @@ def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
     if not root.is_dir():
         raise DataError(f"data-dir '{root}' is not a folder; {entry.name} is to be read from it")
     folder = root / entry.folder
-    if folder.is_dir():
-        return folder, entry.reader(folder)
+    if not folder.is_dir():
+        folder = root
     try:
-        return root, entry.reader(root)
+        listing = entry.reader(folder)
     except DataError as error:
+        if folder != root:
+            raise
         raise DataError(f"'{root}' holds no folder '{entry.folder}', and {error}") from error
+    complete = len(listing.class_names) == entry.expected_classes
+    return folder, dataclasses.replace(listing, complete=complete)
+
+
+def checked(
+    listing: Listing, folder: Path, merge_spellings: bool, allow_leaks: bool = False
+) -> Listing:
+    """The listing with what is wrong, or worth minding, whatever reader it comes from.
+
+    One spelling a class; names in UTF-8; unless `allow_leaks`, no picture that is trained on and
+    tested on; a warning for each thin class.
+    """
+    listing = settled(listing, merge_spellings)
+    names = picture_names(listing, folder)
+    faults = name_faults(folder, chain(listing.class_names, *names.values()))
+    if not allow_leaks and (found := leaks(names)):
+        faults.append(
+            f"{'; '.join(found)}; what was trained on says nothing when it is tested on: take it "
+            "out of one of them, or allow it with allow-leaks=true"
+        )
+    return dataclasses.replace(
+        listing,
+        warnings=(*listing.warnings, *thin_classes(listing)),
+        faults=(*listing.faults, *faults),
+    )
 
 
 def make_dataset(
@@ -56,16 +87,12 @@ def make_dataset(
     they are in no split. Otherwise such a picture is an error when its set is first read.
 
     Raises:
-        DataError: no picture of a split can be read; a name is not valid UTF-8; or, unless
-            `allow-leaks`, a picture is trained on and tested on.
+        DataError: no picture of a split can be read, or the listing has faults, see `checked`.
     """
+    listing = checked(listing, folder, data.merge_spellings, data.allow_leaks)
+    if listing.faults:
+        raise DataError(f"{listing.name} in '{folder}': {_refusal(listing.faults, data)}")
     names = picture_names(listing, folder)
-    check_names(folder, chain(listing.class_names, *names.values()))
-    if not data.allow_leaks and (found := leaks(names)):
-        raise DataError(
-            f"{listing.name} in '{folder}': {'; '.join(found)}; what was trained on says nothing "
-            "when it is tested on: take it out of one of them, or allow it with allow-leaks=true"
-        )
     cache = cache_directory(run.cache_dir) / PICTURES
     kept_in = cache if data.decode_cache else None
 
@@ -83,7 +110,18 @@ def make_dataset(
         )
 
     train, validation, test = (image_set(split) for split in SPLITS)
-    return Dataset(listing.name, train, validation, test, listing.attributes)
+    return Dataset(
+        listing.name, train, validation, test, listing.attributes, warnings=listing.warnings
+    )
+
+
+def _refusal(faults: Sequence[str], data: DataSection) -> str:
+    """All that is wrong in one sentence each, or the first few and where to see the rest."""
+    said = "; ".join(faults[:3])
+    if len(faults) <= 3:
+        return said
+    look = f"fedmvp datasets check {data.dataset} --root {shlex.quote(data.data_dir)}"
+    return f"{said}; and {len(faults) - 3} more faults: {look}"
 
 
 def picture_names(listing: Listing, folder: Path) -> dict[str, list[str]]:

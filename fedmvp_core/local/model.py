@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.logits import class_logits
 from fedmvp_core.losses.classification import classification_loss
 from fedmvp_core.prompting import FULL, Features, Prompting
+from fedmvp_core.tasks import EncodedTask
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class LocalModel:
         self.backbone, self.prompting, self.shard = backbone, prompting, shard
         self.round = round or LocalRound()
         self.attacked_classes = prompting.class_features(backbone, shard.attack_task)
-        self.classes = self.attacked_classes[shard.attack_rows]
+        if prompting.reads_class_set and shard.attack_task is not shard.task:
+            self.classes = prompting.class_features(backbone, shard.task)
+        else:
+            self.classes = self.attacked_classes[shard.attack_rows]
 
     @property
     def received(self) -> Mapping[str, Tensor]:
@@ -72,22 +77,35 @@ class LocalModel:
 
     def predict(self, images: Tensor) -> tuple[Features, Tensor]:
         """images: (batch, 3, height, width), in [0, 1] -> features, logits: (batch, classes)."""
-        features = Features(self._image_features(images), self.classes)
-        return features, class_logits(features, self.shard.task, self.backbone.logit_scale)
+        task = self.shard.task
+        features = self._features(images, task, self.classes)
+        return features, class_logits(features, task, self.backbone.logit_scale)
+
+    def frozen_logits(self, images: Tensor) -> Tensor:
+        """(batch, classes) of the frozen model and the plain template, without a graph."""
+        task = self.shard.task
+        with torch.no_grad():
+            seen = F.normalize(self.backbone.encode_image(images), dim=-1)
+            features = Features(seen, task.zero_shot_features)
+            return class_logits(features, task, self.backbone.logit_scale)
 
     def classification_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy, or the run's `multi-label-loss`, averaged over the images: a scalar."""
         return classification_loss(logits, labels, self.round.multi_label_loss)
 
     def attacked_logits(self, images: Tensor, class_features: Tensor | None = None) -> Tensor:
-        """What an attack looks at: (batch, attacked classes); no gradient reaches text.
+        """What an attack looks at: (batch, attacked classes); no gradient reaches text, but for
+        text that is made for an image, through which it goes on to that image.
 
         class_features: (attacked classes, d) instead of the tuned ones.
         """
         aimed_at = self.attacked_classes if class_features is None else class_features
-        features = Features(self._image_features(images), aimed_at.detach())
-        return class_logits(features, self.shard.attack_task, self.backbone.logit_scale)
+        task = self.shard.attack_task
+        features = self._features(images, task, aimed_at.detach())
+        return class_logits(features, task, self.backbone.logit_scale)
 
-    def _image_features(self, images: Tensor) -> Tensor:
+    def _features(self, images: Tensor, task: EncodedTask, class_features: Tensor) -> Features:
         # The client's own task, whatever an attack aims at: PromptFormer looks at its attributes.
-        return self.prompting.image_features(self.backbone, images, self.shard.task)
+        seen = self.prompting.image_features(self.backbone, images, self.shard.task)
+        made = self.prompting.class_features_for(self.backbone, seen, task, class_features)
+        return Features(seen, made)

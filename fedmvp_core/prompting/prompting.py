@@ -15,14 +15,21 @@ FULL = "full"  # the phase of methods that have one alone: all prompt tensors ar
 
 
 class Features(NamedTuple):
-    """image_features: (batch, d), unit. class_features: (classes, d)."""
+    """image_features: (batch, d), unit. class_features: (classes, d), or (batch, classes, d) where
+    they depend on the image.
+    """
 
     image_features: Tensor
     class_features: Tensor
 
 
 class Prompting(nn.Module, ABC):
-    """A trainable module whose parameters are the prompt tensors; the backbone stays outside."""
+    """A trainable module whose parameters are the prompt tensors; the backbone stays outside.
+
+    reads_class_set: whether a class's features depend on which other classes its task has.
+    """
+
+    reads_class_set: bool = False
 
     @abstractmethod
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
@@ -35,11 +42,30 @@ class Prompting(nn.Module, ABC):
         """
         return task.class_features
 
+    def class_features_for(
+        self, backbone: Backbone, image_features: Tensor, task: EncodedTask, class_features: Tensor
+    ) -> Tensor:
+        """What images are compared with: (classes, d), or (batch, classes, d), an image's own.
+
+        image_features: (batch, d), unit, with their graph, so that an attack goes through text that
+        is made for an image. class_features: (classes, d) of the task, which are those of every
+        image unless the module makes each its own.
+        """
+        return class_features
+
+    def prompts_images(self) -> bool:
+        """Whether image features depend on the prompt tensors."""
+        return True
+
+    def prompts_text(self) -> bool:
+        """Whether class features do: as the module says by making its own, unless it says so."""
+        return type(self).class_features is not Prompting.class_features
+
     def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
         """images: (batch, 3, height, width), in [0, 1] -> prompted features for the task."""
-        return Features(
-            self.image_features(backbone, images, task), self.class_features(backbone, task)
-        )
+        seen = self.image_features(backbone, images, task)
+        classes = self.class_features(backbone, task)
+        return Features(seen, self.class_features_for(backbone, seen, task, classes))
 
     def phase_tensors(self, phase: str) -> tuple[str, ...]:
         """Names of the prompt tensors that are trained and sent in a phase; all by default."""

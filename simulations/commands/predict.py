@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fedmvp_core.data.readers.entries import OTHER_MEDIA, suffix_of
 from fedmvp_core.errors import ConfigError, printable
 from simulations.commands.options import OUTPUT_DIR, Run
 from simulations.runner.progress import percent
@@ -37,6 +38,11 @@ def predict_command(
     for image in images:  # a wrong path is told before the model is loaded
         if not image.is_file():
             raise ConfigError(f"picture '{image}' is no file")
+        suffix = suffix_of(image.name)
+        if suffix in OTHER_MEDIA:
+            raise ConfigError(
+                f"'{image}' cannot be read here: convert {suffix} with {OTHER_MEDIA[suffix]}"
+            )
     from simulations.runner.saved_run import load_saved_run, predict_pictures
 
     saved = load_saved_run(folder)

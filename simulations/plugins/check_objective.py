@@ -22,7 +22,7 @@ from simulations.plugins.findings import (
     small_config,
 )
 
-UNDER = ("fedmvp", "apt")  # visual prompts, and learned words
+UNDER = {"fedmvp": "image", "apt": "text"}  # method -> the features that it changes
 ATTACKS = (None, "ce", "kl")
 
 
@@ -37,19 +37,26 @@ def check_objective(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     if options.wrong:
         return
     yield checked("its attack is one that there is", lambda: _attack(objective))
+    yield checked("it needs features that there are", lambda: _needs(objective))
     backbone = random_backbone()
     shard = example_shard(backbone)
-    for method in UNDER:
-        yield checked(
-            f"its loss and gradient are finite under method '{method}'",
-            _step(name, method, words, backbone, shard),
-        )
+    for method, changed in UNDER.items():
+        what = f"its loss and gradient are finite under method '{method}'"
+        if objective.needs in ("", changed):
+            yield checked(what, _step(name, method, words, backbone, shard))
 
 
 def _attack(objective: Objective) -> str:
     if objective.attack in ATTACKS:
         return ""
     return f"attack is {objective.attack!r}; allowed: {', '.join(map(repr, ATTACKS))}"
+
+
+def _needs(objective: Objective) -> str:
+    allowed = ("", *UNDER.values())
+    if objective.needs in allowed:
+        return ""
+    return f"needs is {objective.needs!r}; allowed: {', '.join(map(repr, allowed))}"
 
 
 def _step(

@@ -205,3 +205,10 @@ def test_predict_refuses_a_missing_picture(finished_run):
     result = fedmvp("predict", "mine", "absent.png")
     assert result.exit_code == 2
     assert "picture 'absent.png' is no file" in result.stderr
+
+
+def test_predict_says_what_a_picture_of_another_kind_needs(finished_run, tmp_path):
+    (tmp_path / "phone.HEIC").write_bytes(b"ftypheic")
+    result = fedmvp("predict", "mine", str(tmp_path / "phone.HEIC"))
+    assert result.exit_code == 2
+    assert "phone.HEIC' cannot be read here: convert .heic with pillow-heif" in result.stderr

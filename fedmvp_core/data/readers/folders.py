@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from fedmvp_core.data.readers.entries import SUFFIXES, is_system, suffix_of
 from fedmvp_core.errors import DataError
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
 
 def require_folder(folder: Path, what: str) -> Path:
@@ -28,9 +27,9 @@ def first_there(candidates: Sequence[Path]) -> Path:
 
 
 def subfolders(folder: Path, ignored: Collection[str] = ()) -> list[str]:
-    """Sorted names of the folders inside; hidden ones and files are left out."""
+    """Sorted names of the folders inside; a system's own and files are left out."""
     with os.scandir(folder) as found:
-        names = [entry.name for entry in found if entry.is_dir() and entry.name[0] != "."]
+        names = [entry.name for entry in found if entry.is_dir() and not is_system(entry.name)]
     return sorted(name for name in names if name not in ignored)
 
 
@@ -40,9 +39,7 @@ def picture_names(folder: Path) -> list[str]:
         names = os.listdir(folder)
     except FileNotFoundError:
         return []
-    return sorted(
-        name for name in names if name[0] != "." and os.path.splitext(name)[1].lower() in SUFFIXES
-    )
+    return sorted(name for name in names if suffix_of(name) in SUFFIXES and not is_system(name))
 
 
 def relative_file(written: str, folder: Path) -> str:

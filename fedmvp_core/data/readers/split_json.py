@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.data.listing import SPLITS
+from fedmvp_core.data.readers.entries import has_system_part
 from fedmvp_core.data.readers.folders import check_files, first_few, relative_file
-from fedmvp_core.data.readers.splits import Entry
+from fedmvp_core.data.readers.splits import Entry, split_named
 from fedmvp_core.errors import DataError
-
-KEYS = {
-    **{"train": "train", "test": "test"},
-    **{"val": "validation", "valid": "validation", "validation": "validation"},
-}
 
 
 def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[str, list[Entry]]]:
@@ -24,12 +20,23 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
             a picture has two labels, pictures are missing, or train or test is empty.
     """
     content = _parsed(file)
-    rows = {KEYS[key]: _rows(content[key], key, file) for key in KEYS if key in content}
+    key_of = {split_named(key): key for key in content}
+    rows = {
+        split: _rows(content[key_of[split]], key_of[split], file)
+        for split in SPLITS
+        if split in key_of
+    }
     names = _names(rows, file)
     splits = {
         split: [Entry(relative_file(path, pictures), label) for path, label, _ in of_split]
         for split, of_split in rows.items()
     }
+    hidden = [e.file for entries in splits.values() for e in entries if has_system_part(e.file)]
+    if hidden:
+        raise DataError(
+            f"'{file}' names {len(hidden)} hidden or system files, which are no pictures: "
+            f"{first_few(hidden)}"
+        )
     check_files(pictures, (e.file for entries in splits.values() for e in entries), file)
     _check_labels(splits, file)
     for split in ("train", "test"):
@@ -87,14 +94,18 @@ def _parsed(file: Path) -> Mapping[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"'{file}' cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict) or not {"train", "test"} <= content.keys():
+    if not isinstance(content, dict):
+        content = {}
+    lists = [key for key, value in content.items() if split_named(key) or isinstance(value, list)]
+    named = list(map(split_named, lists))
+    if not {"train", "test"} <= set(named):
         raise DataError(
             f"'{file}' is no split file; allowed: an object with lists 'train', 'val' and 'test'"
         )
-    lists = [key for key, value in content.items() if isinstance(value, list)]
-    if not set(lists) <= KEYS.keys() or len(lists) > len(SPLITS):
+    if "" in named or len(set(named)) < len(named):
         raise DataError(
-            f"'{file}' has the lists {', '.join(lists)}; allowed: 'train', 'val' and 'test'"
+            f"'{file}' has the lists {', '.join(lists)}; allowed: 'train', 'val' and 'test', "
+            "each once"
         )
     return content
 

@@ -13,7 +13,7 @@ from data_trees import TREES
 from small_pictures import write_folder, write_picture
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.findings import check_names, leaks, twins
+from fedmvp_core.data.findings import leaks, name_faults, twins
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError, DataError, printable
 
@@ -104,7 +104,14 @@ def test_twins_have_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_names_in_any_script_are_fine(tmp_path: Path) -> None:
-    check_names(tmp_path, ["кошка", "猫", "café", "🐈", "a b"])
+    assert name_faults(tmp_path, ["кошка", "猫", "café", "🐈", "a b"]) == []
+
+
+def test_names_that_are_no_utf8_are_one_sentence() -> None:
+    (fault,) = name_faults(Path("own"), [LATIN, f"{LATIN}/1.png", f"猫/{LATIN}.png"])
+    assert fault.startswith(
+        "each of the names 'caf\\xe9', 'caf\\xe9.png' (in 'own') is not valid UTF-8; allowed: "
+    )
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,10 @@ def test_a_name_that_is_no_utf8_is_one_sentence(tmp_path: Path, where: str) -> N
     result = check("imagefolder", root)
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
-    assert "caf\\xe9" in result.stderr
-    assert "is not valid UTF-8" in result.stderr
+    assert "has 1 faults" in result.stderr
+    (said,) = [line for line in result.stdout.splitlines() if line.startswith("wrong: ")]
+    assert "caf\\xe9" in said
+    assert "is not valid UTF-8" in said
     words = ["dataset=imagefolder", "pretrained=", f"data-dir={root}", "--dry-run"]
     dry = RUNNER.invoke(cli.app, ["run", "demo-short", "--supernodes", "2", *words])
     assert dry.exit_code == 2

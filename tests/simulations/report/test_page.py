@@ -160,9 +160,9 @@ def test_many_clients_and_classes(make_run, tmp_path):
     assert "accuracy on the new classes, %: 40 of 100" in path.read_text()
 
 
-def test_no_lora_phase_leaves_its_chart_out(make_run, tmp_path):
+def test_no_later_phase_leaves_its_chart_out(make_run, tmp_path):
     page = read(write_report(make_run(tmp_path / "run", lora_from=99)))
-    assert "LoRA" not in page.text
+    assert "a later phase" not in page.text
 
 
 def test_the_command_repeats_what_differs_from_the_defaults(make_run, tmp_path):

@@ -28,14 +28,18 @@ def make_multi_label_listing(
     min_labels: int = 0,
     notes: Sequence[str] = (),
     attributes: Mapping[str, Sequence[str]] | None = None,
+    own: bool = False,
 ) -> Listing:
     """Clean the class names up, and leave out pictures with fewer than `min_labels` labels.
+
+    own: names of a user's own, whose alike spellings `spellings.settled` refuses or merges.
 
     Raises:
         DataError: class names that are the same once cleaned up; a split without any picture left.
     """
-    check_distinct(name, class_names)
-    cleaned = tuple(clean_name(class_name) for class_name in class_names)
+    if not own:
+        check_distinct(name, class_names)
+    cleaned = tuple(class_names if own else map(clean_name, class_names))
     kept: dict[str, list[Picture]] = {}
     said = list(notes)
     for split, pictures in splits.items():

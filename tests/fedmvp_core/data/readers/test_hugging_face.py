@@ -116,4 +116,17 @@ def test_a_picture_whose_numbers_have_no_scale_leaves_nothing(tmp_path: Path) ->
     odd = Image.fromarray(np.full((4, 4), -1, dtype=np.float32))
     with pytest.raises(DataError, match="set' cannot be written: its 32-bit floats go from -1"):
         hugging_face.write_folder({"train": [(odd, "a")]}, tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("and/or", "and-or"), "classes 'and/or' and 'and-or' would share the folder 'and-or'"),
+        ((".net", "net"), "classes '.net' and 'net' would share the folder 'net'"),
+        (("cat", "lost+found"), "class 'lost\\+found' is called as a system's own folders are"),
+    ],
+)
+def test_no_class_is_merged_or_lost(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        hugging_face.write_folder({"train": rows(*names)}, tmp_path / "pets")
     assert list(tmp_path.iterdir()) == []

@@ -103,7 +103,7 @@ def test_paths_of_other_systems(tmp_path: Path, path: str) -> None:
     assert splits["validation"] == [("a/2.jpg", 0)]
 
 
-@pytest.mark.parametrize("key", ["val", "valid", "validation"])
+@pytest.mark.parametrize("key", ["val", "valid", "validation", "dev", "Val"])
 def test_spellings_of_validation(tmp_path: Path, key: str) -> None:
     _, splits = read_split_json(*folder_of(tmp_path, {**TWO, key: [["a/2.jpg", 0, "a"]]}))
     assert splits["validation"] == [("a/2.jpg", 0)]
@@ -118,7 +118,7 @@ def test_spellings_of_validation(tmp_path: Path, key: str) -> None:
             {**TWO, "val": [], "valid": []},
             "has the lists train, test, val, valid; allowed: 'train'",
         ),
-        ({**TWO, "dev": [ROW]}, "has the lists train, test, dev; allowed: 'train', 'val'"),
+        ({**TWO, "extra": [ROW]}, "has the lists train, test, extra; allowed: 'train', 'val'"),
         ('{"train": [], "train": [], "test": []}', "cannot be read as JSON: it has 'train' twice"),
         ({"train": [["a/1.jpg", True, "a"]], "test": []}, r"'train'\[0\] in .*; allowed: \[path"),
         (

@@ -101,7 +101,7 @@ def test_absolute_paths_and_the_home_folder(
             PLAIN.replace(",", ";"),
             r"line 2 of .* has 4 cells, the header 3 \(parted by semicolons; a cell that holds",
         ),
-        (PLAIN + "\n\n2.JPG,dev,dog\n", "line 6 of .* has the split 'dev'; allowed: train"),
+        (PLAIN + "\n\n2.JPG,extra,dog\n", "line 6 of .* has the split 'extra'; allowed: train"),
         (PLAIN + ",test,dog\n", "line 4 of .* names no file"),
         (PLAIN + '"3.jpg,test,dog\n4.jpg,test,dog\n', "line 4: unexpected end of data"),
         (PLAIN + '"3".jpg,test,dog\n', "line 4: .* expected after"),
