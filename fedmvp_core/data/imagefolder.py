@@ -88,7 +88,7 @@ def list_folder(root: Path, seed: int) -> Listing:
         name=root.name,
         class_names=class_names,
         splits=splits,
-        attributes=read_attributes(attribute_file) if attribute_file.is_file() else None,
+        attributes=read_attributes(attribute_file) if attribute_file.exists() else None,
         notes=(*notes, *domain_gaps(class_names, splits), *tree.notes()),
         warnings=(*warnings, *tree.warnings()),
         faults=(*faults, *tree.faults()),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.data.readers.entries import OTHER_MEDIA, suffix_of
-from fedmvp_core.errors import ConfigError
+from fedmvp_core.errors import ConfigError, printable
 from simulations.commands.options import OUTPUT_DIR, DataDir, Run
 from simulations.runner.progress import percent
 from simulations.runner.results import find_run
@@ -65,7 +65,7 @@ def predict_command(
 
 def prediction_table(image: Path, scores: Iterable[tuple[str, float]], top: int) -> Table:
     """The `top` likeliest classes, best first."""
-    table = Table("class", title=str(image), title_justify="left")
+    table = Table("class", title=printable(str(image)), title_justify="left")
     table.add_column("probability", justify="right")
     best = sorted(scores, key=lambda score: -score[1])[:top]
     for name, probability in best:

@@ -10,16 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from fedmvp_core.data.catalogue import OWN_PICTURES, needs_folder, without_folder
+from fedmvp_core.data.findings import twins
 from fedmvp_core.data.imagefolder import list_folder
-from fedmvp_core.data.listed import checked, read_listing
+from fedmvp_core.data.listed import checked, picture_name, picture_names, read_listing
 from fedmvp_core.data.listing import Listing, ReaderEntry
-from fedmvp_core.data.pixels.check import unreadable
+from fedmvp_core.data.pixels.check import Looked, look_at
 from fedmvp_core.data.readers import hugging_face
 from fedmvp_core.data.readers.folders import first_few
 from fedmvp_core.data.readers.multilabel.csv_folder import TABLE, csv_folder
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.data.readers.tree import walk
-from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.errors import ConfigError, DataError, printable
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class ExaminedCopy:
         Base and new classes are the two halves of that order, so the results of two machines can be
         compared only if their hashes are equal.
         """
-        names = "\n".join(self.listing.class_names).encode()
-        return hashlib.sha256(names).hexdigest()[:12]
+        names = printable("\n".join(self.listing.class_names))
+        return hashlib.sha256(names.encode()).hexdigest()[:12]
 
 
 def named_or_own(name: str, root: Path | None) -> tuple[str, Path]:
@@ -86,13 +87,35 @@ def examine(name: str, root: Path, decode: bool, merge_spellings: bool = False) 
         DataError: the folder cannot be read as that data set.
     """
     folder, listing = _read(name, root)
-    listing = checked(listing, merge_spellings)
+    listing = checked(listing, folder, merge_spellings)
     expected = READERS.get(name)
     faults = list(listing.faults) + (unlike(listing, expected) if expected else [])
+    notes: list[str] = []
     if decode:
         paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
-        faults += unreadable(paths).values()
+        looked = look_at(paths)
+        faults += [one.fault for one in looked if one.fault]
+        notes = particulars(folder, paths, looked)
+        # Published sets do have twins, as everybody's results on them do.
+        (notes if expected else faults).extend(twins(folder, picture_names(listing, folder)))
+    listing = dataclasses.replace(listing, notes=(*listing.notes, *notes))
     return ExaminedCopy(name, folder, listing, expected, tuple(faults))
+
+
+def particulars(folder: Path, paths: Sequence[Path], looked: Sequence[Looked]) -> list[str]:
+    """What is done with pictures that are unlike others."""
+    found = {
+        "turned, as their EXIF data say": [one.turned for one in looked],
+        "of several frames or pages, of which the first is taken": [
+            one.frames > 1 for one in looked
+        ],
+        "very large and decoded at a fraction of their size": [one.reduced for one in looked],
+    }
+    named = {
+        what: [picture_name(path, folder) for path, one in zip(paths, them, strict=True) if one]
+        for what, them in found.items()
+    }
+    return [f"{len(of)} pictures are {what}: {first_few(of)}" for what, of in named.items() if of]
 
 
 def expected_layout(name: str) -> str:

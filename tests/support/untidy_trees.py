@@ -1,12 +1,18 @@
 """A folder of pictures as people have them on disk, with all that is not as it should be."""
 
+import os
+import shutil
 from pathlib import Path
 
+from PIL import ExifTags, Image
 from small_pictures import write_folder, write_picture
 
 
 def write_untidy(root: Path) -> Path:
-    """Splits called Training and Testing; hidden entries, links, films, alike and thin classes."""
+    """Splits called Training and Testing; hidden entries, links, films, alike and thin classes.
+
+    A picture is turned and has a twin in the test split; another is named in Latin-1.
+    """
     write_folder(root, ("bee", "dog"), 4, splits=("Training", "Testing", "Valid"))
     outside = root.parent / "outside"
     write_folder(outside, ("linked",), 3)
@@ -29,7 +35,17 @@ def write_untidy(root: Path) -> Path:
     write_bytes(root / "Training" / "phone", ("1.HEIC", "2.heic", "film.mp4"))
     write_bytes(root / "Training" / "bee", ("raw.NEF", "scan.pdf", "notes.txt"))
     (root / "Training" / "empty").mkdir()
+    write_turned(root / "Training" / "bee" / "phone.jpg")
+    shutil.copy(root / "Training" / "bee" / "phone.jpg", root / "Testing" / "bee" / "again.jpg")
+    write_picture(root / "Training" / "dog" / os.fsdecode(b"caf\xe9.png"), 7)
     return root
+
+
+def write_turned(path: Path) -> None:
+    """A photo that EXIF says is to be turned by a quarter."""
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = 6
+    Image.effect_noise((20, 10), 50).convert("RGB").save(path, exif=tags)
 
 
 def write_system_entries(root: Path) -> None:

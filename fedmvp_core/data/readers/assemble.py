@@ -134,9 +134,11 @@ def _lacking(class_names: Sequence[str], groups: Mapping[str, set[int]]) -> list
 
 
 def _shared(parts: Sequence[Part]) -> list[str]:
-    """Pictures that are in several splits, which would be tested on after training on them."""
-    count = 0
+    """Pictures that are named more than once."""
+    count, repeated = 0, 0
     for part in parts:
         files = [{entry.file for entry in entries} for entries in part.splits.values()]
+        repeated += sum(map(len, part.splits.values())) - sum(map(len, files))
         count += sum(map(len, files)) - len(set().union(*files))
-    return [f"{count} pictures are in more than one split"] if count else []
+    notes = [f"{count} pictures are in more than one split"] if count else []
+    return [*notes, f"{repeated} pictures are twice in a split"] if repeated else notes

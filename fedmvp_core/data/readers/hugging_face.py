@@ -17,6 +17,7 @@ from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data import imagefolder
 from fedmvp_core.data.catalogue import HUB
 from fedmvp_core.data.image_set import Dataset
+from fedmvp_core.data.pixels.pictures import to_rgb
 from fedmvp_core.data.readers.entries import is_system
 from fedmvp_core.errors import DataError
 
@@ -87,12 +88,12 @@ def write_folder(splits: Mapping[str, Iterable[HubPicture]], folder: Path) -> No
                 _check_folder(inside, class_name, held)
                 place = where / inside / f"{split}-{number:06d}.png"
                 place.parent.mkdir(parents=True, exist_ok=True)
-                picture.convert("RGB").save(place)
+                to_rgb(picture).save(place)
         partial.rename(folder)
     except DataError:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a picture whose numbers have no scale
         shutil.rmtree(partial, ignore_errors=True)
         raise DataError(f"'{folder}' cannot be written: {error}") from error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fedmvp_core.data.listing import SPLITS
 from fedmvp_core.data.readers.entries import has_system_part
-from fedmvp_core.data.readers.folders import check_files, first_few
+from fedmvp_core.data.readers.folders import check_files, first_few, relative_file
 from fedmvp_core.data.readers.splits import Entry, split_named
 from fedmvp_core.errors import DataError
 from fedmvp_core.user_files import read_json
@@ -17,7 +17,7 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
 
     Raises:
         DataError: the file is no such JSON, a label has two class names or a class name two labels,
-            or pictures are missing.
+            a picture has two labels, pictures are missing, or train or test is empty.
     """
     content = _parsed(file)
     key_of = {split_named(key): key for key in content}
@@ -28,7 +28,7 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
     }
     names = _names(rows, file)
     splits = {
-        split: [Entry(path, label) for path, label, _ in of_split]
+        split: [Entry(relative_file(path, pictures), label) for path, label, _ in of_split]
         for split, of_split in rows.items()
     }
     hidden = [e.file for entries in splits.values() for e in entries if has_system_part(e.file)]
@@ -38,7 +38,21 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
             f"{first_few(hidden)}"
         )
     check_files(pictures, (e.file for entries in splits.values() for e in entries), file)
+    _check_labels(splits, file)
+    for split in ("train", "test"):
+        if not splits[split]:
+            raise DataError(f"'{file}' has no pictures for the {split} split")
     return names, splits
+
+
+def _check_labels(splits: Mapping[str, Sequence[Entry]], file: Path) -> None:
+    labels: dict[str, int] = {}
+    for entry in (entry for entries in splits.values() for entry in entries):
+        if (other := labels.setdefault(entry.file, entry.label)) != entry.label:
+            raise DataError(
+                f"'{entry.file}' in '{file}' has the labels {other} and {entry.label}; "
+                "allowed: one label for a picture"
+            )
 
 
 def add_name(names: dict[int, str], label: int, class_name: str, source: Path) -> None:
@@ -80,14 +94,18 @@ def _parsed(file: Path) -> Mapping[str, Any]:
         content = read_json(file)
     except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read as JSON: {error}") from error
-    named = list(map(split_named, content)) if isinstance(content, dict) else []
+    if not isinstance(content, dict):
+        content = {}
+    lists = [key for key, value in content.items() if split_named(key) or isinstance(value, list)]
+    named = list(map(split_named, lists))
     if not {"train", "test"} <= set(named):
         raise DataError(
             f"'{file}' is no split file; allowed: an object with lists 'train', 'val' and 'test'"
         )
     if "" in named or len(set(named)) < len(named):
         raise DataError(
-            f"'{file}' has the keys {', '.join(content)}; allowed: one each for train, val and test"
+            f"'{file}' has the lists {', '.join(lists)}; allowed: 'train', 'val' and 'test', "
+            "each once"
         )
     return content
 
@@ -100,7 +118,7 @@ def _rows(rows: Any, key: str, file: Path) -> Sequence[tuple[str, int, str]]:
             isinstance(row, list)
             and len(row) == 3
             and isinstance(row[0], str)
-            and isinstance(row[1], int)
+            and type(row[1]) is int
             and isinstance(row[2], str)
         ):
             raise DataError(

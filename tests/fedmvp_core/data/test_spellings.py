@@ -189,7 +189,7 @@ def test_split_files_with_the_usual_names_of_splits(tmp_path: Path) -> None:
     for strange in ("extra", "dev"):
         keys = dict.fromkeys(("train", "val", "test", strange), rows)
         file.write_text(json.dumps(keys))
-        with pytest.raises(DataError, match=r"has the keys .*; allowed: one each for train, val"):
+        with pytest.raises(DataError, match=r"has the lists .*; allowed: .*, each once"):
             read_split_json(file, tmp_path / "pictures")
     file.write_text(json.dumps({"train": [["a/._1.jpg", 0, "a"]], "test": rows}))
     with pytest.raises(DataError, match=r"names 1 hidden or system files, .*: a/._1.jpg"):

@@ -30,6 +30,7 @@ def test_one_page_names_everything(pictures: Path) -> None:
         "'Valid' for validation",
         "note: passed over: 16 hidden or system entries (.ipynb_checkpoints 2, @eaDir 2, ._* 2, ",
         "note: passed over: 1 files that are no pictures (.txt 1)",
+        "note: 2 pictures are turned, as their EXIF data say: Testing/bee/again.jpg, ",
         "mind: 2 files cannot be read here: .nef 1 (convert with rawpy), "
         ".pdf 1 (convert with pypdfium2)",
         "mind: 1 links to pictures lead nowhere: 'Training/bee/gone.png'",
@@ -46,9 +47,12 @@ def test_one_page_names_everything(pictures: Path) -> None:
         "wrong: 3 classes are spelled in several ways: 'Ant' and 'ant', "
         "'cafe\\u0301' and 'caf\\xe9', 'road vehicle' and 'road_vehicle'; "
         "rename all but one, or merge them: merge-spellings=true",
+        "wrong: the name 'caf\\xe9.png' (in '",
+        "wrong: 9 pictures are of 'test' the same as one of 'train', byte for byte: "
+        "Testing/ant/00.png = Training/bee/03.png, Testing/bee/again.jpg = Training/bee/phone.jpg",
     ):
         assert line in result.output, line
-    assert f"imagefolder in '{pictures}' has 5 faults" in result.stderr
+    assert f"imagefolder in '{pictures}' has 7 faults" in result.stderr
     assert len(result.output.splitlines()) < 50
 
 
@@ -57,7 +61,7 @@ def test_spellings_are_merged_on_request(pictures: Path) -> None:
     assert "wrong: 3 classes" not in result.output
     assert "note: merged: 3 classes are spelled in several ways: 'Ant' and 'ant'" in result.output
     assert "split 'train' has no picture" not in result.output
-    assert "has 4 faults" in result.stderr
+    assert "has 5 faults" in result.stderr
 
 
 def test_layouts_that_cannot_be_told_are_shown_with_all_else(pictures: Path) -> None:
@@ -166,6 +170,6 @@ def test_what_is_refused_ends_a_dry_run(pictures: Path) -> None:
     result = RUNNER.invoke(app, words)
     assert result.exit_code == 2
     assert "'Training/phone' holds no picture that can be read here: .heic 2" in result.stderr
-    assert f"and 2 more faults: fedmvp datasets check imagefolder --root {pictures}" in (
+    assert f"and 3 more faults: fedmvp datasets check imagefolder --root {pictures}" in (
         " ".join(result.stderr.split())
     )
