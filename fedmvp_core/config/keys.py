@@ -97,6 +97,9 @@ class TrainingSection:
     learning_rate: Annotated[float, Between(0)]
     momentum: Annotated[float, Between(0, 1)]
     weight_decay: Annotated[float, Between(0)]
+    keep_momentum: bool
+    warmup_rounds: Annotated[int, Between(0)]
+    warmup_rate: Annotated[float, Between(0)]
     multi_label_loss: Annotated[str, OneOf(("asl", "bce", "softmax"))]
 
 
