@@ -78,7 +78,8 @@ def attribute_template(data: DataSection) -> str:
     """The key `attribute-template`; "auto" is what FedMVP says, see tasks.Task for {glue}.
 
     A published sentence ends with the bare attribute, without a full stop: another last token would
-    be another feature of every sentence. FedMVP's sentences for single domains are not used: a task is one for all domains.
+    be another feature of every sentence. FedMVP's sentences for single domains are not used: a task
+    is one for all domains.
     """
     if data.attribute_template != AUTO:
         return data.attribute_template

@@ -10,6 +10,7 @@ from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.partitions.cut import clients_of
 from fedmvp_core.errors import ConfigError, FedMVPError
 
+
 def cut_each(
     rule: Callable[[ImageSet, int, int], list[Tensor]], images: ImageSet, clients: int, seed: int
 ) -> list[Tensor]:
