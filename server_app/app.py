@@ -16,6 +16,7 @@ from fedmvp_core.errors import FedMVPError, StorageError
 from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
+from fedmvp_core.methods.published import departures
 from fedmvp_core.prompting import Prompting, check_tasks
 from fedmvp_core.registry import METRICS, find
 from fedmvp_core.terms import configured_terms
@@ -85,6 +86,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     _say(backbone)
     folder.write_environment(str(backbone.device), str(backbone.activation))
     method = find_method(config)
+    for departure in departures(config):  # `flwr run` alone sets nothing by protocol=published
+        logger.warning("protocol is 'published', but %s", departure)
     if method.trains:
         config = within_budget(config)
     setting = load_setting(config, backbone.image_size)

@@ -33,6 +33,7 @@ from server_app.guest_strategy import make_strategy
 from server_app.records.resuming import check_splits, round_to_resume
 from simulations.datasets.shard_tables import print_shards
 from simulations.runner.planning import Plan
+from simulations.runner.protocol_tables import print_protocol
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def show_dry_run(plan: Plan, console: Console) -> None:
         raise ConfigError(str(error)) from error
     print_shards(console, parts.shards, parts.setting, plan.config.data)
     console.print(run_table(plan.config, parts, plan.resources.clients_at_once))
+    print_protocol(console, plan.config)
 
 
 def look(config: RunConfig, clients: int) -> RunParts:
