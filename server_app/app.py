@@ -65,6 +65,7 @@ def main(grid: Grid, context: Context) -> None:
         raise known from error
     finally:
         callbacks.tell(ended)  # of an end that the folder could not write
+        folder.give_way()
 
 
 def _known(error: BaseException, folder: RunFolder) -> BaseException:

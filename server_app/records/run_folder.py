@@ -13,9 +13,19 @@ from torch import Tensor
 from fedmvp_core.config import RunConfig
 from fedmvp_core.disk import remove_leftovers, replace_file, replace_text
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.json_logs import logger
+from fedmvp_core.replaced_run import (
+    check_replaceable,
+    is_worth_keeping,
+    let_go,
+    set_aside,
+    settle,
+    settle_broken_off,
+)
 from fedmvp_core.run_folder import (
     CHECKPOINTS,
     CLASSES,
+    COMPLETED,
     CONFIG,
     ENVIRONMENT,
     LOGS,
@@ -28,6 +38,7 @@ from fedmvp_core.run_folder import (
     STEPS,
     class_columns,
     holds_run,
+    read_status,
     remove_run,
     run_folder,
 )
@@ -56,15 +67,13 @@ class RunFolder:
         self._started, self.rounds_completed = time.time(), 0
         self.run_id = uuid.uuid4().hex  # that of the checkpoint once a run is resumed
         self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # hears every event
-        replaced = config.run.resume != "latest" and holds_run(self.path)
-        if replaced and not config.run.overwrite:
-            raise ConfigError(
-                f"'{self.path}' holds a run already; choose another run-name, or overwrite"
-            )
+        self._replaces, self._found = False, read_status(self.path)
+        if holds_run(self.path) and (said := settle_broken_off(self.path)):
+            logger.warning("%s", said)
         self.resumed_after = round_to_resume(self.path, config)
         try:
             if self.resumed_after is None:
-                self._clear()
+                self._make_room()
                 self._write_json(CONFIG, config.as_mapping())
             else:
                 self._take_up(self.resumed_after)
@@ -99,10 +108,28 @@ class RunFolder:
         self.run_id = checkpoint.run_id or self.run_id
         return checkpoint
 
-    def _clear(self) -> None:
-        """Remove what an earlier run of this name left, but not the logs, which are of this run."""
+    def _make_room(self) -> None:
+        """Set aside a run of this name that came to something; of others, remove all but the logs,
+        which are of this run already."""
+        resuming = self.config.run.resume == "latest" and (self.path / CONFIG).exists()
+        if not resuming and is_worth_keeping(self.path):
+            check_replaceable(self.path, self.config.run.overwrite)
+            set_aside(self.path)
+            self._replaces = True
         remove_run(self.path, keep=LOGS)
         (self.path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+
+    def give_way(self) -> None:
+        """Put back the run that this one has set aside, unless it has trained a round.
+
+        What `fedmvp run` has set aside it puts back itself, when all has been read.
+        """
+        failed = settle(self.path) if self._replaces else None
+        if failed is not None:
+            logger.warning(
+                "'%s' holds the earlier run as it was; the files of this one are in '%s'",
+                *(self.path, failed),
+            )
 
     def write_environment(self, device: str) -> None:
         """Versions, platform and the hash of the running sources."""
@@ -174,6 +201,8 @@ class RunFolder:
         self.tell("checkpoint", round=round, path=str(path))
         self.rounds_completed = round
         self.write_status(RUNNING)
+        if round:
+            let_go(self.path)
 
     def write_status(self, status: str, error: str | None = None) -> None:
         """running, completed, failed or interrupted."""
@@ -186,9 +215,18 @@ class RunFolder:
         self._write_json(STATUS, content)
 
     def end(self, status: str, error: str | None = None) -> None:
-        """Write how the run ended; a process of an earlier run may have written an end before."""
-        self.write_status(status, error)
+        """Write how the run ended; a process of an earlier run may have written an end before.
+
+        A completed run that was taken up, and could not be, is completed still.
+        """
+        again = self.resumed_after is not None and self._found.get("status") == COMPLETED
+        if again and self.rounds_completed == self._found.get("rounds-completed"):
+            self.write_status(COMPLETED)
+        else:
+            self.write_status(status, error)
         self.event("end", status=status, error=error)
+        if status == COMPLETED:
+            let_go(self.path)
 
     def event(self, event: str, **facts: Any) -> None:
         """Append one line to progress.jsonl, which `fedmvp run` shows while the run goes on."""

@@ -11,9 +11,11 @@ from simulations.commands.options import (
     ClientsPerGpu,
     Debug,
     Engine,
+    Overwrite,
     Run,
     RunWords,
 )
+from simulations.commands.replacing import with_consent
 from simulations.runner.planning import RAY, named_by, plan_run
 from simulations.runner.reporting import open_page, run_plan, show_outcome, write_page
 from simulations.runner.results import find_run
@@ -29,6 +31,7 @@ def run(
     engine: Engine = RAY,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    overwrite: Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and start nothing.")
     ] = False,
@@ -38,6 +41,7 @@ def run(
     named, overrides = named_by(words or [])
     plan = plan_run(named, overrides, supernodes, clients_at_once, clients_per_gpu, engine)
     console = Console()
+    plan = with_consent(plan, overwrite, dry_run)
     if dry_run:
         from simulations.runner.dry_run import show_dry_run
 

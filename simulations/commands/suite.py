@@ -13,6 +13,7 @@ from simulations.commands.options import (
     ClientsPerGpu,
     Debug,
     OutputDir,
+    Overwrite,
     SmallEngine,
 )
 
@@ -30,6 +31,7 @@ def suite(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint of broken-off runs.")
     ] = False,
+    overwrite: Overwrite = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="One short round of some of its runs, to see it work.")
     ] = False,
@@ -50,6 +52,7 @@ def suite(
         seeds=parse_seeds([*(seeds or []), *(more_seeds or [])]),
         root=root,
         resume=resume,
+        overwrite=overwrite,
         smoke=smoke,
         clients_at_once=clients_at_once,
         clients_per_gpu=clients_per_gpu,

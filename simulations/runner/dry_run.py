@@ -21,7 +21,8 @@ from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import CALLBACKS, find
-from fedmvp_core.run_folder import holds_run, read_status, run_folder
+from fedmvp_core.replaced_run import check_replaceable, held_run
+from fedmvp_core.run_folder import holds_run, run_folder
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import ConfiguredAggregation, asked_terms
@@ -133,8 +134,8 @@ def check_folder(run: RunSection) -> None:
         ConfigError: it could not.
     """
     folder = run_folder(run)
-    if holds_run(folder) and not run.overwrite and not run.resume:
-        raise ConfigError(f"{folder} holds a run and overwrite is false; choose another run-name")
+    if not run.resume:
+        check_replaceable(folder, run.overwrite)
     present = next(path for path in (folder, *folder.parents) if path.exists())
     if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
         why = "cannot be written" if present.is_dir() else "is no folder"
@@ -204,6 +205,5 @@ def _folder(run: RunSection) -> str:
     folder = run_folder(run)
     if not holds_run(folder):
         return f"{folder} (new)"
-    status = read_status(folder).get("status", "unfinished")
     fate = "resumed" if run.resume else "replaced"
-    return f"{folder} (holds a {status} run, which would be {fate})"
+    return f"{folder} (holds {held_run(folder)}, which would be {fate})"
