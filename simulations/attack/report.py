@@ -15,6 +15,7 @@ from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.run_folder import ATTACKS
+from server_app.start_checks import check_attack
 from simulations.attack.drawing import draw_examples
 from simulations.attack.names import AttackName
 from simulations.attack.plan import AttackPlan
@@ -58,6 +59,8 @@ def report_attacks(console: Console, folder: Path, plan: AttackPlan) -> None:
     with console.status("loading the run"):
         saved = load_saved_run(folder, plan.device)
         evaluations = chosen_evaluations(saved, plan.splits)
+        for name in plan.names:
+            check_attack(name.attack, evaluations, "attack")
         targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
     rows: list[AttackRow] = []
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"

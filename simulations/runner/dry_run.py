@@ -15,20 +15,21 @@ from rich.table import Table
 from fedmvp_core.config import RunConfig, RunSection
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
-from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
+from fedmvp_core.data.shards import Shard, make_shards
 from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.protocol import num_bytes
-from fedmvp_core.registry import CALLBACKS, find
+from fedmvp_core.registry import METRICS, find
 from fedmvp_core.replaced_run import check_replaceable, held_run
 from fedmvp_core.run_folder import holds_run, run_folder
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
-from server_app.aggregation import ConfiguredAggregation, asked_terms
-from server_app.callbacks.callback import callback_names
+from server_app.aggregation import asked_terms
 from server_app.cohort.nodes import cohort_size
-from server_app.guest_strategy import make_strategy
+from server_app.evaluation.clean import tested_splits
+from server_app.privacy import affordable_rounds
+from server_app.start_checks import check_attack, check_room, check_start
 from simulations.datasets.shard_tables import print_shards
 from simulations.runner.planning import Plan
 
@@ -38,7 +39,7 @@ class RunParts:
     """What a run would be made of.
 
     elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
-    by phase; a phase that the method does not have is missing. trains: zero-shot methods do not.
+    by phase; a phase that the method does not have is missing. rounds: 0 of a zero-shot method.
     """
 
     setting: Setting
@@ -49,7 +50,7 @@ class RunParts:
     elements: int
     sent: int
     answered: dict[str, int]
-    trains: bool
+    rounds: int
 
 
 def show_dry_run(plan: Plan, console: Console) -> None:
@@ -76,12 +77,15 @@ def look(config: RunConfig, clients: int) -> RunParts:
     check_folder(config.run)
     config = config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
-    _check_federation(config, clients)
+    check_start(config, clients)
+    for name in filter(None, config.evaluation.metrics.split(",")):
+        find(METRICS, name)
     work = open_workspace(config)
     backbone, setting = work.backbone, work.setting
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
-    local = local_evaluations(setting, shards)
+    splits, local = tested_splits(setting, shards)
+    check_attack(config.evaluation.robust_attack, [*splits, *local])
     for shard in shards:
         _check_readable(shard.images, f"client {shard.partition_id}")
     for split in setting.evaluations:
@@ -89,6 +93,8 @@ def look(config: RunConfig, clients: int) -> RunParts:
     prompting = method.build_prompting(backbone, setting.train.class_names)
     terms = configured_terms(asked_terms(config, method))
     tensors = travelling_tensors(prompting, terms)
+    rounds = affordable_rounds(config) if method.trains else 0
+    check_room(config.run, tensors, rounds)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
     answered = {p: num_bytes({n: tensors[n] for n in sent}) for p, sent in names.items()}
     return RunParts(
@@ -100,20 +106,8 @@ def look(config: RunConfig, clients: int) -> RunParts:
         elements=sum(tensor.numel() for tensor in tensors.values()),
         sent=num_bytes(tensors),
         answered=answered,
-        trains=method.trains,
+        rounds=rounds,
     )
-
-
-def _check_federation(config: RunConfig, clients: int) -> None:
-    """Whether the aggregation, or a plugin's strategy, and the callbacks could be made."""
-    federation = config.federation
-    if federation.strategy:
-        make_strategy(federation)
-    else:
-        cohort = cohort_size(clients, federation.fraction_train)
-        ConfiguredAggregation(config).check_cohort(cohort)
-    for name in callback_names(config.run):
-        find(CALLBACKS, name)
 
 
 def _check_readable(images: ImageSet, holder: str) -> None:
@@ -150,7 +144,6 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
     table.add_column("value", overflow="fold")
     clients, federation = len(parts.shards), config.federation
     cohort = cohort_size(clients, federation.fraction_train)
-    rounds = federation.rounds if parts.trains else 0
     weights = config.model.pretrained or "random"
     rows = [
         ("method", f"{config.model.method}, {federation.strategy or federation.aggregation}"),
@@ -159,7 +152,10 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
             f"{config.model.backbone}, {weights}, {parts.image_size} pixels, {parts.device}",
         ),
         ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
-        ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
+        (
+            "rounds",
+            f"{parts.rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once",
+        ),
         ("prompt tensors", f"{parts.elements:,} numbers, {_size(parts.sent)}"),
         ("a round", f"{_size(cohort * parts.sent)} down at most"),
     ]

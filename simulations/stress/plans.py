@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
 from fedmvp_core.errors import ConfigError
-from server_app.aggregation import ConfiguredAggregation
 from simulations.runner.named_runs import NamedRun
 from simulations.runner.overrides import merged
 from simulations.runner.planning import Plan, plan_run, small_engine
@@ -106,6 +105,5 @@ def plan_stress(
         named = NamedRun("stress", "", supernodes, chosen)
         own = merged(overrides, fixed)
         plan = plan_run(named, own, None, clients_at_once, None, engine)
-        ConfiguredAggregation(plan.config).check_cohort(plan.supernodes)
         runs.append(StressRun(defence, attack, plan))
     return sorted(runs, key=lambda run: run.attack == NO_LIARS and run.defence != UNPROTECTED)
