@@ -106,11 +106,11 @@ def _attack(
 def _watched(console: Console, total: int) -> Iterator[Callable[[str], OnWork]]:
     """A progress bar: the function takes what is attacked next and returns its OnWork."""
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("images attacked"),
-        TextColumn("{task.fields[passed]}"),
+        TextColumn("{task.fields[passed]}", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import Debug, Overwrite, RunWords
+from simulations.console import Console
 
 app = typer.Typer(help="Deployments: SuperLink and SuperNodes.", no_args_is_help=True)
 

@@ -8,10 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.errors import FedMVPError
+from simulations.console import Console
 from simulations.runner.project import package_folder, project_file
 from simulations.runner.resources import visible_cpus, visible_gpus
 

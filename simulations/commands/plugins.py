@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from simulations.console import Console
 from simulations.exit_codes import FAILED
 
 Kind = Annotated[

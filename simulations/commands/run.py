@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from simulations.commands.options import (
     OUTPUT_DIR,
@@ -16,6 +15,7 @@ from simulations.commands.options import (
     RunWords,
 )
 from simulations.commands.replacing import with_consent
+from simulations.console import Console
 from simulations.runner.planning import RAY, named_by, plan_run
 from simulations.runner.reporting import open_page, run_plan, show_outcome, write_page
 from simulations.runner.results import find_run

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from simulations.commands.options import ClientsAtOnce, Debug, Overwrite, SmallEngine
+from simulations.console import Console
 
 OUTPUT_DIR = Path("runs/stress")
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import (
@@ -16,6 +15,7 @@ from simulations.commands.options import (
     Overwrite,
     SmallEngine,
 )
+from simulations.console import Console
 
 
 def suite(

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from simulations.console import one_line
 from simulations.datasets.check import ExaminedCopy, halves
 from simulations.datasets.zero_shot import measure_zero_shot
 
@@ -54,7 +55,7 @@ def splits_table(copy: ExaminedCopy) -> Table:
             str(expected.get(split, "-")),
             str(len(counts)),
             f"{min(counts)} to {max(counts)}" if counts else "-",
-            ", ".join(f"{name} {count}" for name, count in domains.items()),
+            ", ".join(f"{one_line(name)} {count}" for name, count in domains.items()),
         )
     return table
 
@@ -65,5 +66,5 @@ def classes_table(copy: ExaminedCopy) -> Table:
     table = Table("label", "class", *splits)
     columns = [copy.class_counts(split) for split in splits]
     for label, name in enumerate(copy.listing.class_names):
-        table.add_row(str(label), name, *(str(column[label]) for column in columns))
+        table.add_row(str(label), one_line(name), *(str(column[label]) for column in columns))
     return table

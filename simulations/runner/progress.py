@@ -89,7 +89,7 @@ class PlainLines:
             self._held = None
 
     def _line(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
 
 class LiveTable:
@@ -101,10 +101,10 @@ class LiveTable:
         self._robust: dict[int, Mapping[str, float]] = {}
         self._attack, self._metric = "", "accuracy"
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[words]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
