@@ -36,6 +36,7 @@ from server_app.start_checks import (
     check_attack,
     check_attack_package,
     check_counts,
+    check_examples,
     check_room,
 )
 from server_app.strategy import Exchange, PromptStrategy
@@ -99,6 +100,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     prompting = method.build_prompting(backbone, setting.train.class_names)
     nodes = find_nodes(grid, config, setting.train.class_names)
     check_counts(config, places(nodes, config.data))
+    if method.trains and len(nodes) == places(nodes, config.data):
+        check_examples(config.federation, [node.num_examples for node in nodes])
     folder.write_shards(nodes)
     examiner = _examiner(config, folder, backbone, method, prompting, setting, nodes)
     exchange = _exchange(config, method, prompting, setting.train.class_names)

@@ -6,13 +6,13 @@ of the clients that they would simulate.
 
 import importlib.util
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from fedmvp_core.adversarial.autoattack import FEWEST_CLASSES
-from fedmvp_core.config import RunConfig, RunSection
+from fedmvp_core.config import FederationSection, RunConfig, RunSection
 from fedmvp_core.data.settings import Evaluation
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.methods import find_method
@@ -68,6 +68,22 @@ def check_counts(config: RunConfig, clients: int) -> None:
         )
     if not federation.strategy:
         ConfiguredAggregation(config).check_cohort(cohort)
+
+
+def check_examples(federation: FederationSection, images: Sequence[int]) -> None:
+    """Whether enough clients hold no more training images than may count. images: of each.
+
+    Raises:
+        ConfigError: the replies of the others would be refused, and too few would be left.
+    """
+    most, needed = federation.max_examples, federation.min_clients
+    counted = sum(number <= most for number in images)
+    if most and federation.rounds and counted < needed:
+        raise ConfigError(
+            f"max-examples is {most}, but only {counted} of {len(images)} clients hold so few "
+            f"images, and min-clients is {needed}; allowed: up to what honest clients hold, "
+            f"{max(images)} here, or 0 for no limit"
+        )
 
 
 def check_attack_package(attack: str, key: str = "robust-attack") -> None:

@@ -46,6 +46,7 @@ class CentralEvaluation:
         self._backbone, self._summary, self._more = backbone, setting.summary, more
         self.headline = headline(setting.train.multi_label)
         self.splits, self.local = tested_splits(setting, shards)
+        check_metrics(self.splits, self._more)
         every = (*self.splits, *self.local)
         self.tasks: dict[str, EncodedTask] = {
             split.name: encode_task(backbone, split.task, cache) for split in every
@@ -145,6 +146,19 @@ def tested_splits(
         _check(split)
     local = (e for e in local_evaluations(setting, shards) if _is_testable(e.images))
     return tuple(setting.evaluations), tuple(local)
+
+
+def check_metrics(splits: Sequence[Evaluation], more: Sequence[MetricFunction]) -> None:
+    """Measure a guess at each split, so that a metric that cannot be is found before training.
+
+    more: metrics of plugins.
+
+    Raises:
+        DataError: two measure the same, or one cannot be measured of a split.
+    """
+    for split in splits if more else ():
+        labels, classes = split.images.labels, len(split.task.class_names)
+        measure(torch.full((len(labels), classes), 1 / classes), labels, None, more)
 
 
 def _check(split: Evaluation) -> None:

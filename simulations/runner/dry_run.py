@@ -27,9 +27,9 @@ from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import asked_terms
 from server_app.cohort.nodes import cohort_size
-from server_app.evaluation.clean import tested_splits
+from server_app.evaluation.clean import check_metrics, tested_splits
 from server_app.privacy import affordable_rounds
-from server_app.start_checks import check_attack, check_room, check_start
+from server_app.start_checks import check_attack, check_examples, check_room, check_start
 from simulations.datasets.shard_tables import print_shards
 from simulations.runner.planning import Plan
 
@@ -78,13 +78,15 @@ def look(config: RunConfig, clients: int) -> RunParts:
     config = config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
     check_start(config, clients)
-    for name in filter(None, config.evaluation.metrics.split(",")):
-        find(METRICS, name)
+    more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
     work = open_workspace(config)
     backbone, setting = work.backbone, work.setting
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
+    if method.trains:
+        check_examples(config.federation, [len(shard.images) for shard in shards])
     splits, local = tested_splits(setting, shards)
+    check_metrics(splits, more)
     check_attack(config.evaluation.robust_attack, [*splits, *local])
     for shard in shards:
         _check_readable(shard.images, f"client {shard.partition_id}")

@@ -13,7 +13,7 @@ from run_configs import run_config
 from typer.testing import CliRunner
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.errors import ConfigError
+from fedmvp_core.errors import ConfigError, FedMVPError
 from server_app.start_checks import check_counts, check_room, check_start
 from simulations import cli
 
@@ -157,6 +157,26 @@ def test_autoattack_knows_no_several_labels(
     )
     with pytest.raises(ConfigError, match=r"images of split '.*' have several labels"):
         look(config, 2)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"max_examples": 1}, "max-examples is 1, but only 0 of 2 clients hold so few images"),
+        ({"metrics": "accuracy"}, "a plugin measures .*accuracy.*, which is measured already"),
+    ],
+)
+def test_what_the_first_round_would_end_with(
+    small_run: Make, keys: dict[str, object], sentence: str
+) -> None:
+    from simulations.runner.dry_run import look
+
+    config = small_run(decode_cache=False, **keys)
+    with pytest.raises(FedMVPError, match=sentence):
+        look(config, 2)
+    with pytest.raises(FedMVPError, match=sentence):
+        run_federation(config, 2)
+    assert not list((run_folder(config) / "checkpoints").iterdir())
 
 
 def test_room_for_the_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
