@@ -50,6 +50,8 @@ def show_outcome(
             f"what was done is in {outcome.folder}",
             soft_wrap=True,
         )
+        if outcome.kept:
+            console.print(f"{outcome.kept} holds the earlier run as it was", soft_wrap=True)
     elif outcome.status == FAILED:
         raise RunFailedError(outcome.error or f"the run failed; see {outcome.folder}")
     else:

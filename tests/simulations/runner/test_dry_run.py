@@ -68,9 +68,11 @@ def test_a_run_that_would_be_replaced_is_told_of_and_stays(dry, tmp_path):
     (folder / "config.json").write_text("{}")
     (folder / "status.json").write_text('{"status": "completed"}')
     before = everything(tmp_path)
-    result = dry()
+    result = dry("--overwrite")
     assert result.exit_code == 0
-    assert "holds a completed run, which would be replaced" in " ".join(result.output.split())
+    assert "holds a completed run of 0 rounds, which would be replaced" in " ".join(
+        result.output.split()
+    )
     assert everything(tmp_path) == before
 
 
@@ -100,7 +102,7 @@ def test_a_protected_run_is_bad_input(dry, tmp_path):
     (folder / "config.json").write_text("{}")
     result = dry("overwrite=false")
     assert result.exit_code == 2
-    assert "holds a run and overwrite is false" in result.stderr
+    assert "holds an unfinished run of 0 rounds; choose another run-name" in result.stderr
 
 
 def test_a_picture_that_cannot_be_read_is_found(dry, tmp_path, picture_folder):
