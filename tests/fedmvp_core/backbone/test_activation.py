@@ -125,7 +125,7 @@ def test_a_published_file_is_known_by_the_hash_in_its_address(
     }
     for tag, address in addresses.items():
         monkeypatch.setattr(
-            activations,
+            open_clip.pretrained,
             "get_pretrained_url",
             lambda name, asked, one=(tag, address): one[1] if asked == one[0] else "",
         )
