@@ -12,7 +12,7 @@ from fedmvp_core.adversarial.inputs import LogitsFunction
 from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.backbone.transfer import move_images
-from fedmvp_core.logits import class_logits, probabilities
+from fedmvp_core.logits import class_logits, probabilities, products
 from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.prompting.none import NoPrompts
@@ -146,10 +146,11 @@ def alignment(features: Features, labels: Tensor) -> Tensor:
 
     labels: (batch,), or (batch, classes) of 1, 0 and -1; an image without a 1 has nan.
     """
+    classes = features.class_features
     if labels.ndim == 1:
-        own = features.class_features[labels]
+        own = classes[labels] if classes.ndim == 2 else classes[torch.arange(len(labels)), labels]
         return F.cosine_similarity(features.image_features, own, dim=-1)
-    cosines = features.image_features @ F.normalize(features.class_features, dim=-1).T
+    cosines = products(features.image_features, F.normalize(classes, dim=-1))
     present = labels == 1
     return cosines.where(present, 0.0).sum(dim=-1) / present.sum(dim=-1)
 
@@ -161,4 +162,4 @@ def _features_function(
     module = prompting if prompting is not None else NoPrompts()
     with torch.no_grad():
         class_features = module.class_features(backbone, task)
-    return lambda images: Features(module.image_features(backbone, images, task), class_features)
+    return lambda images: module.recognise(backbone, images, task, class_features, task)

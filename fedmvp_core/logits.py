@@ -30,10 +30,13 @@ from fedmvp_core.tasks import EncodedTask
 def class_logits(features: Features, task: EncodedTask, logit_scale: Tensor) -> Tensor:
     """(batch, classes): CLIP's scaled cosines; for a multi-label task `label_logits`.
 
+    Features that bring logits of their own keep them.
     What all classes of `features` share is their negative, which is why the same class has other
     logits in a task of more classes. For methods that train text it is made of the tuned classes
     and gradients flow through it: what is trained is then what is tested.
     """
+    if features.logits is not None:
+        return features.logits
     if task.task.multi_label:
         return label_logits(features.image_features, features.class_features, logit_scale)
     return cosine_logits(features, logit_scale)
@@ -47,7 +50,7 @@ def probabilities(features: Features, task: EncodedTask, logit_scale: Tensor) ->
 
 def cosine_logits(features: Features, logit_scale: Tensor) -> Tensor:
     """(batch, classes): scaled cosines, by which CLIP ranks classes against each other."""
-    return logit_scale * features.image_features @ features.class_features.T
+    return products(logit_scale * features.image_features, features.class_features)
 
 
 def label_logits(
@@ -61,19 +64,29 @@ def label_logits(
     image_features: (batch, d), unit. class_features: (classes, d). negative_features: (1, d) for
     all classes or (classes, d), one for each; by default `shared_direction` of the classes. (The
     plain mean of class_features instead gives cosines centred over the classes, which predicts
-    about half of all labels.)
+    about half of all labels.) Both may be of each image: (batch, ..., d).
 
     Returns: (batch, classes). The order of an image's classes is that of the cosines, if there is
     one negative for all of them.
     """
     negative = shared_direction(class_features) if negative_features is None else negative_features
-    return logit_scale * (image_features @ class_features.T - image_features @ negative.T)
+    positive = products(image_features, class_features)
+    return logit_scale * (positive - products(image_features, negative))
 
 
 def shared_direction(class_features: Tensor) -> Tensor:
     """(1, d), unit: the mean of the classes' features, what "a photo of a ..." says of any of them.
 
+    class_features: (classes, d); (batch, classes, d) gives (batch, 1, d).
+
     As long as a class feature, it is nearer to an image than most single classes are, but not than
     those in the image. To score subsets of classes alike (seen and unseen ones), take it over all.
     """
-    return F.normalize(class_features.mean(dim=0, keepdim=True), dim=-1)
+    return F.normalize(class_features.mean(dim=-2, keepdim=True), dim=-1)
+
+
+def products(image_features: Tensor, class_features: Tensor) -> Tensor:
+    """(batch, d) by (classes, d) or (batch, classes, d) -> (batch, classes)."""
+    if class_features.ndim == 2:
+        return image_features @ class_features.T
+    return (class_features @ image_features[:, :, None]).squeeze(-1)

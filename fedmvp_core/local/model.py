@@ -11,6 +11,7 @@ from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.logits import class_logits
 from fedmvp_core.losses.classification import classification_loss
 from fedmvp_core.prompting import FULL, Features, Prompting
+from fedmvp_core.tasks import EncodedTask
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class LocalModel:
     This is what an objective, an attack in training or a client term sees: `predict`, the
     prompting, the shard, and the round with the tensors that were received.
 
-    attacked_classes: (attacked classes, d), features of the classes that an attack may aim at.
-    classes: (classes, d), those of the client's own classes among them.
+    attacked_classes: (attacked classes, d), features of the classes that an attack may aim at, as
+    the prompting's `class_features` makes them. classes: (classes, d), those of the client's own
+    classes among them.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class LocalModel:
 
     def predict(self, images: Tensor) -> tuple[Features, Tensor]:
         """images: (batch, 3, height, width), in [0, 1] -> features, logits: (batch, classes)."""
-        features = Features(self._image_features(images), self.classes)
+        features = self._recognised(images, self.classes, self.shard.task)
         return features, class_logits(features, self.shard.task, self.backbone.logit_scale)
 
     def classification_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -85,9 +87,10 @@ class LocalModel:
         class_features: (attacked classes, d) instead of the tuned ones.
         """
         aimed_at = self.attacked_classes if class_features is None else class_features
-        features = Features(self._image_features(images), aimed_at.detach())
+        features = self._recognised(images, aimed_at.detach(), self.shard.attack_task)
         return class_logits(features, self.shard.attack_task, self.backbone.logit_scale)
 
-    def _image_features(self, images: Tensor) -> Tensor:
+    def _recognised(self, images: Tensor, class_features: Tensor, asked: EncodedTask) -> Features:
         # The client's own task, whatever an attack aims at: PromptFormer looks at its attributes.
-        return self.prompting.image_features(self.backbone, images, self.shard.task)
+        own = self.shard.task
+        return self.prompting.recognise(self.backbone, images, own, class_features, asked)
