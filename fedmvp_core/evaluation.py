@@ -12,7 +12,7 @@ from fedmvp_core.adversarial.inputs import LogitsFunction
 from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.backbone.transfer import move_images
-from fedmvp_core.logits import class_logits, probabilities, products
+from fedmvp_core.logits import class_logits, dot_products, probabilities
 from fedmvp_core.metrics.measures import correct
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.prompting.none import NoPrompts
@@ -146,11 +146,12 @@ def alignment(features: Features, labels: Tensor) -> Tensor:
 
     labels: (batch,), or (batch, classes) of 1, 0 and -1; an image without a 1 has nan.
     """
-    classes = features.class_features
     if labels.ndim == 1:
-        own = classes[labels] if classes.ndim == 2 else classes[torch.arange(len(labels)), labels]
+        classes = features.class_features
+        images = torch.arange(len(labels), device=labels.device)
+        own = classes[labels] if classes.ndim == 2 else classes[images, labels]
         return F.cosine_similarity(features.image_features, own, dim=-1)
-    cosines = products(features.image_features, F.normalize(classes, dim=-1))
+    cosines = dot_products(features.image_features, F.normalize(features.class_features, dim=-1))
     present = labels == 1
     return cosines.where(present, 0.0).sum(dim=-1) / present.sum(dim=-1)
 

@@ -20,6 +20,7 @@ percent, threshold 0.5; "labels": predicted for an image):
     the other classes together (softmax)    7.0    1.5    1.6       0.1
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -50,7 +51,16 @@ def probabilities(features: Features, task: EncodedTask, logit_scale: Tensor) ->
 
 def cosine_logits(features: Features, logit_scale: Tensor) -> Tensor:
     """(batch, classes): scaled cosines, by which CLIP ranks classes against each other."""
-    return products(logit_scale * features.image_features, features.class_features)
+    return dot_products(logit_scale * features.image_features, features.class_features)
+
+
+def dot_products(image_features: Tensor, class_features: Tensor) -> Tensor:
+    """(batch, classes). image_features: (batch, d). class_features: (classes, d), the same for all
+    images, or (batch, classes, d).
+    """
+    if class_features.ndim == 3:
+        return torch.einsum("bd,bcd->bc", image_features, class_features)
+    return image_features @ class_features.T
 
 
 def label_logits(
@@ -61,32 +71,24 @@ def label_logits(
 ) -> Tensor:
     """s * (cos(image, class) - cos(image, negative)): above 0 a label is predicted.
 
-    image_features: (batch, d), unit. class_features: (classes, d). negative_features: (1, d) for
-    all classes or (classes, d), one for each; by default `shared_direction` of the classes. (The
-    plain mean of class_features instead gives cosines centred over the classes, which predicts
-    about half of all labels.) Both may be of each image: (batch, ..., d).
+    image_features: (batch, d), unit. class_features: (classes, d) or (batch, classes, d).
+    negative_features: (1, d) for all classes or (classes, d), one for each; by default
+    `shared_direction` of the classes. (The plain mean of class_features instead gives cosines
+    centred over the classes, which predicts about half of all labels.)
 
     Returns: (batch, classes). The order of an image's classes is that of the cosines, if there is
     one negative for all of them.
     """
     negative = shared_direction(class_features) if negative_features is None else negative_features
-    positive = products(image_features, class_features)
-    return logit_scale * (positive - products(image_features, negative))
+    own = dot_products(image_features, class_features)
+    return logit_scale * (own - dot_products(image_features, negative))
 
 
 def shared_direction(class_features: Tensor) -> Tensor:
     """(1, d), unit: the mean of the classes' features, what "a photo of a ..." says of any of them.
 
-    class_features: (classes, d); (batch, classes, d) gives (batch, 1, d).
-
+    Of class features of each image's own, (batch, classes, d), it is (batch, 1, d).
     As long as a class feature, it is nearer to an image than most single classes are, but not than
     those in the image. To score subsets of classes alike (seen and unseen ones), take it over all.
     """
     return F.normalize(class_features.mean(dim=-2, keepdim=True), dim=-1)
-
-
-def products(image_features: Tensor, class_features: Tensor) -> Tensor:
-    """(batch, d) by (classes, d) or (batch, classes, d) -> (batch, classes)."""
-    if class_features.ndim == 2:
-        return image_features @ class_features.T
-    return (class_features @ image_features[:, :, None]).squeeze(-1)

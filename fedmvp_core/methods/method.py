@@ -98,10 +98,26 @@ class ConfiguredMethod:
         return self.objective is not None
 
     def build_prompting(self, backbone: Backbone, class_names: tuple[str, ...]) -> Prompting:
-        """The untrained prompting module, the same wherever it is built from the same seed."""
+        """The untrained prompting module, the same wherever it is built from the same seed.
+
+        Raises:
+            ConfigError: the options do not fit the backbone or the classes, or the module cannot
+                serve the configured objective.
+        """
         words = class_words(self._config.data, class_names)
         with seeded_global_rng(self._config.run.seed, "initial prompt tensors"):
-            return self.method.build()(backbone, self.options, words).to(backbone.device)
+            built = self.method.build()(backbone, self.options, words).to(backbone.device)
+        self._check_asked(built)
+        return built
+
+    def _check_asked(self, prompting: Prompting) -> None:
+        """Raises ConfigError when the objective asks for a function that the module lacks."""
+        asked = self.objective.asks if self.objective is not None else ""
+        if self.objective is not None and asked and not hasattr(prompting, asked):
+            raise ConfigError(
+                f"objective is '{self.objective.name}', which asks a module for its '{asked}'; "
+                f"that of method '{self.name}', {type(prompting).__name__}, has none"
+            )
 
     def loss(self) -> LossFunction:
         """What a client minimises."""

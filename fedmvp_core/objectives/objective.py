@@ -52,6 +52,7 @@ class Objective:
     options: the options class.
     attack: the loss that the attack in training climbs, "ce" (of the labels) or "kl" (from the
         clean prediction); None: the objective looks at clean images alone.
+    asks: a function that the prompting module must have beside those of every one; "": none.
     """
 
     name: str
@@ -59,3 +60,4 @@ class Objective:
     loss: Callable[[Any], LossFunction]
     options: type = NoOptions
     attack: str | None = None
+    asks: str = ""
