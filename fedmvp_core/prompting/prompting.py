@@ -75,6 +75,13 @@ class Prompting(nn.Module, ABC):
         """
         return ()
 
+    def hand_over(self, received: Mapping[str, Tensor], draw: torch.Generator) -> None:
+        """Decide, after a client's last step, what stands in the tensors that are sent; no change.
+
+        received: the prompt tensors as the round began at the server, {} where there was none.
+        draw: of this client and round, on the CPU.
+        """
+
     def prompt_tensors(self) -> dict[str, Tensor]:
         """Name -> detached copy on the CPU, in a fixed order."""
         return {

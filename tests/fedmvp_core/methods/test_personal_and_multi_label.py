@@ -14,7 +14,7 @@ from fedmvp_core.local.model import LocalModel
 from simulations.plugins.check_method import check_method
 
 Make = Callable[..., RunConfig]
-NAMES = ("fedotp", "fedpgp", "dualcoop", "positivecoop")
+NAMES = ("fedotp", "fedpgp", "fedmgp", "dualcoop", "positivecoop", "fedmpt", "fedapt")
 
 
 @pytest.mark.parametrize("name", NAMES)
