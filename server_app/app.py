@@ -13,7 +13,7 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.errors import FedMVPError, StorageError
-from fedmvp_core.exchange import prompt_part, travelling_tensors
+from fedmvp_core.exchange import kept_by_clients, prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
 from fedmvp_core.prompting import Prompting
@@ -88,6 +88,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
         config = within_budget(config)
     setting = load_setting(config, backbone.image_size)
     prompting = method.build_prompting(backbone, setting.train.class_names)
+    if note := kept_by_clients(prompting, config):
+        logger.warning("%s", note)
     nodes = find_nodes(grid, config, setting.train.class_names)
     folder.write_shards(nodes)
     examiner = _examiner(config, folder, backbone, method, prompting, setting, nodes)
