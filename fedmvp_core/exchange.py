@@ -48,8 +48,8 @@ def kept_by_clients(prompting: Prompting, config: RunConfig) -> str:
     if not names:
         return ""
     sentence = (
-        f"clients keep {', '.join(names)} of method '{config.model.method}' to themselves, so the "
-        "server tests them as they began"
+        f"clients keep {', '.join(names)} of method '{config.model.method}' to themselves, so "
+        "that all but clients test what they began as"
     )
     if not config.evaluation.fraction_evaluate:
         return f"{sentence}; fraction-evaluate above 0 measures clients with what they keep"

@@ -8,15 +8,14 @@ distance, which draws groups together; here they are held apart, as the paper me
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fedmvp_core.config.options import Annotated, Between, option
 from fedmvp_core.local.model import LocalModel
-from fedmvp_core.logits import class_logits
 from fedmvp_core.objectives.objective import Batch, Loss, LossFunction, Objective
-from fedmvp_core.prompting.prompt_groups import PromptGroups
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,11 @@ def fedmgp(options: FedMGPObjectiveOptions) -> LossFunction:
     """Cross-entropy less the weighted distance."""
 
     def loss(model: LocalModel, batch: Batch) -> Loss:
-        module, task, scale = model.prompting, model.shard.task, model.backbone.logit_scale
-        assert isinstance(module, PromptGroups)
+        module: Any = model.prompting  # one with what the objective asks for
         seen = module.seen_by_groups(model.backbone, batch.images)
-        features = module.compared(model.backbone, seen, model.classes, task)
+        features = module.compared(model.backbone, seen, model.classes, model.shard.task)
         apart = (distance(model.classes) + distance(seen)) / 2
-        value = model.classification_loss(class_logits(features, task, scale), batch.labels)
+        value = model.classification_loss(features.logits, batch.labels)
         return Loss(value - options.diversity_weight * apart, {"diversity": apart.detach()})
 
     return loss

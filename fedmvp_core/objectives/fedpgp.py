@@ -7,6 +7,7 @@ the client's own words; each of a class c of the client's.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,8 @@ def fedpgp(options: FedPGPObjectiveOptions) -> LossFunction:
     def loss(model: LocalModel, batch: Batch) -> Loss:
         _, logits = model.predict(batch.images)
         task = model.shard.task
-        shared = model.prompting.shared_class_features(model.backbone, task)  # type: ignore[operator]
+        module: Any = model.prompting  # one with what the objective asks for
+        shared = module.shared_class_features(model.backbone, task)
         contrast = shared_text_contrast(task.zero_shot_features, shared, model.classes)
         value = model.classification_loss(logits, batch.labels) + options.mu * contrast
         return Loss(value, {"contrast": contrast.detach()})
