@@ -159,7 +159,7 @@ def alignment(features: Features, labels: Tensor) -> Tensor:
 def _features_function(
     backbone: Backbone, prompting: Prompting | None, task: EncodedTask
 ) -> Callable[[Tensor], Features]:
-    """Images to features, with the text encoded once."""
+    """Images to features, with the text that is the same for all images encoded once."""
     module = prompting if prompting is not None else NoPrompts()
     with torch.no_grad():
         class_features = module.class_features(backbone, task)

@@ -78,17 +78,23 @@ def listed_as(name: str, names: Container[str]) -> str:
     return family + colon if rest and family + colon in names else name
 
 
+def declared(group: str, name: str) -> EntryPoint:
+    """What is installed under a name, not loaded; raises ConfigError if nothing is."""
+    entries = _entries(group)
+    entry = entries.get(listed_as(name, entries))
+    if entry is None:
+        installed = ", ".join(names_in(group)) or "none"
+        raise ConfigError(f"{kind_of(group)} is '{name}'; installed: {installed}")
+    return entry
+
+
 def find(group: str, name: str) -> Any:
     """Load what `name` stands for in `group`.
 
     Raises:
         ConfigError: nothing of that name is installed, or its package raises on import.
     """
-    entries = _entries(group)
-    entry = entries.get(listed_as(name, entries))
-    if entry is None:
-        installed = ", ".join(names_in(group)) or "none"
-        raise ConfigError(f"{kind_of(group)} is '{name}'; installed: {installed}")
+    entry = declared(group, name)
     try:
         return entry.load()
     except Exception as error:  # whatever another package's module raises on import

@@ -20,6 +20,7 @@ from fedmvp_core.errors import DataError
 CONFIG, STATUS, ENVIRONMENT = "config.json", "status.json", "environment.json"
 PROGRESS, METRICS, STEPS = "progress.jsonl", "metrics.csv", "steps.csv"
 SHARDS, CLASSES, REPORT = "shards.json", "classes.csv", "report.html"
+SPLITS = "splits.json"
 CEILINGS = "ceilings.json"  # a suite keeps them with the run whose shards they are of
 LOGS = APP_LOG, SUPERLINK_LOG = "app.log", "superlink.log"
 CHECKPOINTS, ATTACKS = "checkpoints", "attacks"  # folders
@@ -34,7 +35,8 @@ MetricRow = tuple[int, str, str, float]  # round, split, metric, value
 
 # The configuration is removed first: without it nothing is resumed.
 _FILES = (
-    *(CONFIG, STATUS, METRICS, ENVIRONMENT, PROGRESS, STEPS, SHARDS, CLASSES, REPORT, CEILINGS),
+    *(CONFIG, STATUS, METRICS, ENVIRONMENT, PROGRESS, STEPS, SHARDS, SPLITS, CLASSES, REPORT),
+    CEILINGS,
     *LOGS,
 )
 
@@ -105,6 +107,14 @@ def read_object(path: Path) -> dict[str, Any]:
 def read_status(folder: Path) -> dict[str, Any]:
     """The content of status.json, or an empty mapping while there is none."""
     return read_object(folder / STATUS)
+
+
+def no_fingerprint(folder: Path) -> str:
+    """What to say of a run that is older than splits.json."""
+    return (
+        f"the run in '{folder}' kept no fingerprint of its splits ({SPLITS}); whether the pictures "
+        "are those that it was made with cannot be told"
+    )
 
 
 def differences(saved: Mapping[str, Any], config: RunConfig) -> dict[str, tuple[Any, Any]]:

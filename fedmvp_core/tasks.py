@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from fedmvp_core.attributes.phrases import glue
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_text_features
+from fedmvp_core.sentences import Spoken, check_sentences, warn_once
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,27 @@ class Task:
             for phrase in phrases
         ]
 
+    def spoken(self) -> list[Spoken]:
+        """The plain sentence of every class, then their attribute sentences, class by class."""
+        labels = range(len(self.class_names))
+        plain = [self._spoken(label, self._class_sentence(label)) for label in labels]
+        return plain + [
+            self._spoken(label, sentence, phrase)
+            for label in labels
+            for sentence, phrase in zip(
+                self.attribute_sentences(label), self.attributes[label] or (None,), strict=True
+            )
+        ]
+
+    def _spoken(self, label: int, sentence: str, phrase: str | None = None) -> Spoken:
+        """phrase: of an attribute sentence; None of a plain one."""
+        wording = self.wording(label)
+        template = wording.template if phrase is None else wording.attribute_template
+        before = template.partition("{class}")[0] + "{class}"
+        words = {"class": wording.name, "attribute": phrase or "", "glue": glue(phrase or "")}
+        beginning = _filled(before, words)
+        return Spoken(self.class_names[label], sentence, beginning)
+
 
 def _filled(template: str, words: Mapping[str, str]) -> str:
     """Every placeholder at once, so that braces inside a name or phrase stay what they are."""
@@ -101,10 +123,17 @@ class EncodedTask:
 
 
 def encode_task(backbone: Backbone, task: Task, cache: FeatureCache) -> EncodedTask:
-    """Encode every sentence of a task in one call, or read the features from the cache."""
+    """Encode every sentence of a task in one call, or read the features from the cache.
+
+    Raises:
+        ConfigError: the text encoder cannot tell the classes apart, see check_sentences.
+    """
     per_class = [task.attribute_sentences(label) for label in range(len(task.class_names))]
-    sentences = task.class_sentences() + [s for group in per_class for s in group]
-    features = cached_text_features(backbone, sentences, cache)
+    spoken = task.spoken()
+    sentences = [sentence.text for sentence in spoken]
+    tokens = backbone.tokenize(sentences)
+    warn_once(check_sentences(backbone.tokenizer, spoken, len(per_class), tokens))
+    features = cached_text_features(backbone, tokens, cache)
     zero_shot, attribute_features = features.split(
         [len(per_class), len(sentences) - len(per_class)]
     )

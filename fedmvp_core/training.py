@@ -17,6 +17,7 @@ from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.logits import class_logits
 from fedmvp_core.methods import ConfiguredMethod
+from fedmvp_core.methods.fit import check_labels
 from fedmvp_core.objectives import Batch, Loss
 from fedmvp_core.prompting import Features, Prompting
 from fedmvp_core.seeding import generator
@@ -69,9 +70,11 @@ def train_locally(
 
     Raises:
         FedMVPError: the loss is not finite, or a multi-label client has one class alone; the
-            message names the client.
+            message names the client. Or the objective has no form for several labels.
     """
     started = time.perf_counter()
+    if method.objective is not None:
+        check_labels(method.objective, shard.task.task.multi_label)
     _check_classes(shard)
     training, seed, number = config.training, config.run.seed, round.number
     loss_of, attack = method.loss(), method.attack()

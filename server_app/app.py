@@ -16,7 +16,7 @@ from fedmvp_core.errors import FedMVPError, StorageError
 from fedmvp_core.exchange import kept_by_clients, prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
-from fedmvp_core.prompting import Prompting
+from fedmvp_core.prompting import Prompting, check_tasks
 from fedmvp_core.registry import METRICS, find
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import feature_cache, open_backbone
@@ -82,11 +82,13 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     """The steps of a run, from the backbone to the last table."""
     # `precision` is the clients': what is reported is measured in float32, attacks above all.
     backbone = open_backbone(config.model, precision="fp32")
-    folder.write_environment(str(backbone.device))
+    _say(backbone)
+    folder.write_environment(str(backbone.device), str(backbone.activation))
     method = find_method(config)
     if method.trains:
         config = within_budget(config)
     setting = load_setting(config, backbone.image_size)
+    folder.write_splits(setting)
     prompting = method.build_prompting(backbone, setting.train.class_names)
     if note := kept_by_clients(prompting, config):
         logger.warning("%s", note)
@@ -95,12 +97,22 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     examiner = _examiner(config, folder, backbone, method, prompting, setting, nodes)
     exchange = _exchange(config, method, prompting, setting.train.class_names)
     numbers = sum(tensor.numel() for tensor in prompting.prompt_tensors().values())
+    for warning in setting.warnings:
+        folder.event("warning", text=warning)
     folder.event("start", rounds=examiner.rounds, clients=len(nodes), prompt_numbers=numbers)
     start = _start(examiner, exchange.tensors)
     examiner.test(start.round, prompt_part(start.tensors, prompting))
     if examiner.rounds:
         _train(grid, config, examiner, exchange, nodes, start)
     _conclude(examiner, setting.train.multi_label)
+
+
+def _say(backbone: Backbone) -> None:
+    """Log how the weights were read; a doubt about their activation is a warning."""
+    for note in backbone.notes:
+        logger.info("%s", note)
+    say = logger.warning if backbone.activation.doubt else logger.info
+    say("activation: %s", backbone.activation)
 
 
 def _examiner(
@@ -118,6 +130,8 @@ def _examiner(
     check_attackable(method, shards, config)
     more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
     central = CentralEvaluation(backbone, setting, shards, cache, more)
+    for cut in check_tasks(backbone, prompting, (task.task for task in central.tasks.values())):
+        logger.warning("%s", cut)
     attacked = config.evaluation.robust_attack != "none"
     robust = RobustEvaluation(backbone, config, central) if attacked else None
     rounds = config.federation.rounds if method.trains else 0
@@ -202,4 +216,5 @@ def _conclude(examiner: Examiner, multi_label: bool) -> None:
     examiner.attack(0, None, every_image=True)
     folder.write_classes(examiner.evaluation.by_class(prompting), multi_label)
     folder.write_metrics()
-    folder.write_environment(str(examiner.backbone.device))
+    backbone = examiner.backbone
+    folder.write_environment(str(backbone.device), str(backbone.activation))

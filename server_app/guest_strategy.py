@@ -84,7 +84,8 @@ class GuestStrategy:
         """The nodes that `configure_train` chooses, and what it writes into their config.
 
         Raises:
-            FedMVPError: it raises, asks none of them, or sends other arrays.
+            FedMVPError: it raises, asks none of them, sends other arrays, or tells them what is no
+                single value.
         """
         arrays = ArrayRecord(dict(tensors))
         grid = KnownNodes([node.node_id for node in nodes])
@@ -99,7 +100,13 @@ class GuestStrategy:
             for record in message.content.array_records.values():
                 _check_unchanged(record, arrays, self.name)
             for config in message.content.config_records.values():
-                entries |= {k: v for k, v in config.items() if isinstance(v, protocol.SCALARS)}
+                for key, value in config.items():
+                    if not isinstance(value, protocol.SCALARS):
+                        raise FedMVPError(
+                            f"strategy '{self.name}' tells clients {key} = {value!r}; allowed: "
+                            "numbers, true, false and texts"
+                        )
+                    entries[key] = value
         return sorted(asked, key=lambda node: node.partition_id), entries
 
     def __call__(

@@ -17,7 +17,7 @@ FORBIDDEN = {
 }
 # Rooms of the core -> the only other parts of it that they may import.
 ALLOWED_ROOMS = {
-    "backbone": {"errors"},
+    "backbone": {"errors", "user_files"},
     "config": {"errors", "registry"},
     "losses": set[str](),
     "objectives": {"config", "local", "losses"},
@@ -33,8 +33,16 @@ FORBIDDEN_ROOMS = {
 }
 # Where every import stands at the top of its module, but for packages that may not be installed or
 # take long to load.
-PLAIN = ("fedmvp_core/config", "fedmvp_core/data", "client_app", "server_app")
-LATE = {"dp_accounting", "flwr_datasets", "prometheus_client", "scipy", "torchvision"}
+PLAIN = (
+    *("fedmvp_core/backbone", "fedmvp_core/config", "fedmvp_core/data"),
+    *("client_app", "server_app"),
+)
+LATE = {"dp_accounting", "flwr_datasets", "open_clip", "prometheus_client", "scipy", "torchvision"}
+# The exception: commands, whose options must be known at once, import what they do in the function
+# that does it. Elsewhere in the command line's package only what loads these waits for its use.
+COMMANDS = "simulations/commands"
+SLOW = {"torch", "flwr", "ray", "pandas", "matplotlib", "open_clip", "torchvision", "webbrowser"}
+TOOLS = ("simulations/assets", "simulations/benchmarks")  # nobody waits for these to answer
 LONGEST_FILE = 300
 
 
@@ -222,6 +230,53 @@ def test_imports_stand_at_the_top(folder: str) -> None:
     ]
     assert sources(folder)
     assert not hidden
+
+
+def loads_slowly(graph: Mapping[str, set[str]], paths: Mapping[str, Path], module: str) -> bool:
+    """Whether importing one of our modules imports something slow, by whatever way."""
+    seen, waiting = set[str](), {module}
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        plain = {word for node in statements(tree(paths[name]).body) for word in names_in(node)}
+        if {word.split(".")[0] for word in plain} & SLOW:
+            return True
+        parents = {name.rpartition(".")[0]} & set(paths)
+        waiting |= (graph[name] | parents) - seen
+    return False
+
+
+def late_imports(path: Path) -> set[str]:
+    """The modules that a file imports within functions."""
+    functions = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef))
+    return {
+        name
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for name in ({node.module} if isinstance(node, ast.ImportFrom) else names_in(node))
+        if name is not None
+    }
+
+
+def test_outside_of_the_commands_only_what_is_slow_is_imported_late() -> None:
+    paths = {module_name(path): path for package in PACKAGES for path in sources(package)}
+    graph = import_graph(paths)
+    broken = {
+        where(path): sorted(late)
+        for path in sources("simulations")
+        if not where(path).startswith((COMMANDS, *TOOLS))
+        and (
+            late := {
+                name
+                for name in late_imports(path)
+                if not (loads_slowly(graph, paths, name) if name in paths else name in SLOW | LATE)
+            }
+        )
+    }
+    assert loads_slowly(graph, paths, "simulations.runner.saved_run")
+    assert not loads_slowly(graph, paths, "simulations.cli")
+    assert not broken
 
 
 @pytest.mark.parametrize("package", PACKAGES)

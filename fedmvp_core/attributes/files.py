@@ -1,6 +1,5 @@
 """Attribute phrases of classes: read from JSON, and brought into the order of class names."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -8,6 +7,7 @@ from typing import Any, TypeAlias
 from fedmvp_core.attributes.phrases import name_key, phrase_key
 from fedmvp_core.attributes.shipped import find_shipped, shipped_names, shipped_text
 from fedmvp_core.errors import DataError
+from fedmvp_core.user_files import parse_json, read_text
 
 Attributes: TypeAlias = Mapping[str, Sequence[str]]
 
@@ -23,7 +23,7 @@ def read_attributes(path: Path) -> dict[str, tuple[str, ...]]:
         DataError: the file is missing, no JSON, or see parse_attributes.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, ValueError) as error:
         raise DataError(f"attributes file '{path}' cannot be read: {error}") from error
     return parse_attributes(text, str(path))
@@ -36,7 +36,7 @@ def parse_attributes(text: str, source: str) -> dict[str, tuple[str, ...]]:
         DataError: no JSON, not of that form, or a class or a phrase of a class comes twice.
     """
     try:
-        content = json.loads(text, object_pairs_hook=_Pairs)
+        content = parse_json(text, _Pairs)
     except ValueError as error:
         raise DataError(f"attributes file '{source}' cannot be read: {error}") from error
     if not isinstance(content, _Pairs):
@@ -44,7 +44,7 @@ def parse_attributes(text: str, source: str) -> dict[str, tuple[str, ...]]:
         raise DataError(f"attributes file '{source}' holds a {kind}, not an object")
     for name, phrases in content:
         strings = isinstance(phrases, list) and all(isinstance(p, str) for p in phrases)
-        if not strings or not phrases or not all(phrase.strip() for phrase in phrases):
+        if not strings or not phrases or not all(map(phrase_key, phrases)):
             raise DataError(f"attributes of class '{name}' in '{source}' are no list of phrases")
         twice = _repeated(phrases, map(phrase_key, phrases))
         if twice:

@@ -1,6 +1,7 @@
 """Comparing and joining words: names of one class, equal phrases, and what stands between them."""
 
 import re
+import unicodedata
 
 # The words between a class and an attribute: "a photo of a dog, WHICH HAS a wet nose." FedMVP and
 # the descriptors of Menon and Vondrick (ICLR 2023) choose them by the phrase's first letters, so
@@ -17,8 +18,9 @@ def name_key(name: str) -> str:
     """What is compared of a class's or data set's name: no case, spaces, "_" or "-".
 
     "Alarm_Clock" and "alarm clock" are one class, and so are "dining table" and "diningtable".
+    Accents are one letter with theirs, as macOS's file names do not write them.
     """
-    return re.sub(r"[\s_-]+", "", name).casefold()
+    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFC", name)).casefold()
 
 
 def phrase_key(phrase: str) -> str:

@@ -9,16 +9,19 @@ from fedmvp_core.backbone.cache import (
     cached_text_features,
 )
 from fedmvp_core.backbone.checkpoints import save_image_tower
-from fedmvp_core.backbone.loading import load_backbone
+from fedmvp_core.backbone.loading import load_backbone, load_tokenizer
 from fedmvp_core.backbone.model import Backbone, placeholder_sentences
+from fedmvp_core.backbone.tokenizing import Tokenizer
 from fedmvp_core.backbone.weights import split_pretrained
 
 __all__ = [
     "Backbone",
     "FeatureCache",
+    "Tokenizer",
     "cached_image_features",
     "cached_text_features",
     "load_backbone",
+    "load_tokenizer",
     "placeholder_sentences",
     "save_image_tower",
     "split_pretrained",

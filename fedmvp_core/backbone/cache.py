@@ -93,10 +93,13 @@ class FeatureCache:
 
 
 def cached_text_features(
-    backbone: Backbone, sentences: Sequence[str], cache: FeatureCache
+    backbone: Backbone, sentences: Sequence[str] | Tensor, cache: FeatureCache
 ) -> Tensor:
-    """Unit text features (n, embed_dim) of unprompted sentences; shared, do not write into them."""
-    tokens = backbone.tokenize(sentences)
+    """Unit text features (n, embed_dim) of unprompted sentences; shared, do not write into them.
+
+    sentences: or their token ids.
+    """
+    tokens = sentences if isinstance(sentences, Tensor) else backbone.tokenize(sentences)
 
     def compute() -> Tensor:
         parts = torch.split(tokens, _SENTENCES_AT_ONCE)

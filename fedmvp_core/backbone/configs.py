@@ -1,16 +1,20 @@
 """Which architecture a name stands for, and which architectures cannot carry prompts."""
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import open_clip
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
+from fedmvp_core.backbone.activation import Activation
 from fedmvp_core.errors import ConfigError
 
 TINY = "tiny"
+# Pixel statistics, as in open_clip.constants: open_clip is slow to import, so only a load does it.
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+_ACTIVATION = re.compile(r"-(\w*(?:elu|relu|swish|tanh)|quick[-_]gelu)$", re.IGNORECASE)
 
 # Options of open_clip's blocks that change the block's inside: prompts at its input would mean
 # something else than in the papers, and no public checkpoint with a plain ViT tower uses them.
@@ -32,14 +36,16 @@ class ModelConfig:
         name: as the user gave it, slashes turned into hyphens.
         architecture: keyword arguments of `open_clip.CLIP`.
         mean, std: per channel, for pixels in [0, 1].
+    activation: GELU or quick-GELU and how that is known, once the weights have been found.
         folder: where the config was read, if it is one of open_clip's folders (see `folders`).
     """
 
     name: str
     architecture: dict[str, Any]
-    mean: tuple[float, ...] = OPENAI_DATASET_MEAN
-    std: tuple[float, ...] = OPENAI_DATASET_STD
+    mean: tuple[float, ...] = OPENAI_MEAN
+    std: tuple[float, ...] = OPENAI_STD
     folder: Path | None = None
+    activation: Activation | None = None
 
 
 def open_clip_config(name: str) -> ModelConfig:
@@ -48,16 +54,46 @@ def open_clip_config(name: str) -> ModelConfig:
     Raises:
         ConfigError: the name is unknown (close names are listed), or its towers are unsupported.
     """
+    import open_clip
+
+    if _is_transformers_folder(name):
+        raise ConfigError(
+            f"backbone '{name}' is a folder of the Transformers library: name the architecture and "
+            f"give its file as weights, as in backbone=ViT-B-32 pretrained={name}/model.safetensors"
+        )
     known = name.replace("/", "-")
     architecture = open_clip.get_model_config(known) if known in open_clip.list_models() else None
     if architecture is None:
-        raise ConfigError(f"backbone '{name}' is unknown{_close_names(known)}")
+        raise ConfigError(
+            f"backbone '{name}' is unknown{_no_activation(known)}{_close_names(known)}"
+        )
     refuse_unsupported(known, architecture)
     return ModelConfig(known, architecture)
 
 
+def _is_transformers_folder(name: str) -> bool:
+    return (Path(name).expanduser() / "config.json").is_file()
+
+
+def _no_activation(name: str) -> str:
+    """What is wrong with a name that ends with an activation which its architecture lacks."""
+    import open_clip
+
+    found = _ACTIVATION.search(name)
+    plain = name[: found.start()] if found else ""
+    if not found or plain not in [TINY, *open_clip.list_models()]:
+        return ""
+    quick = f"{plain}-quickgelu"
+    others = f"GELU ('{plain}')"
+    if quick in open_clip.list_models():
+        others += f" or quick-GELU ('{quick}')"
+    return f": '{plain}' is to be had with {others} only, not with '{found[1]}'"
+
+
 def _close_names(name: str) -> str:
     """': did you mean ...?' with supported names first, or where to find the list."""
+    import open_clip
+
     names = [TINY, *open_clip.list_models()]
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=5, cutoff=0.6)

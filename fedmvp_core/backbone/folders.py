@@ -6,16 +6,17 @@ open_clip saves its models. The folder brings its architecture, pixel statistics
 
 import dataclasses
 import inspect
-import json
 from pathlib import Path
 from typing import Any
 
-import open_clip
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-from open_clip.pretrained import download_pretrained_from_hf
-
-from fedmvp_core.backbone.configs import ModelConfig, refuse_unsupported
+from fedmvp_core.backbone.configs import (
+    OPENAI_MEAN,
+    OPENAI_STD,
+    ModelConfig,
+    refuse_unsupported,
+)
 from fedmvp_core.errors import CheckpointError, ConfigError
+from fedmvp_core.user_files import read_json
 
 HUB_PREFIX = "hf-hub:"
 LOCAL_PREFIX = "local-dir:"
@@ -44,11 +45,11 @@ def folder_config(name: str) -> ModelConfig:
     else:
         path = Path(name.removeprefix(LOCAL_PREFIX)).expanduser() / CONFIG_FILE
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = read_json(path)
         architecture = dict(content["model_cfg"])
         preprocess = {key: v for key, v in content.get("preprocess_cfg", {}).items() if v}
-        mean = tuple(map(float, preprocess.get("mean", OPENAI_DATASET_MEAN)))
-        std = tuple(map(float, preprocess.get("std", OPENAI_DATASET_STD)))
+        mean = tuple(map(float, preprocess.get("mean", OPENAI_MEAN)))
+        std = tuple(map(float, preprocess.get("std", OPENAI_STD)))
         towers = [dict(architecture[tower]) for tower in ("vision_cfg", "text_cfg")]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
@@ -81,6 +82,8 @@ def _refuse_unknown(
     name: str, architecture: dict[str, Any], vision: dict[str, Any], text: dict[str, Any]
 ) -> None:
     """Options that `open_clip.CLIP` lacks belong to other classes of models, or newer versions."""
+    import open_clip
+
     known = set(inspect.signature(open_clip.CLIP).parameters)
     excess = [
         *(set(architecture) - known),
@@ -96,6 +99,8 @@ def _refuse_unknown(
 
 def _download(name: str, filename: str | None) -> Path:
     """A file of a hub repository, None for its weights; the hub's cache is looked at first."""
+    from open_clip.pretrained import download_pretrained_from_hf
+
     repository = name.removeprefix(HUB_PREFIX)
     try:
         return Path(download_pretrained_from_hf(repository, filename=filename))

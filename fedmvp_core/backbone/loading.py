@@ -4,7 +4,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import open_clip
 import torch
 
 from fedmvp_core.backbone.assets import MERGES_FILE, tiny_config, verified_asset
@@ -12,6 +11,7 @@ from fedmvp_core.backbone.checkpoints import Checkpoint, check_fits
 from fedmvp_core.backbone.configs import TINY, ModelConfig, open_clip_config
 from fedmvp_core.backbone.folders import LOCAL_PREFIX, folder_config, is_folder
 from fedmvp_core.backbone.model import Backbone
+from fedmvp_core.backbone.tokenizing import Tokenizer
 from fedmvp_core.backbone.weights import find_weights
 from fedmvp_core.errors import CheckpointError, ConfigError
 
@@ -38,9 +38,9 @@ def load_backbone(
             "BASE+TOWER" takes the image tower from the file TOWER and the rest from BASE, a tag or
             path: the robust image encoders of TeCoA, FARE and APT are published alone.
             OpenAI's weights switch quick-GELU on, whatever the name says: they were trained with
-            it, and lose accuracy silently without it. They are told by their form: where somebody
-            has saved them anew under open_clip's names, as safetensors say, nothing tells them
-            apart, and only a name such as "ViT-B-32-quickgelu" is right.
+            it, and lose accuracy silently without it. They are told by their form, Transformers'
+            files by the config.json beside them. Of others the name decides, such as
+            "ViT-B-32-quickgelu"; the backbone's `activation` says so.
         device: where the weights live.
         precision: "fp32", or "bf16" for bfloat16 autocast, on CUDA only.
 
@@ -53,7 +53,8 @@ def load_backbone(
     clip = _build(config, checkpoint)
     tokenizer = _tokenizer(config)
     label = str(pretrained) if pretrained else None
-    return Backbone(clip, tokenizer, config, pretrained=label, precision=precision).to(place)
+    notes = checkpoint.notes if checkpoint else ()
+    return Backbone(clip, tokenizer, config, label, precision, notes).to(place)
 
 
 def _config(name: str) -> ModelConfig:
@@ -81,6 +82,8 @@ def _checked_device(device: str | torch.device, precision: str) -> torch.device:
 
 def _build(config: ModelConfig, checkpoint: Checkpoint | None) -> Any:
     """An `open_clip.CLIP`, with the checkpoint's weights or random ones."""
+    import open_clip
+
     if checkpoint is None:
         # The CPU generator alone: torch.manual_seed would reseed CUDA's, which is not restored.
         with torch.random.fork_rng(devices=[]):
@@ -98,8 +101,20 @@ def _build(config: ModelConfig, checkpoint: Checkpoint | None) -> Any:
     return clip
 
 
-def _tokenizer(config: ModelConfig) -> Any:
-    """The tokenizer the model was trained with: callable, sentences -> (n, context_length)."""
+def load_tokenizer(name: str) -> Tokenizer:
+    """How a backbone reads sentences, without its weights; `name` as `load_backbone` has it.
+
+    Raises:
+        ConfigError: the name cannot be used.
+        CheckpointError: a folder's config is missing or damaged.
+    """
+    return _tokenizer(_config(name))
+
+
+def _tokenizer(config: ModelConfig) -> Tokenizer:
+    """The tokenizer the model was trained with."""
+    import open_clip
+
     text = config.architecture["text_cfg"]
     if config.name == TINY:
         merges = str(verified_asset(MERGES_FILE))
@@ -115,4 +130,4 @@ def _tokenizer(config: ModelConfig) -> Any:
             f"the tokenizer of the backbone '{config.name}' has {tokenizer.vocab_size} words, its "
             f"config says {words}: features would be wrong."
         )
-    return tokenizer
+    return Tokenizer(config.name, tokenizer.context_length, tokenizer)

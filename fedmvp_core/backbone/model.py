@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import forward, inputs
+from fedmvp_core.backbone.activation import of_architecture
 from fedmvp_core.backbone.configs import ModelConfig
 from fedmvp_core.backbone.forward import Prompts
 from fedmvp_core.backbone.hashing import hash_tensors
+from fedmvp_core.backbone.tokenizing import Tokenizer
 from fedmvp_core.backbone.transfer import move_images
 
 PLACEHOLDER = "X"  # one token in CLIP's vocabulary and in the tiny one
@@ -32,6 +34,9 @@ class Backbone(nn.Module):
 
     Attributes:
         logit_scale: (), already exponentiated: the inverse of CLIP's temperature.
+        tokenizer: how sentences become token ids.
+        activation: GELU or quick-GELU, how that is known, and any doubt about it.
+        notes: what was changed or left aside while the weights were read, one sentence each.
         encoded: how many "images" (unprompted), "prompted_images" and "sentences" went through.
     """
 
@@ -42,10 +47,11 @@ class Backbone(nn.Module):
     def __init__(
         self,
         clip: Any,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         config: ModelConfig,
         pretrained: str | None = None,
         precision: str = "fp32",
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Freeze `clip`, an `open_clip.CLIP`; use `load_backbone` instead of calling this."""
         super().__init__()
@@ -59,9 +65,13 @@ class Backbone(nn.Module):
         self.image_layers: int = clip.visual.transformer.layers
         self.text_layers: int = clip.transformer.layers
         self.context_length: int = clip.context_length
+        self.activation = config.activation or of_architecture(
+            config.name, config.architecture, config.folder
+        )
+        self.notes = notes
         self.encoded: Counter[str] = Counter()
         self._config = config
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         scale = clip.logit_scale.detach().exp().reshape(())
         self.register_buffer("logit_scale", scale, persistent=False)
         for key, value in (("_mean", config.mean), ("_std", config.std)):
@@ -150,17 +160,8 @@ class Backbone(nn.Module):
         return F.normalize(features, dim=-1) if normalize else features
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        """Sentences -> token ids (n, context_length), int64, on the CPU.
-
-        Too long ones lose tokens before the end-of-text token, never that token itself.
-
-        Raises:
-            ValueError: a bare string instead of a list, or an empty list.
-        """
-        if isinstance(sentences, str) or not sentences:
-            raise ValueError(f"expected a list of one or more sentences, got {sentences!r}")
-        tokens: Tensor = self._tokenizer(list(sentences))
-        return tokens
+        """Sentences -> token ids (n, context_length), see `Tokenizer`."""
+        return self.tokenizer(sentences)
 
     def encode_text(
         self,

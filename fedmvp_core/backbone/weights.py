@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import open_clip
-
+from fedmvp_core.backbone.activation import QUICK_GELU, Activation, of_architecture, of_file
 from fedmvp_core.backbone.assets import EMBEDDED_WEIGHTS, verified_asset
 from fedmvp_core.backbone.checkpoints import Checkpoint, read_checkpoint, with_image_tower
 from fedmvp_core.backbone.configs import TINY, ModelConfig
@@ -34,6 +33,8 @@ def find_weights(
         ConfigError: `pretrained` is unknown, or misses a part beside its plus sign.
         CheckpointError: the weights are missing, damaged, or no CLIP's.
     """
+    named = of_architecture(config.name, config.architecture, config.folder)
+    config = replace(config, activation=named)
     if not pretrained:
         return read_checkpoint(folder_weights(config)) if config.folder else None, config
     base, tower = split_pretrained(str(pretrained))
@@ -51,18 +52,31 @@ def _whole(config: ModelConfig, base: str | Path) -> tuple[Checkpoint, ModelConf
     """A whole CLIP's weights, and the config with what the weights are known to need."""
     if base in EMBEDDED_WEIGHTS:
         return _embedded(config, str(base)), config
+    import open_clip
+
     tag = open_clip.get_pretrained_cfg(config.name, str(base))
     if tag:
         checkpoint = read_checkpoint(_download(config.name, str(base), tag))
         config = replace(config, mean=tuple(tag["mean"]), std=tuple(tag["std"]))
-        quick_gelu = checkpoint.from_openai or bool(tag.get("quick_gelu"))
+        if tag.get("quick_gelu"):
+            return checkpoint, _with(config, Activation(QUICK_GELU, f"as the tag '{base}' says"))
     else:
         checkpoint = read_checkpoint(_local_path(config, base))
-        quick_gelu = checkpoint.from_openai
-    if quick_gelu:
-        # open_clip itself only warns when the name and the weights disagree.
-        config = replace(config, architecture={**config.architecture, "quick_gelu": True})
+    if checkpoint.told:
+        return checkpoint, _with(config, checkpoint.told)
+    if not tag and config.activation and not config.folder:
+        found = of_file(config.name, config.activation, checkpoint.path, checkpoint.tensors)
+        return checkpoint, _with(config, found)
     return checkpoint, config
+
+
+def _with(config: ModelConfig, activation: Activation) -> ModelConfig:
+    """open_clip itself only warns when the name and the weights disagree."""
+    quick = activation.name == QUICK_GELU
+    architecture = config.architecture
+    if quick or architecture.get("quick_gelu"):
+        architecture = {**architecture, "quick_gelu": quick}
+    return replace(config, architecture=architecture, activation=activation)
 
 
 def _embedded(config: ModelConfig, name: str) -> Checkpoint:
@@ -94,6 +108,8 @@ def _known_tags(config: ModelConfig, base: str) -> str:
         return " or ".join(f"'{tag}'" for tag in EMBEDDED_WEIGHTS)
     if config.folder:
         return "'' for the backbone's own weights"
+    import open_clip
+
     tags = open_clip.list_pretrained_tags_by_model(config.name)
     close = difflib.get_close_matches(base, tags, n=3, cutoff=0.5) or tags[:3]
     if not close:
@@ -104,6 +120,8 @@ def _known_tags(config: ModelConfig, base: str) -> str:
 
 def _download(name: str, pretrained: str, tag: dict[str, Any]) -> Path:
     """open_clip's own download, which finds earlier downloads in its cache."""
+    import open_clip
+
     try:
         return Path(open_clip.download_pretrained(tag))
     except Exception as error:  # whatever the network stack raises

@@ -73,6 +73,8 @@ class DataSection:
     data_dir: str
     decode_cache: bool
     on_bad_image: Annotated[str, OneOf(("error", "skip"))]
+    allow_leaks: bool
+    merge_spellings: bool
     template: str
     attribute_template: str
     attributes: str

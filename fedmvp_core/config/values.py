@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from fedmvp_core.config.epsilon import parse_epsilon
-from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.errors import ConfigError, FedMVPError, printable
 from fedmvp_core.registry import listed_as, names_in
 
 Scalar = bool | int | float | str
@@ -50,6 +50,8 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
     if any(isinstance(limit, Epsilon) for limit in limits) and type(value) in (int, float):
         value = str(value)  # "4/255" and 0.0157 are both fine
     converted: Scalar = _convert(key, value, plain)
+    if isinstance(converted, str) and printable(converted) != converted:
+        raise ConfigError(f"{key} is '{converted}'; allowed: text and names in valid UTF-8")
     for limit in limits:
         if isinstance(limit, Between):
             _check_range(key, float(converted), limit)

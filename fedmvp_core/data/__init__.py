@@ -11,6 +11,7 @@ partition and a setting are is said in their own folders.
 
 catalogue.py    what names alone say: sentences, whether a folder is needed
 readers/        folder -> Listing, without opening a picture
+spellings.py    one spelling a class, refused or merged
 pixels/         decoding, and the cache of decoded pixels
 image_set.py    images with labels, and a Dataset of three splits
 listed.py, imagefolder.py, emoji/    loaders: Listing or embedded pictures -> Dataset

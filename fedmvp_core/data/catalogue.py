@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fedmvp_core.config import DataSection, dataset_names
+from fedmvp_core.config import DataSection, dataset_names, did_you_mean
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.data.readers.templates import DEFAULT_STEM, attribute_stems_of, template_of
 from fedmvp_core.errors import ConfigError
@@ -22,6 +22,13 @@ SEPARATOR = "/"  # in no name of a data set; a class's own name may hold it
 # Of EmojiDomains and its kin: the embedded tiny CLIP has read these sentences. Of folders too.
 EMBEDDED_TEMPLATE = "a picture of a {class}."
 EMBEDDED_ATTRIBUTE_TEMPLATE = "a picture of a {class}, such as {attribute}."
+# What the package's small data sets show a picture of; a class is one of them.
+_SMALL = {
+    "fashion-mnist": "a {class}",
+    "digits": "the number {class}",
+    "letters": "the letter {class}",
+    "kana": "the hiragana {class}",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ def class_template(data: DataSection) -> str:
     """The key `template`; "auto" is the sentence that is published for the data set."""
     if data.template != AUTO:
         return data.template
+    if data.dataset in _SMALL:
+        return f"a picture of {_SMALL[data.dataset]}."
     return EMBEDDED_TEMPLATE if _unpublished(data.dataset) else template_of(data.dataset)
 
 
@@ -81,6 +90,8 @@ def attribute_template(data: DataSection) -> str:
     """
     if data.attribute_template != AUTO:
         return data.attribute_template
+    if data.dataset in _SMALL:
+        return f"a picture of {_SMALL[data.dataset]}, with {{attribute}}."
     if _unpublished(data.dataset):
         return EMBEDDED_ATTRIBUTE_TEMPLATE
     stem = attribute_stems_of(data.dataset).get("", DEFAULT_STEM)
@@ -90,6 +101,12 @@ def attribute_template(data: DataSection) -> str:
 def needs_folder(dataset: str) -> bool:
     """Whether `data-dir` must say where the data set's pictures are."""
     return dataset in READERS or dataset in OWN_PICTURES or dataset.startswith(HUB)
+
+
+def without_folder(name: str) -> ConfigError:
+    """What to raise for a name that no data set with a folder has."""
+    known = did_you_mean(name, [*READERS, *OWN_PICTURES])
+    return ConfigError(f"no data set with a folder is called '{name}'{known}")
 
 
 def check_data_dir(data: DataSection) -> None:

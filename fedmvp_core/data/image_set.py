@@ -164,7 +164,8 @@ class ImageSet:
 class Dataset:
     """A data set's splits, all labelled against the same sorted class names.
 
-    attributes: class name -> phrases, or None when the data set comes without.
+    attributes: class name -> phrases, or None when the data set comes without. warnings: what a run
+    says before it begins.
     """
 
     name: str
@@ -172,6 +173,7 @@ class Dataset:
     validation: ImageSet
     test: ImageSet
     attributes: Mapping[str, Sequence[str]] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:

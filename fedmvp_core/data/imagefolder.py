@@ -5,9 +5,12 @@ data-dir/<domain>/<class>/*.jpg            the same, with domains
 data-dir/{train,test}/<class>/*.jpg        given splits (and, if wanted, validation)
 data-dir/{train,test}/<domain>/<class>/*.jpg
 data-dir/attributes.json                   optional: {class: [phrases]}
+
+Splits are known by their usual names: readers.splits.split_named.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +20,15 @@ from fedmvp_core.attributes.files import read_attributes
 from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data.image_set import Dataset
 from fedmvp_core.data.listed import make_dataset
-from fedmvp_core.data.listing import Listing, Picture
-from fedmvp_core.data.readers.folders import SUFFIXES
+from fedmvp_core.data.listing import SPLITS, Listing, Picture
+from fedmvp_core.data.readers.assemble import domain_gaps
+from fedmvp_core.data.readers.entries import SUFFIXES
+from fedmvp_core.data.readers.layout import Placed, layout_faults, layout_notes, placed
+from fedmvp_core.data.readers.tree import walk
+from fedmvp_core.data.spellings import names_of
 from fedmvp_core.errors import DataError
 from fedmvp_core.seeding import generator
 
-SPLITS = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 SPLIT_SHARES = (0.6, 0.2)  # train, validation; the rest is test
 
 
@@ -38,8 +44,8 @@ def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
     """The pictures below data-dir, decoded when they are first read.
 
     Raises:
-        DataError: the folder is missing or empty, folders are of unequal depth, or a split lacks
-            pictures.
+        DataError: the folder is missing or empty, folders are of unequal depth, a split lacks
+            pictures, or see `list_folder`.
     """
     root = Path(data.data_dir).expanduser()
     return make_dataset(list_folder(root, run.seed), root, data, run, image_size)
@@ -48,56 +54,54 @@ def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
 def list_folder(root: Path, seed: int) -> Listing:
     """The pictures below a folder, without a look at any of them.
 
+    What forbids their use is among the listing's faults, so that `fedmvp datasets check` can name
+    all of it at once; `make_dataset` refuses a listing with faults.
+
     seed: of the split, where the folders give none.
 
     Raises:
-        DataError: see `load`.
+        DataError: the folder or its attributes.json cannot be read.
     """
-    pictures = _find_pictures(root)
-    by_split = _given_splits(pictures) or _seeded_splits(pictures, seed)
-    class_names = tuple(sorted({picture.class_name for picture in pictures}))
-    label_of = {name: label for label, name in enumerate(class_names)}
-    for name in ("train", "test"):
-        if not by_split.get(name):
-            raise DataError(f"no pictures for the {name} split below '{root}'")
+    if not root.is_dir():
+        raise DataError(f"data-dir '{root}' is not a folder")
+    tree = walk(root)
+    places = [placed(path) for path in tree.pictures]
+    faults = layout_faults(root, places)
+    if not places:
+        faults = [f"data-dir '{root}' holds no pictures ({', '.join(sorted(SUFFIXES))})"]
+    by_split = {} if faults else _splits(root, places, seed)
+    faults += [
+        f"no pictures for the {name} split below '{root}'"
+        for name in ("train", "test")
+        if by_split and not by_split.get(name)
+    ]
+    class_names = tuple(sorted({p.class_name for found in by_split.values() for p in found}))
+    label_of = {name: (label,) for label, name in enumerate(class_names)}
+    splits = {
+        split: [Picture(p.path, label_of[p.class_name], p.domain) for p in by_split[split]]
+        for split in SPLITS
+        if by_split.get(split)
+    }
     attribute_file = root / "attributes.json"
+    notes, warnings = layout_notes(places)
     return Listing(
         name=root.name,
         class_names=class_names,
-        splits={
-            split: [Picture(p.path, (label_of[p.class_name],), p.domain) for p in chosen]
-            for split, chosen in by_split.items()
-        },
-        attributes=read_attributes(attribute_file) if attribute_file.is_file() else None,
+        splits=splits,
+        attributes=read_attributes(attribute_file) if attribute_file.exists() else None,
+        notes=(*notes, *domain_gaps(class_names, splits), *tree.notes()),
+        warnings=(*warnings, *tree.warnings()),
+        faults=(*faults, *tree.faults()),
     )
 
 
-def _find_pictures(root: Path) -> list[_Found]:
-    if not root.is_dir():
-        raise DataError(f"data-dir '{root}' is not a folder")
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not paths:
-        raise DataError(f"data-dir '{root}' holds no pictures ({', '.join(sorted(SUFFIXES))})")
-    pictures = [_place(path, path.relative_to(root).parts[:-1]) for path in paths]
-    depths = {bool(picture.domain) for picture in pictures}, {bool(p.split) for p in pictures}
-    if any(len(depth) > 1 for depth in depths):
-        raise DataError(
-            f"the folders below '{root}' are of unequal depth; allowed: "
-            "[split/][domain/]class/picture, the same for every picture"
-        )
-    return pictures
-
-
-def _place(path: Path, folders: tuple[str, ...]) -> _Found:
-    # "train" with pictures right inside is a class: the vehicle, not the split.
-    split = SPLITS.get(folders[0].lower(), "") if len(folders) > 1 else ""
-    inner = folders[1:] if split else folders
-    if not 1 <= len(inner) <= 2:
-        raise DataError(
-            f"'{path}' lies {len(inner)} folders deep; allowed: [split/][domain/]class/picture"
-        )
-    domain = inner[0] if len(inner) == 2 else ""
-    return _Found(path, split, domain, inner[-1].replace("_", " "))
+def _splits(root: Path, places: Sequence[Placed], seed: int) -> dict[str, list[_Found]]:
+    names = names_of(place.class_folder for place in places)
+    pictures = [
+        _Found(root / place.path, place.split, place.domain, names[place.class_folder])
+        for place in places
+    ]
+    return _given_splits(pictures) or _seeded_splits(pictures, seed)
 
 
 def _given_splits(pictures: list[_Found]) -> dict[str, list[_Found]]:

@@ -3,7 +3,6 @@
 labels: (n, classes) of 1, 0 and -1, which is unknown.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.seeding import generator
+from fedmvp_core.user_files import read_json
 
 SEEN_SHARE = 0.75  # of the default split; COCO's published one has 48 of 65 classes, 74 %
 
@@ -70,7 +70,7 @@ def read_label_split(path: Path, class_names: Sequence[str]) -> LabelSplit:
             or in both lists; a list is empty.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise DataError(f"label split '{path}' cannot be read: {error}") from error
     if not isinstance(content, dict) or set(content) != {"seen", "unseen"}:

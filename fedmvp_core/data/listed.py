@@ -3,22 +3,28 @@
 The loaders at the end of this file are what entry points name, one for each of readers.table.
 """
 
+import dataclasses
 import logging
+import shlex
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from fedmvp_core.config import DataSection, RunSection
+from fedmvp_core.data.findings import leaks, name_faults
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.listing import SPLITS, Listing, Picture, ReaderEntry
 from fedmvp_core.data.pixels.check import known_unreadable
 from fedmvp_core.data.pixels.files import PictureFiles
 from fedmvp_core.data.plugins import DatasetLoader
+from fedmvp_core.data.readers.assemble import thin_classes
 from fedmvp_core.data.readers.folders import first_few
 from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder as list_csv_folder
 from fedmvp_core.data.readers.table import READERS
+from fedmvp_core.data.spellings import settled
 from fedmvp_core.disk import cache_directory
 from fedmvp_core.errors import DataError
 
@@ -35,12 +41,39 @@ def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
     if not root.is_dir():
         raise DataError(f"data-dir '{root}' is not a folder; {entry.name} is to be read from it")
     folder = root / entry.folder
-    if folder.is_dir():
-        return folder, entry.reader(folder)
+    if not folder.is_dir():
+        folder = root
     try:
-        return root, entry.reader(root)
+        listing = entry.reader(folder)
     except DataError as error:
+        if folder != root:
+            raise
         raise DataError(f"'{root}' holds no folder '{entry.folder}', and {error}") from error
+    complete = len(listing.class_names) == entry.expected_classes
+    return folder, dataclasses.replace(listing, complete=complete)
+
+
+def checked(
+    listing: Listing, folder: Path, merge_spellings: bool, allow_leaks: bool = False
+) -> Listing:
+    """The listing with what is wrong, or worth minding, whatever reader it comes from.
+
+    One spelling a class; names in UTF-8; unless `allow_leaks`, no picture that is trained on and
+    tested on; a warning for each thin class.
+    """
+    listing = settled(listing, merge_spellings)
+    names = picture_names(listing, folder)
+    faults = name_faults(folder, chain(listing.class_names, *names.values()))
+    if not allow_leaks and (found := leaks(names)):
+        faults.append(
+            f"{'; '.join(found)}; what was trained on says nothing when it is tested on: take it "
+            "out of one of them, or allow it with allow-leaks=true"
+        )
+    return dataclasses.replace(
+        listing,
+        warnings=(*listing.warnings, *thin_classes(listing)),
+        faults=(*listing.faults, *faults),
+    )
 
 
 def make_dataset(
@@ -54,25 +87,49 @@ def make_dataset(
     they are in no split. Otherwise such a picture is an error when its set is first read.
 
     Raises:
-        DataError: no picture of a split can be read.
+        DataError: no picture of a split can be read, or the listing has faults, see `checked`.
     """
+    listing = checked(listing, folder, data.merge_spellings, data.allow_leaks)
+    if listing.faults:
+        raise DataError(f"{listing.name} in '{folder}': {_refusal(listing.faults, data)}")
+    names = picture_names(listing, folder)
     cache = cache_directory(run.cache_dir) / PICTURES
     kept_in = cache if data.decode_cache else None
 
     def image_set(split: str) -> ImageSet:
-        pictures = listing.splits.get(split, ())
+        pictures, named = listing.splits.get(split, ()), names.get(split, ())
         if data.on_bad_image == "skip":
             pictures = _readable(pictures, f"{listing.name} ({split})", cache)
+            named = [picture_name(picture.path, folder) for picture in pictures]
         return ImageSet(
             images=PictureFiles(tuple(p.path for p in pictures), image_size, kept_in),
             labels=labels_of(pictures, len(listing.class_names), listing.multi_label),
             domains=tuple(picture.domain for picture in pictures),
-            names=tuple(_name(picture.path, folder) for picture in pictures),
+            names=tuple(named),
             class_names=listing.class_names,
         )
 
     train, validation, test = (image_set(split) for split in SPLITS)
-    return Dataset(listing.name, train, validation, test, listing.attributes)
+    return Dataset(
+        listing.name, train, validation, test, listing.attributes, warnings=listing.warnings
+    )
+
+
+def _refusal(faults: Sequence[str], data: DataSection) -> str:
+    """All that is wrong in one sentence each, or the first few and where to see the rest."""
+    said = "; ".join(faults[:3])
+    if len(faults) <= 3:
+        return said
+    look = f"fedmvp datasets check {data.dataset} --root {shlex.quote(data.data_dir)}"
+    return f"{said}; and {len(faults) - 3} more faults: {look}"
+
+
+def picture_names(listing: Listing, folder: Path) -> dict[str, list[str]]:
+    """Split -> what its pictures are called."""
+    return {
+        split: [picture_name(picture.path, folder) for picture in pictures]
+        for split, pictures in listing.splits.items()
+    }
 
 
 def labels_of(pictures: Sequence[Picture], classes: int, multi_label: bool) -> Tensor:
@@ -98,7 +155,8 @@ def _readable(pictures: Sequence[Picture], what: str, cache: Path) -> Sequence[P
     return [picture for position, picture in enumerate(pictures) if position not in bad]
 
 
-def _name(path: Path, folder: Path) -> str:
+def picture_name(path: Path, folder: Path) -> str:
+    """Relative to the data set's folder; a picture elsewhere goes by its whole path."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 

@@ -34,7 +34,11 @@ class Listing:
 
     class_names: in label order, cleaned up as the papers do. splits: some of SPLITS. template: the
     sentence that zero-shot CLIP uses for it, with {class}. attributes: class name -> phrases, when
-    the data set comes with some.
+    the data set comes with some. complete: it has as many classes as were published, whose names
+    are then taken as they are.
+
+    notes: what was left out or mended, for `fedmvp datasets check`. warnings: what a run says too.
+    faults: what must be mended before a run; whoever loads the listing refuses it.
     """
 
     name: str
@@ -43,7 +47,10 @@ class Listing:
     template: str = "a photo of a {class}."
     multi_label: bool = False
     attributes: Mapping[str, Sequence[str]] | None = None
-    notes: tuple[str, ...] = field(default=())  # what was left out or mended, for the doctor
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    complete: bool = False
 
 
 # The folder that holds a data set -> what is in it. Raises DataError with the path at fault.

@@ -1,5 +1,6 @@
 """A node's own data as its shard, where nodes bring data instead of pieces of one data set."""
 
+import logging
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from fedmvp_core.data.shots import draw_shots
 from fedmvp_core.errors import ConfigError, DataError
 
 OWN = "own"
+logger = logging.getLogger(__name__)
 
 
 def own(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
@@ -52,6 +54,8 @@ def own_shard(
     """
     data, seed = config.data, config.run.seed
     dataset = load_dataset(data, config.run, image_size)
+    for warning in dataset.warnings:
+        logger.warning("%s: %s", dataset.name, warning)
     train, validation = (_sources(part, data) for part in (dataset.train, dataset.validation))
     served = tuple(classes) or train.present_classes()
     _check_classes(served, dataset, federation)

@@ -16,6 +16,8 @@ from fedmvp_core.local.model import LocalModel
 TrainingAttack: TypeAlias = Callable[[LocalModel, Tensor, Tensor, torch.Generator], Tensor]
 # (model, images, labels) -> (attacked classes, d), without a graph.
 TextForAttack: TypeAlias = Callable[[LocalModel, Tensor, Tensor], Tensor]
+# (model, logits: (batch, attacked classes)) -> the logits that the attack climbs on.
+AdjustLogits: TypeAlias = Callable[[LocalModel, Tensor], Tensor]
 
 
 def attack_radius(attack: AttackSection) -> float:
@@ -34,13 +36,21 @@ def tuned_text(model: LocalModel, images: Tensor, labels: Tensor) -> Tensor:
     return model.attacked_classes
 
 
+def as_they_are(model: LocalModel, logits: Tensor) -> Tensor:
+    """The tuned model's own logits."""
+    return logits
+
+
 def pgd_attack(
-    attack: AttackSection, loss: str = "ce", text: TextForAttack = tuned_text
+    attack: AttackSection,
+    loss: str = "ce",
+    text: TextForAttack = tuned_text,
+    adjust: AdjustLogits = as_they_are,
 ) -> TrainingAttack:
     """PGD through the tuned model, input-conditioned prompts included.
 
     loss: "ce", or "kl" against the logits of the clean images. text: the class features that the
-    attack looks at, made once for a batch.
+    attack looks at, made once for a batch. adjust: what becomes of the logits before the loss.
     """
     radius, step_size = attack_radius(attack), attack_step_size(attack)
 
@@ -49,7 +59,7 @@ def pgd_attack(
     ) -> Tensor:
         class_features = text(model, images, labels)
         return pgd(
-            lambda pixels: model.attacked_logits(pixels, class_features),
+            lambda pixels: adjust(model, model.attacked_logits(pixels, class_features)),
             images,
             labels,
             radius,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.local.shard import PreparedShard
@@ -54,7 +55,10 @@ class LocalModel:
         self.backbone, self.prompting, self.shard = backbone, prompting, shard
         self.round = round or LocalRound()
         self.attacked_classes = prompting.class_features(backbone, shard.attack_task)
-        self.classes = self.attacked_classes[shard.attack_rows]
+        if prompting.reads_class_set and shard.attack_task is not shard.task:
+            self.classes = prompting.class_features(backbone, shard.task)
+        else:
+            self.classes = self.attacked_classes[shard.attack_rows]
 
     @property
     def received(self) -> Mapping[str, Tensor]:
@@ -77,12 +81,21 @@ class LocalModel:
         features = self._recognised(images, self.classes, self.shard.task)
         return features, class_logits(features, self.shard.task, self.backbone.logit_scale)
 
+    def frozen_logits(self, images: Tensor) -> Tensor:
+        """(batch, classes) of the frozen model and the plain template, without a graph."""
+        task = self.shard.task
+        with torch.no_grad():
+            seen = F.normalize(self.backbone.encode_image(images), dim=-1)
+            features = Features(seen, task.zero_shot_features)
+            return class_logits(features, task, self.backbone.logit_scale)
+
     def classification_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy, or the run's `multi-label-loss`, averaged over the images: a scalar."""
         return classification_loss(logits, labels, self.round.multi_label_loss)
 
     def attacked_logits(self, images: Tensor, class_features: Tensor | None = None) -> Tensor:
-        """What an attack looks at: (batch, attacked classes); no gradient reaches text.
+        """What an attack looks at: (batch, attacked classes); no gradient reaches text, but for
+        text that is made for an image, through which it goes on to that image.
 
         class_features: (attacked classes, d) instead of the tuned ones.
         """

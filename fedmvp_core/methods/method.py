@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from fedmvp_core.backbone import Backbone
@@ -10,7 +11,15 @@ from fedmvp_core.config.options import NoOptions, options_type, parse_options
 from fedmvp_core.data.catalogue import ClassWords, class_words
 from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.local.attack import TextForAttack, TrainingAttack, pgd_attack, tuned_text
+from fedmvp_core.local.attack import (
+    AdjustLogits,
+    TextForAttack,
+    TrainingAttack,
+    as_they_are,
+    pgd_attack,
+    tuned_text,
+)
+from fedmvp_core.methods.fit import check_labels, check_served
 from fedmvp_core.objectives import LossFunction, Objective
 from fedmvp_core.prompting import FULL, Prompting
 from fedmvp_core.registry import METHODS, OBJECTIVES, PROMPTING, find
@@ -101,31 +110,20 @@ class ConfiguredMethod:
         """The untrained prompting module, the same wherever it is built from the same seed.
 
         Raises:
-            ConfigError: the options do not fit the backbone or the classes, or the module cannot
-                serve the configured objective.
+            ConfigError: the module cannot be built, or cannot serve the configured objective.
         """
         words = class_words(self._config.data, class_names)
         with seeded_global_rng(self._config.run.seed, "initial prompt tensors"):
-            built = self.method.build()(backbone, self.options, words).to(backbone.device)
-        self._check_asked(built)
-        return built
-
-    def _check_asked(self, prompting: Prompting) -> None:
-        """Raises ConfigError when the objective asks for a function that the module lacks."""
-        asked = self.objective.asks if self.objective is not None else ""
-        if self.objective is not None and asked and not hasattr(prompting, asked):
-            raise ConfigError(
-                f"objective is '{self.objective.name}', which asks a module for its '{asked}'; "
-                f"that of method '{self.name}', {type(prompting).__name__}, has none"
-            )
+            prompting = self.method.build()(backbone, self.options, words).to(backbone.device)
+        if self.objective is not None:
+            check_served(self.objective, self.name, prompting)
+        return prompting
 
     def loss(self) -> LossFunction:
         """What a client minimises."""
         if self.objective is None:
             raise ConfigError(f"method '{self.name}' trains nothing, so it has no objective")
-        owner = f"objective '{self.objective.name}'"
-        text = self._config.model.objective_options
-        return self.objective.loss(parse_options(owner, options_type(self.objective), text))
+        return self.objective.loss(self._objective_options(self.objective))
 
     def attack(self) -> TrainingAttack | None:
         """What makes the adversarial images of a step; None: the objective looks at clean ones."""
@@ -133,7 +131,15 @@ class ConfiguredMethod:
             return None
         made = self.method.attack_text
         text = tuned_text if made is None else made(self.options)
-        return pgd_attack(self._config.attack, self.objective.attack, text)
+        adjust = self.objective.adjust
+        adjusted: AdjustLogits = as_they_are
+        if adjust is not None:
+            adjusted = partial(adjust, self._objective_options(self.objective))
+        return pgd_attack(self._config.attack, self.objective.attack, text, adjusted)
+
+    def _objective_options(self, objective: Objective) -> Any:
+        owner, text = f"objective '{objective.name}'", self._config.model.objective_options
+        return parse_options(owner, options_type(objective), text)
 
     def next_phase(self, phase: str, last_loss: float) -> str:
         """The phase of a client's next round."""
@@ -162,13 +168,17 @@ def find_method(config: RunConfig) -> ConfiguredMethod:
 
 
 def check_attackable(method: ConfiguredMethod, shards: Sequence[Shard], config: RunConfig) -> None:
-    """See before the first round that attacks in training have a class to lead to.
+    """See before the first round that the objective and its attack make sense on the shards.
 
     Raises:
-        ConfigError: they aim at a client's own classes, and a client holds only one.
+        ConfigError: images have several labels, of which the objective has no form; or attacks aim
+            at a client's own classes, and a client holds only one.
     """
-    attacks = method.objective is not None and method.objective.attack is not None
-    if not attacks or config.attack.attack_classes != "local":
+    objective = method.objective
+    if objective is None:
+        return
+    check_labels(objective, any(shard.task.multi_label for shard in shards))
+    if objective.attack is None or config.attack.attack_classes != "local":
         return
     for shard in shards:
         names = shard.task.class_names

@@ -1,4 +1,9 @@
-"""Adversarial training: L = CE(p(x~), y), as APT and TeCoA do (Madry et al., ICLR 2018)."""
+"""Adversarial training: L = CE(p(x~), y), as APT and TeCoA do (Madry et al., ICLR 2018).
+
+Averaged by FedAvg it is FedAvg-AT, which tables call AT: so `at` is its second name.
+"""
+
+from dataclasses import replace
 
 from fedmvp_core.config.options import NoOptions
 from fedmvp_core.local.model import LocalModel
@@ -16,3 +21,4 @@ def adversarial(options: NoOptions) -> LossFunction:
 
 
 objective = Objective("adversarial", "Madry et al. (ICLR 2018)", adversarial, attack="ce")
+at = replace(objective, name="at", source="FedAvg-AT: `adversarial`, as tables name it")

@@ -27,4 +27,4 @@ def fedmvp(options: FedMVPObjectiveOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("fedmvp", "FedMVP (ICCV 2025)", fedmvp, FedMVPObjectiveOptions)
+objective = Objective("fedmvp", "FedMVP (ICCV 2025)", fedmvp, FedMVPObjectiveOptions, needs="image")

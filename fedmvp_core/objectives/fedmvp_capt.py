@@ -41,4 +41,5 @@ objective = Objective(
     fedmvp_capt,
     FedMVPCAPTOptions,
     attack="ce",
+    needs="image",
 )

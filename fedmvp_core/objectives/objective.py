@@ -52,7 +52,12 @@ class Objective:
     options: the options class.
     attack: the loss that the attack in training climbs, "ce" (of the labels) or "kl" (from the
         clean prediction); None: the objective looks at clean images alone.
+    adjust: (options, model, logits of the attacked classes) -> the logits that the attack climbs
+        on instead; None: as they are.
+    needs: "image" or "text": the features that a module has to change, since the objective says
+        something of them that is a constant otherwise; "": either.
     asks: a function that the prompting module must have beside those of every one; "": none.
+    several_labels: whether an image may have several.
     """
 
     name: str
@@ -60,4 +65,7 @@ class Objective:
     loss: Callable[[Any], LossFunction]
     options: type = NoOptions
     attack: str | None = None
+    adjust: Callable[[Any, LocalModel, Tensor], Tensor] | None = None
+    needs: str = ""
     asks: str = ""
+    several_labels: bool = True

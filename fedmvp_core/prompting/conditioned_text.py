@@ -30,7 +30,7 @@ from fedmvp_core.prompting.transport import (
     transport,
     with_shared,
 )
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 IMPORTANCE_SCALE = 4.0  # tau
 
@@ -107,6 +107,10 @@ class ConditionedText(Prompting):
             key = f"condition '{condition}' with condition-words and class-words"
             self._kept[condition] = words.float(), PromptedSentences(length, key)
         return self._kept[condition]
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves no room beside the words."""
+        self.check_room(backbone, task.spoken_names)
 
     def check_room(self, backbone: Backbone, names: tuple[str, ...]) -> None:
         """Raises ConfigError when a class name leaves no room for a condition and the words."""

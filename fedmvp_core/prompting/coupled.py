@@ -20,7 +20,7 @@ from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts, frozen_text_prompts
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.prompting.sentences import PromptedSentences
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 PROMPT_STD = 0.02
 PUBLISHED_DEPTH = 9  # layers with prompts of their own, in MaPLe and in FAP
@@ -97,6 +97,10 @@ class CoupledPrompts(Prompting):
         """(classes, d), unit: the template's sentences with the text prompts in them."""
         tokens = self.token_ids(backbone, task.task.class_sentences())
         return backbone.encode_text(tokens, self.text_prompts(), normalize=True)
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class's sentence leaves no room for prompts."""
+        self.token_ids(backbone, task.class_sentences())
 
     def token_ids(self, backbone: Backbone, sentences: list[str]) -> Tensor:
         """(sentences, context_length); raises ConfigError when one leaves no room for prompts."""

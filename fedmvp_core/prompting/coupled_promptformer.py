@@ -16,7 +16,7 @@ from fedmvp_core.prompting.promptformer import (
     build_promptformer,
 )
 from fedmvp_core.prompting.prompting import FULL, Prompting
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ class CoupledPromptFormer(Prompting):
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), not of unit length: the logits are the mean of both features' cosines."""
         return (self.coupled.class_features(backbone, task) + task.class_features) / 2
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError as the coupled prompts do."""
+        self.coupled.check_task(backbone, task)
 
     def attention(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """PromptFormer's: (batch, patches, attributes), mean over heads."""

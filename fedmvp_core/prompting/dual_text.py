@@ -18,7 +18,7 @@ from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.prompting import Features, Prompting
 from fedmvp_core.prompting.text_context import TextContext, TextContextOptions
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 REGION_SCALE = 20.0  # of the cosines, in the softmax over regions too
 POOLED_SCALE = 5.0
@@ -46,6 +46,10 @@ class DualText(Prompting):
         """(classes, 2, d), unit: positive, negative."""
         pair = (self.positive.class_features(backbone, task), self.negatives(backbone, task))
         return torch.stack(pair, dim=1)
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves the words no room."""
+        self.positive.check_task(backbone, task)
 
     def negatives(self, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), unit."""

@@ -23,7 +23,7 @@ from fedmvp_core.prompting.transport import (
     transport,
     with_shared,
 )
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 TEXTS = 2  # of a class: the global and the local one
 
@@ -71,6 +71,10 @@ class GlobalLocalText(Prompting):
         """(classes, 2, d), unit: with the global and with the local words."""
         texts = [part.class_features(backbone, task) for part in (self.shared, self.own)]
         return torch.stack(texts, dim=1)
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves the words no room."""
+        self.shared.check_task(backbone, task)
 
     def recognise(
         self,

@@ -21,7 +21,7 @@ from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.prompting.sentences import PromptedSentences
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 PROMPT_STD = 0.02
 PUBLISHED_DEPTH = 9  # of MaPLe and its followers; FedAPT's own is not public
@@ -76,6 +76,10 @@ class LabelGenerator(Prompting):
         """(classes, d), unit: the text prompts, then the class name and a full stop."""
         tokens = self.token_ids(backbone, task.task.spoken_names)
         return backbone.encode_text(tokens, dict(enumerate(self.text)), normalize=True)
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves the prompts no room."""
+        self.token_ids(backbone, task.spoken_names)
 
     def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
         """(classes, context_length); raises ConfigError when a name leaves prompts no room."""

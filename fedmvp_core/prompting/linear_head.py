@@ -33,6 +33,10 @@ class LinearHead(Prompting):
         """images: (batch, 3, height, width), in [0, 1] -> unit frozen features (batch, d)."""
         return F.normalize(backbone.encode_image(images), dim=-1)
 
+    def prompts_images(self) -> bool:
+        """No: they stay as the frozen model sees them."""
+        return False
+
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d): the head's rows over the logit scale, not of unit length once trained."""
         untrained = len(self.offsets)

@@ -17,9 +17,17 @@ class NoPrompts(Prompting):
         """images: (batch, 3, height, width), in [0, 1] -> unit frozen features (batch, d)."""
         return F.normalize(backbone.encode_image(images), dim=-1)
 
+    def prompts_images(self) -> bool:
+        """No."""
+        return False
+
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d) of the plain template."""
         return task.zero_shot_features
+
+    def prompts_text(self) -> bool:
+        """No: the template's sentences stay as they are."""
+        return False
 
 
 def build_none(backbone: Backbone, options: NoOptions, words: ClassWords) -> NoPrompts:

@@ -61,6 +61,10 @@ class PixelFrame(Prompting):
         """(classes, d) of the plain template."""
         return task.zero_shot_features
 
+    def prompts_text(self) -> bool:
+        """No: the template's sentences stay as they are."""
+        return False
+
     def frame(self) -> Tensor:
         """(3, size, size), zero inside the frame, in pixel units."""
         inside = self.left.new_zeros(3, self.left.shape[1], self.left.shape[1])

@@ -25,7 +25,7 @@ from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting.prompting import Features, Prompting
 from fedmvp_core.prompting.sentences import PromptedSentences
 from fedmvp_core.prompting.transport import less_shared, with_shared
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 PROMPT_STD = 0.02
 
@@ -81,6 +81,10 @@ class PromptGroups(Prompting):
         sentences = tokens.repeat_interleave(len(groups), dim=0)
         features = backbone.encode_text(sentences, {0: words}, normalize=True)
         return features.view(len(tokens), len(groups), -1)
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves the words no room."""
+        self.token_ids(backbone, task.spoken_names)
 
     def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
         """(classes, context_length); raises ConfigError when a name leaves the words no room."""

@@ -1,7 +1,7 @@
 """What every prompting module offers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.errors import WireError
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.sentences import check_sentences
+from fedmvp_core.tasks import EncodedTask, Task
 
 FULL = "full"  # the phase of methods that have one alone: all prompt tensors are trained
 
@@ -28,7 +29,12 @@ class Features(NamedTuple):
 
 
 class Prompting(nn.Module, ABC):
-    """A trainable module whose parameters are the prompt tensors; the backbone stays outside."""
+    """A trainable module whose parameters are the prompt tensors; the backbone stays outside.
+
+    reads_class_set: whether a class's features depend on which other classes its task has.
+    """
+
+    reads_class_set: bool = False
 
     @abstractmethod
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
@@ -41,6 +47,17 @@ class Prompting(nn.Module, ABC):
         A module whose `recognise` makes more of it may return (classes, ..., d).
         """
         return task.class_features
+
+    def class_features_for(
+        self, backbone: Backbone, image_features: Tensor, task: EncodedTask, class_features: Tensor
+    ) -> Tensor:
+        """What images are compared with: (classes, d), or (batch, classes, d), an image's own.
+
+        image_features: (batch, d), unit, with their graph, so that an attack goes through text that
+        is made for an image. class_features: (classes, d) of the task, which are those of every
+        image unless the module makes each its own.
+        """
+        return class_features
 
     def recognise(
         self,
@@ -56,7 +73,23 @@ class Prompting(nn.Module, ABC):
         own. asked: whose classes are asked for; the task, or all that an attack may aim at.
         class_features: what the method of this name made of `asked`.
         """
-        return Features(self.image_features(backbone, images, task), class_features)
+        seen = self.image_features(backbone, images, task)
+        return Features(seen, self.class_features_for(backbone, seen, asked, class_features))
+
+    def prompts_images(self) -> bool:
+        """Whether image features depend on the prompt tensors."""
+        return True
+
+    def prompts_text(self) -> bool:
+        """Whether class features do: as the module says by making its own, unless it says so."""
+        return type(self).class_features is not Prompting.class_features
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """See before a run that the text encoder has room for a task's sentences and the prompts.
+
+        Raises:
+            ConfigError: it has not; a module that prompts no text has nothing to refuse.
+        """
 
     def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
         """images: (batch, 3, height, width), in [0, 1] -> prompted features for the task."""
@@ -105,3 +138,17 @@ class Prompting(nn.Module, ABC):
                         f"expected {tuple(own[name].shape)}"
                     )
                 own[name].copy_(value)
+
+
+def check_tasks(backbone: Backbone, prompting: Prompting, tasks: Iterable[Task]) -> tuple[str, ...]:
+    """What to warn of before a run, each once: what the text encoder does not read of the tasks.
+
+    Raises:
+        ConfigError: a class's name is not read, or has no room beside the prompts.
+    """
+    warnings: dict[str, None] = {}
+    for task in tasks:
+        found = check_sentences(backbone.tokenizer, task.spoken(), len(task.class_names))
+        warnings |= dict.fromkeys(found)
+        prompting.check_task(backbone, task)
+    return tuple(warnings)

@@ -15,7 +15,7 @@ from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.prompting import Prompting
 from fedmvp_core.prompting.sentences import PromptedSentences
-from fedmvp_core.tasks import EncodedTask
+from fedmvp_core.tasks import EncodedTask, Task
 
 CONTEXT_STD = 0.02
 
@@ -58,9 +58,17 @@ class TextContext(Prompting):
         """images: (batch, 3, height, width), in [0, 1] -> unit frozen features (batch, d)."""
         return F.normalize(backbone.encode_image(images), dim=-1)
 
+    def prompts_images(self) -> bool:
+        """No: they stay as the frozen model sees them."""
+        return False
+
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), unit."""
         return self.class_features_with(self.context, backbone, task)
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves the words no room."""
+        self.token_ids(backbone, task.spoken_names)
 
     def class_features_with(self, context: Tensor, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), unit, with other words than the module's own, of the same shape."""

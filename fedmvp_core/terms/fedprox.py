@@ -25,6 +25,8 @@ def penalty(options: FedProxOptions, model: LocalModel) -> Tensor:
     """mu / 2 times the squared distance: a scalar. Personal tensors were not received."""
     trained, received = model.trained(), model.received
     moved = [(trained[n] - received[n]).square().sum() for n in trained if n in received]
+    if not moved:  # every trained tensor is personal
+        return model.classes.new_zeros(())
     return options.mu / 2 * torch.stack(moved).sum()
 
 

@@ -36,7 +36,7 @@ def penalty(options: ScaffoldOptions, model: LocalModel) -> Tensor:
     of_server, own = model.round.exchanged["scaffold"], model.round.kept["scaffold"]
     trained = model.trained()
     parts = [((of_server[n] - own[n]) * trained[n]).sum() for n in trained if n in of_server]
-    return torch.stack(parts).sum()
+    return torch.stack(parts).sum() if parts else model.classes.new_zeros(())
 
 
 def finish(options: ScaffoldOptions, end: Finished) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

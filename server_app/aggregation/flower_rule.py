@@ -44,6 +44,7 @@ Make: TypeAlias = Callable[[Any], Strategy]
 # Sets what a strategy must know: (strategy, options, updates of the round, updates of the group).
 Adjust: TypeAlias = Callable[[Any, Any, int, int], None]
 Fewest: TypeAlias = Callable[[Any, int], int]
+NO_LENGTH = 1e-150  # far below what a tensor of any type can tell from 0
 _CALLS, _NAMES = "calls", "names"
 
 
@@ -132,9 +133,11 @@ class FlowerRule:
     def _reply(
         self, update: Update, names: Sequence[str], current: Mapping[str, Tensor]
     ) -> Message:
-        changes = {
-            n: Array(np.asarray(update.tensors[n].double() - current[n].double())) for n in names
-        }
+        moved = {n: np.asarray(update.tensors[n].double() - current[n].double()) for n in names}
+        if not any(change.any() for change in moved.values()):
+            # Flower's clipping divides by an update's length; this changes no sum.
+            moved[names[0]] = np.full_like(moved[names[0]], NO_LENGTH)
+        changes = {n: Array(change) for n, change in moved.items()}
         told = {key: float(value) for key, value in update.metrics.items()}
         metrics = MetricRecord({**told, protocol.NUM_EXAMPLES: self._context.weight(update)})
         content = RecordDict({protocol.PROMPTS: ArrayRecord(changes), protocol.METRICS: metrics})

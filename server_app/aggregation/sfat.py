@@ -1,7 +1,8 @@
 """SFAT: Combating Exacerbated Heterogeneity for Robust Models in Federated Learning (Zhu et al.).
 
 ICLR 2023. The clients with the smallest adversarial training losses weigh 1 + slack, the others 1:
-a slack of the inner maximisation. How many are favoured is this project's reading: a share.
+a slack of the inner maximisation. How many are favoured is this project's reading: a share. The
+loss is that of the run's objective, so `objective=at` is SFAT as published.
 """
 
 from collections.abc import Mapping, Sequence

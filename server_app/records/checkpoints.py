@@ -94,7 +94,8 @@ def load_checkpoint(folder: Path, round: int, schema: Mapping[str, Tensor]) -> d
     """The prompt tensors of a round, in the schema's order.
 
     Raises:
-        CheckpointError: a file is missing or damaged, or belongs to another method or size.
+        CheckpointError: a file is missing or damaged, belongs to another method or size, or holds
+            a number that is NaN or infinite.
     """
     return read_checkpoint(folder, round, schema).tensors
 
@@ -120,6 +121,12 @@ def read_checkpoint(folder: Path, round: int, schema: Mapping[str, Tensor]) -> C
             f"checkpoint '{path}' is described as of schema {described} and holds prompt tensors "
             f"of schema {found}; the configuration makes {expected}"
         )
+    for name, tensor in ordered.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(
+                f"checkpoint '{path}': the prompt tensor '{name}' holds numbers that are NaN or "
+                "infinite"
+            )
     run_id = str(facts.get("run-id", ""))
     return Checkpoint(round, ordered, ServerState(_phases(facts, path), strategy), run_id)
 

@@ -1,13 +1,25 @@
 """What a run that goes on takes from its folder: its last checkpoint, and the rows up to there."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.fingerprints import Fingerprint, changes, sentence
 from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import CheckpointError, ConfigError, DataError
-from fedmvp_core.run_folder import CHECKPOINTS, CONFIG, MetricRow, differences, read_metrics
+from fedmvp_core.json_logs import logger
+from fedmvp_core.run_folder import (
+    CHECKPOINTS,
+    CONFIG,
+    SPLITS,
+    MetricRow,
+    differences,
+    no_fingerprint,
+    read_metrics,
+    read_object,
+)
 from server_app.records.checkpoints import latest_round
 
 
@@ -45,6 +57,8 @@ def _check_config(path: Path, config: RunConfig) -> None:
     differs = [
         f"{key} (was {before!r}, is {now!r})"
         for key, (before, now) in differences(saved, config).items()
+        # Pictures may have been moved: `check_splits` sees whether they are the same.
+        if key != "data-dir" or not (path.parent / SPLITS).exists()
     ]
     if differs:
         raise ConfigError(
@@ -73,6 +87,26 @@ def check_shards(path: Path, shards: list[dict[str, Any]], all_there: bool) -> N
         raise ConfigError(
             f"resume is latest, but the {len(shards)} clients do not hold what '{path}' says they "
             "held when the run began; allowed: the same supernodes with the same data"
+        )
+
+
+def check_splits(path: Path, now: Mapping[str, Fingerprint], place: str) -> None:
+    """Compare the splits with what splits.json says of the run's beginning.
+
+    place: where the pictures are now. Of a run that kept nothing, this is said in the log.
+
+    Raises:
+        ConfigError: they are others, so that the run could not go on as it began.
+    """
+    before = read_object(path)
+    if not before:
+        logger.warning("%s", no_fingerprint(path.parent))
+        return
+    if found := changes(before, now):
+        raise ConfigError(
+            f"resume is latest, but the pictures in '{place}' are not those that the run in "
+            f"'{path.parent}' began with: {sentence(found)}; allowed: the same pictures, wherever "
+            "they are (data-dir=DIR)"
         )
 
 

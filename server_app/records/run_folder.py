@@ -11,6 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.fingerprints import fingerprints
+from fedmvp_core.data.settings import Setting
 from fedmvp_core.disk import remove_leftovers, replace_file, replace_text
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.run_folder import (
@@ -23,11 +25,13 @@ from fedmvp_core.run_folder import (
     PROGRESS,
     RUNNING,
     SHARDS,
+    SPLITS,
     STATUS,
     STEP_COLUMNS,
     STEPS,
     class_columns,
     holds_run,
+    read_object,
     remove_run,
     run_folder,
 )
@@ -35,7 +39,13 @@ from server_app.cohort.nodes import Node
 from server_app.records.checkpoints import Checkpoint, ServerState, read_checkpoint, save_checkpoint
 from server_app.records.environment import environment
 from server_app.records.metrics_table import MetricsTable
-from server_app.records.resuming import check_shards, cut_steps, end_half_line, round_to_resume
+from server_app.records.resuming import (
+    check_shards,
+    check_splits,
+    cut_steps,
+    end_half_line,
+    round_to_resume,
+)
 
 
 class RunFolder:
@@ -104,9 +114,10 @@ class RunFolder:
         remove_run(self.path, keep=LOGS)
         (self.path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
 
-    def write_environment(self, device: str) -> None:
-        """Versions, platform and the hash of the running sources."""
-        self._write_json(ENVIRONMENT, environment(device, self._started, self.resumed_after))
+    def write_environment(self, device: str, activation: str = "") -> None:
+        """Versions, platform, the hash of the running sources, and the backbone's activation."""
+        content = environment(device, activation, self._started, self.resumed_after)
+        self._write_json(ENVIRONMENT, content)
 
     def write_shards(self, nodes: Sequence[Node]) -> None:
         """Who holds what.
@@ -127,6 +138,24 @@ class RunFolder:
             all_there = self.config.federation.start_clients == 0
             check_shards(self.path / SHARDS, shards, all_there)
         self._write_json(SHARDS, shards)
+
+    def write_splits(self, setting: Setting) -> None:
+        """What is trained and tested on, so that it can be told later whether it still is so.
+
+        Raises:
+            ConfigError: when the run began, it was something else.
+        """
+        now = fingerprints(setting)
+        if self.resumed_after is not None:
+            check_splits(self.path / SPLITS, now, self.config.data.data_dir)
+            self._note_place(self.config.data.data_dir)
+        self._write_json(SPLITS, now)
+
+    def _note_place(self, data_dir: str) -> None:
+        """Where the pictures are now, for who reads config.json later."""
+        saved = read_object(self.path / CONFIG)
+        if saved.get("data-dir", data_dir) != data_dir:
+            self._write_json(CONFIG, {**saved, "data-dir": data_dir})
 
     def record(self, round: int, split: str, metric: str, value: float) -> None:
         """Add one row to the metrics; write_metrics puts them on disk."""

@@ -4,9 +4,10 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, did_you_mean
 from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.registry import ATTACKS, names_in
 from simulations.attack.names import AttackName
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -71,7 +72,9 @@ def _words(given: Sequence[str]) -> list[str]:
 
 
 def _check_attack(name: str) -> None:
-    from fedmvp_core.adversarial.attacks import evaluation_attack
+    if name not in names_in(ATTACKS):
+        raise ConfigError(f"attack is '{name}'{did_you_mean(name, list(names_in(ATTACKS)))}")
+    from fedmvp_core.adversarial.attacks import evaluation_attack  # with torch
 
     try:
         evaluation_attack(name)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,8 +32,11 @@ from simulations.attack.run import (
     make_target,
 )
 from simulations.report.attacked import CANDIDATES, AttackedExample, candidates, examples_of
+from simulations.runner.errors import OtherPicturesError
 from simulations.runner.results import shown
-from simulations.runner.saved_run import SavedRun, load_saved_run
+from simulations.runner.saved_run import SavedRun, load_saved_run, told
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 3  # pictures of each split
 # The accuracies: (column, model, under attack?).
@@ -47,17 +51,23 @@ COLUMNS = (
 )
 
 
-def report_attacks(console: Console, folder: Path, plan: AttackPlan) -> None:
+def report_attacks(
+    console: Console, folder: Path, plan: AttackPlan, data_dir: Path | None = None
+) -> None:
     """Attack, print the table, leave it and pictures in the run folder below `attacks/`.
+
+    data_dir: where the run's pictures are now, if they were moved.
 
     Raises:
         CheckpointError: the folder holds no usable checkpoint.
+        OtherPicturesError: the splits are not those that the run was tested on.
         AttackError: an attack cannot work here; what was found before is kept.
         DataError: the run folder cannot be written.
     """
     with console.status("loading the run"):
-        saved = load_saved_run(folder, plan.device)
+        saved = load_saved_run(folder, plan.device, data_dir=data_dir)
         evaluations = chosen_evaluations(saved, plan.splits)
+        _check_pictures(saved, [evaluation.name for evaluation in evaluations])
         targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
     rows: list[AttackRow] = []
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"
@@ -78,6 +88,18 @@ def report_attacks(console: Console, folder: Path, plan: AttackPlan) -> None:
     console.print(rich_table(rows, f"{folder.name}, round {saved.round}: {metric}"))
     for path in (table.with_suffix(".md"), table, *written):
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+
+
+def _check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:
+    """Refuse splits that are others now: beside the run's numbers theirs would say nothing.
+
+    Raises:
+        OtherPicturesError: one is.
+    """
+    if said := told(saved, splits):
+        raise OtherPicturesError(f"{said}; give the place of the others: --data-dir DIR")
+    if said := told(saved):
+        logger.warning("%s; what is attacked is the same", said)
 
 
 def _attack(

@@ -1,6 +1,5 @@
 """Class names for attributes: from a file, a shipped set or an installed data set."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +7,8 @@ from fedmvp_core.attributes.files import shipped_attributes
 from fedmvp_core.attributes.phrases import name_key
 from fedmvp_core.attributes.shipped import find_shipped
 from fedmvp_core.config import parse_config
-from fedmvp_core.data.plugins import load_dataset
 from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.user_files import parse_json, read_text
 from simulations.runner.project import default_config
 
 SMALLEST_IMAGE = 8  # pixels: only the names are wanted
@@ -34,10 +33,11 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         DataError: it cannot be read, holds no name, or one twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, ValueError) as error:
         raise DataError(f"class names '{path}' cannot be read: {error}") from error
-    names = _json_names(text, path) if text.lstrip()[:1] in ("[", "{") else text.splitlines()
+    is_json = text.lstrip().startswith(("[", "{", "```"))
+    names = _json_names(text, path) if is_json else text.splitlines()
     names = [name.strip() for name in names if name.strip()]
     keys = [name_key(name) for name in names]
     twice = [name for i, name in enumerate(names) if keys[i] in keys[:i]]
@@ -50,7 +50,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 
 def _json_names(text: str, path: Path) -> Sequence[str]:
     try:
-        names = list(json.loads(text))
+        names = list(parse_json(text))
     except ValueError as error:
         raise DataError(f"class names '{path}' cannot be read: {error}") from error
     if not all(isinstance(name, str) for name in names):
@@ -68,4 +68,6 @@ def dataset_classes(dataset: str, data_dir: str) -> tuple[str, ...]:
     if not data_dir and find_shipped(dataset):
         return tuple(shipped_attributes(dataset))
     config = parse_config({**default_config(), "dataset": dataset, "data-dir": data_dir})
+    from fedmvp_core.data.plugins import load_dataset  # with torch
+
     return load_dataset(config.data, config.run, SMALLEST_IMAGE).class_names

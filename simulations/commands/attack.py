@@ -7,8 +7,8 @@ from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
 from simulations.attack.plan import plan_attack
-from simulations.commands.options import OUTPUT_DIR, Debug, Run
-from simulations.runner.results import find_run
+from simulations.commands.options import OUTPUT_DIR, DataDir, Debug, Run
+from simulations.runner.results import find_run, read_config
 
 
 def attack(
@@ -42,11 +42,10 @@ def attack(
         int, typer.Option("--batch-size", min=1, max=256, help="Images attacked at once.")
     ] = 256,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:
     """Attack a finished run, for example: fedmvp attack demo --attack ensemble --epsilon 1/255"""
-    from simulations.runner.saved_run import read_config
-
     # An option takes one word, so of `--epsilon 1/255 4/255` the rest arrives as arguments.
     if more_epsilons and not epsilons:
         raise ConfigError(
@@ -59,4 +58,4 @@ def attack(
     plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device)
     from simulations.attack.report import report_attacks
 
-    report_attacks(Console(), folder, plan)
+    report_attacks(Console(), folder, plan, data_dir)

@@ -51,23 +51,42 @@ def check(
     classes: Classes = None,
     dataset: DatasetName = "",
     data_dir: DataDir = "",
+    backbone: Annotated[
+        str, typer.Option("--backbone", help="Also whether its text encoder reads all of it.")
+    ] = "",
+    template: Annotated[
+        str, typer.Option("--template", help="For --backbone; as the run-config key.")
+    ] = "auto",
+    attribute_template: Annotated[
+        str, typer.Option("--attribute-template", help="For --backbone; as the run-config key.")
+    ] = "auto",
 ) -> None:
-    """Check a file's form, and that it describes every class; fails when it does not."""
+    """Check a file's form, and that it describes every class named; fails when it does not."""
     from fedmvp_core.attributes.files import missing_classes, read_attributes
     from simulations.attributes.classes import chosen_classes
+    from simulations.attributes.sentences import unread
 
     attributes = read_attributes(file)
-    names = chosen_classes(classes, dataset, data_dir)
+    asked = classes is not None or bool(dataset)
+    names = chosen_classes(classes, dataset, data_dir) if asked else tuple(attributes)
     missing = missing_classes(attributes, names)
     if missing:
         raise DataError(f"'{file}' has no attributes for the classes: {', '.join(missing)}")
     counts = sorted({len(phrases) for phrases in attributes.values()})
     each = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"{file}: all {len(names)} classes are described, {each} phrases each")
+    said = f"all {len(names)} classes are described" if asked else "the form is right"
+    counted = "" if asked else f"; classes: {len(names)}"
+    console.print(f"{file}: {said}{counted}, {each} phrases each")
     extra = missing_classes(dict.fromkeys(names, ()), attributes)
     if extra:
         console.print(f"not asked for, and so not used: {', '.join(extra)}")
+    if backbone:
+        warnings = unread(attributes, names, backbone, dataset, template, attribute_template)
+        for warning in warnings:
+            console.print(f"warning: {warning}")
+        if not warnings:
+            console.print(f"the text encoder of '{backbone}' reads every sentence wholly")
 
 
 @app.command()

@@ -12,6 +12,13 @@ from fedmvp_core.errors import DataError
 app = typer.Typer(help="Data sets: names, checks, downloads.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A data set, see `fedmvp datasets list`.")]
+NameOrFolder = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FOLDER",
+        help="A data set, see `fedmvp datasets list`, or a folder of your own pictures.",
+    ),
+]
 Root = Annotated[
     Path,
     typer.Option("--root", help="What `data-dir` will be: the folder of the data set's folder."),
@@ -50,11 +57,18 @@ def list_() -> None:
 
 @app.command()
 def check(
-    name: Name,
-    root: Root,
+    name: NameOrFolder,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", help="What `data-dir` will be; not with a folder of your own."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Open no picture.")] = False,
     classes: Annotated[
         bool, typer.Option("--classes", help="List every class, however many.")
+    ] = False,
+    merge_spellings: Annotated[
+        bool,
+        typer.Option("--merge-spellings", help="Take alike spellings for one class, as the key."),
     ] = False,
     backbone: Annotated[
         str, typer.Option("--backbone", help="Measure zero-shot with it: ViT-B-16, tiny, ...")
@@ -65,22 +79,28 @@ def check(
 ) -> None:
     """Compare a copy of a data set with the published one, and read every picture of it.
 
-    With a backbone, what it makes of the copy untuned is compared too.
+    Of a folder of your own pictures: what is read, passed over, counted and refused. With a
+    backbone, what it makes of the copy untuned is compared too.
     """
-    from simulations.datasets.check import examine, expected_layout
+    from fedmvp_core.data.catalogue import needs_folder, without_folder
+
+    if not needs_folder(name) and not Path(name).expanduser().is_dir():
+        raise without_folder(name)
+    from simulations.datasets.check import examine, expected_layout, named_or_own  # with torch
     from simulations.datasets.copy_tables import show_copy, zero_shot_table
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
+    name, root = named_or_own(name, root)
     try:
-        copy = examine(name, root.expanduser(), decode=not quick)
+        copy = examine(name, root, not quick, merge_spellings)
     except DataError:
         layout = expected_layout(name)
         if layout:
             console.print(f"expected:\n{layout}")
         raise
     show_copy(console, copy, classes)
-    if backbone:
-        console.print(zero_shot_table(name, root.expanduser(), backbone, pretrained))
+    if backbone and not copy.listing.faults:
+        console.print(zero_shot_table(name, root, backbone, pretrained, merge_spellings))
     if copy.faults:
         raise DataError(f"{name} in '{copy.folder}' has {len(copy.faults)} faults")
     console.print("nothing is wrong" + (" (no picture was opened)" if quick else ""))
@@ -93,9 +113,12 @@ def prepare(name: Name, root: Root) -> None:
     hf:NAME is one of the Hugging Face hub.
     """
     from fedmvp_core.data.catalogue import HUB
-    from fedmvp_core.data.readers import hugging_face
     from fedmvp_core.data.readers.download import prepare as download
     from fedmvp_core.data.readers.table import READERS
+
+    if name not in READERS and not name.startswith(HUB):
+        raise DataError(f"no data set is called '{name}'; known: {', '.join(READERS)}")
+    from fedmvp_core.data.readers import hugging_face  # with torch
     from simulations.datasets.check import examine, expected_layout
     from simulations.datasets.copy_tables import show_copy
 

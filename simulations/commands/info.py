@@ -6,21 +6,59 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from fedmvp_core.errors import FedMVPError
+from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.runner.project import package_folder, project_file
 from simulations.runner.resources import visible_cpus, visible_gpus
 
 _PACKAGES = ("fedmvp", "flwr", "ray", "torch", "torchvision", "open_clip_torch", "numpy")
 
 
-def info() -> None:
-    """Show versions, devices, caches and whether the embedded data is intact."""
-    info_command(Console())
+Name = Annotated[
+    str, typer.Option("--backbone", help="Say instead what this backbone is, as a run names it.")
+]
+Pretrained = Annotated[str, typer.Option("--pretrained", help="Its weights: a tag or a path.")]
+
+
+def info(backbone: Name = "", pretrained: Pretrained = "") -> None:
+    """Show versions, devices, caches and the embedded data; or a backbone and its weights."""
+    if pretrained and not backbone:
+        raise ConfigError(f"pretrained is '{pretrained}'; say --backbone NAME too")
+    if backbone:
+        Console().print(backbone_table(backbone, pretrained))
+    else:
+        info_command(Console())
+
+
+def backbone_table(name: str, pretrained: str) -> Table:
+    """What a backbone is and how its weights were read, one fact a row.
+
+    Raises:
+        ConfigError: the name or the weights are unknown.
+        CheckpointError: the weights cannot be read.
+    """
+    from fedmvp_core.backbone import load_backbone
+
+    loaded = load_backbone(name, pretrained)
+    table = Table("what", "value", show_header=False)
+    numbers = sum(weight.numel() for weight in loaded.parameters())
+    rows = [
+        ("backbone", f"{name}, {pretrained or 'random weights or its own'}, {numbers:,} numbers"),
+        ("activation", str(loaded.activation)),
+        *(("weights", note) for note in loaded.notes),
+        ("images", f"{loaded.image_size} pixels, patches of {loaded.patch_size}"),
+        ("sentences", f"{loaded.context_length} tokens"),
+        ("features", f"{loaded.embed_dim} numbers, logit scale {float(loaded.logit_scale):g}"),
+    ]
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
 
 
 def info_command(console: Console) -> None:

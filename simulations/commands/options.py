@@ -23,6 +23,10 @@ Debug = Annotated[
     bool, typer.Option("--debug", callback=_set_debug, help="Log more; show tracebacks of errors.")
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or its name below runs/.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where the run's pictures are now, if they were moved."),
+]
 RunWords = Annotated[
     list[str] | None,
     typer.Argument(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from fedmvp_core.registry import declared
 from simulations.exit_codes import FAILED
 
 Kind = Annotated[
@@ -48,13 +49,17 @@ def check(
     ] = None,
 ) -> None:
     """Try whether a plugin keeps the contract of its kind; one line for each check."""
-    from simulations.plugins.checking import findings
+    from simulations.plugins.scaffold import group_of
     from simulations.runner.overrides import parse_overrides
     from simulations.runner.project import default_config
 
+    declared(group_of(kind), name)
+    overrides = parse_overrides(words or [], default_config())
+    from simulations.plugins.checking import findings  # with torch and Flower
+
     console, wrong = Console(), 0
     with _quiet_flower():
-        for finding in findings(kind, name, parse_overrides(words or [], default_config())):
+        for finding in findings(kind, name, overrides):
             wrong += bool(finding.wrong)
             style = "red" if finding.wrong else None
             console.print(str(finding), style=style, markup=False, highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from simulations.commands.options import (
     OUTPUT_DIR,
     ClientsAtOnce,
     ClientsPerGpu,
+    DataDir,
     Debug,
     Engine,
     Run,
@@ -50,9 +51,10 @@ def run(
 def report(
     run: Run,
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Write the report of a run again."""
-    page = write_page(find_run(run, OUTPUT_DIR))
+    page = write_page(find_run(run, OUTPUT_DIR), data_dir)
     Console().print(f"report: {page}", soft_wrap=True)
     if show:
         open_page(page)

@@ -25,20 +25,23 @@ def shards(
     ] = None,
 ) -> None:
     """Show what each client of a run would hold, for example: fedmvp shards partition=dirichlet"""
-    from fedmvp_core.data.settings import load_setting
-    from fedmvp_core.data.shards import make_shards, paper_clients
-    from simulations.datasets.shard_plot import check_plot, plot_shards
-    from simulations.datasets.shard_tables import print_shards
     from simulations.runner.named_runs import resolve_config, resolve_supernodes
     from simulations.runner.planning import named_by
 
-    if plot is not None:
-        check_plot(plot)
     if paper and supernodes is not None:
         raise ConfigError(f"--paper and --supernodes {supernodes} both give a number; name one")
     run, overrides = named_by(words or [])
     config = resolve_config(run, overrides)
     clients = 0 if paper else resolve_supernodes(run, overrides, config.data, supernodes)
+    if plot is not None:
+        from simulations.datasets.shard_plot import check_plot, plot_shards
+
+        check_plot(plot)
+
+    from fedmvp_core.data.settings import load_setting  # with torch
+    from fedmvp_core.data.shards import make_shards, paper_clients
+    from simulations.datasets.shard_tables import print_shards
+
     setting = load_setting(config, IMAGE_SIZE)
     clients = clients or paper_clients(setting, config.data)
     held = make_shards(setting, clients, config)

@@ -51,7 +51,7 @@ def stress(
     """Run the federation with liars, with and without each defence, and tabulate the accuracy."""
     from simulations.runner.overrides import parse_overrides
     from simulations.runner.project import default_config
-    from simulations.stress import plan_stress, run_stress
+    from simulations.stress.plans import plan_stress
 
     runs = plan_stress(
         attacks=attacks or ["sign-flip"],
@@ -65,4 +65,6 @@ def stress(
         clients_at_once=clients_at_once,
         engine=engine,
     )
+    from simulations.stress.running import run_stress  # with torch
+
     raise typer.Exit(run_stress(Console(), runs, output_dir))

@@ -40,14 +40,18 @@ def suite(
     debug: Debug = False,
 ) -> None:
     """Run what is not done yet of a suite, and tabulate the results beside published ones."""
-    from simulations.suite.running import SuiteOptions, parse_seeds, run_suite
+    from simulations.suite.files import load_suite, parse_seeds
 
     # An option takes one word, so of `--seeds 1 2 3` the rest arrives as arguments.
     if more_seeds and not seeds:
         raise ConfigError(f"'{more_seeds[0]}' is not understood; write --seeds 1 2 3")
+    chosen = parse_seeds([*(seeds or []), *(more_seeds or [])])
+    load_suite(name)  # a misspelt one is told before torch is loaded
+    from simulations.suite.running import SuiteOptions, run_suite
+
     options = SuiteOptions(
         output_dir=output_dir,
-        seeds=parse_seeds([*(seeds or []), *(more_seeds or [])]),
+        seeds=chosen,
         root=root,
         resume=resume,
         smoke=smoke,

@@ -1,5 +1,6 @@
 """Compares a copy of a data set with what its authors published."""
 
+import dataclasses
 import hashlib
 import sys
 from collections import Counter
@@ -8,16 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fedmvp_core.config import did_you_mean
-from fedmvp_core.data.catalogue import HUB, OWN_PICTURES
+from fedmvp_core.data.catalogue import OWN_PICTURES, needs_folder, without_folder
+from fedmvp_core.data.findings import twins
 from fedmvp_core.data.imagefolder import list_folder
-from fedmvp_core.data.listed import read_listing
+from fedmvp_core.data.listed import checked, picture_name, picture_names, read_listing
 from fedmvp_core.data.listing import Listing, ReaderEntry
-from fedmvp_core.data.pixels.check import unreadable
+from fedmvp_core.data.pixels.check import Looked, look_at
 from fedmvp_core.data.readers import hugging_face
-from fedmvp_core.data.readers.multilabel.csv_folder import csv_folder
+from fedmvp_core.data.readers.folders import first_few
+from fedmvp_core.data.readers.multilabel.csv_folder import TABLE, csv_folder
 from fedmvp_core.data.readers.table import READERS
-from fedmvp_core.errors import ConfigError, DataError
+from fedmvp_core.data.readers.tree import walk
+from fedmvp_core.errors import ConfigError, DataError, printable
 
 
 @dataclass(frozen=True)
@@ -52,24 +55,67 @@ class ExaminedCopy:
         Base and new classes are the two halves of that order, so the results of two machines can be
         compared only if their hashes are equal.
         """
-        names = "\n".join(self.listing.class_names).encode()
-        return hashlib.sha256(names).hexdigest()[:12]
+        names = printable("\n".join(self.listing.class_names))
+        return hashlib.sha256(names.encode()).hexdigest()[:12]
 
 
-def examine(name: str, root: Path, decode: bool) -> ExaminedCopy:
+def named_or_own(name: str, root: Path | None) -> tuple[str, Path]:
+    """What to check, and where: a data set below `root`, or a folder of one's own pictures.
+
+    Raises:
+        ConfigError: a data set is named, but no root; or a folder, and a root too.
+    """
+    folder = Path(name).expanduser()
+    if not needs_folder(name) and folder.is_dir():
+        if root is not None:
+            raise ConfigError(f"'{name}' is a folder of your own; it is checked without --root")
+        own = "csv-folder" if (folder / TABLE).is_file() else "imagefolder"
+        return own, folder
+    if root is None:
+        _check_known(name)
+        raise ConfigError(f"--root is missing: the folder that holds {name}")
+    return name, root.expanduser()
+
+
+def examine(name: str, root: Path, decode: bool, merge_spellings: bool = False) -> ExaminedCopy:
     """Read the data set's folder, and every picture if `decode`.
+
+    merge_spellings: as the run's key says it.
 
     Raises:
         ConfigError: no data set with a folder is called so.
         DataError: the folder cannot be read as that data set.
     """
     folder, listing = _read(name, root)
+    listing = checked(listing, folder, merge_spellings)
     expected = READERS.get(name)
-    faults = unlike(listing, expected) if expected else []
+    faults = list(listing.faults) + (unlike(listing, expected) if expected else [])
+    notes: list[str] = []
     if decode:
         paths = sorted({p.path for pictures in listing.splits.values() for p in pictures})
-        faults += unreadable(paths).values()
+        looked = look_at(paths)
+        faults += [one.fault for one in looked if one.fault]
+        notes = particulars(folder, paths, looked)
+        # Published sets do have twins, as everybody's results on them do.
+        (notes if expected else faults).extend(twins(folder, picture_names(listing, folder)))
+    listing = dataclasses.replace(listing, notes=(*listing.notes, *notes))
     return ExaminedCopy(name, folder, listing, expected, tuple(faults))
+
+
+def particulars(folder: Path, paths: Sequence[Path], looked: Sequence[Looked]) -> list[str]:
+    """What is done with pictures that are unlike others."""
+    found = {
+        "turned, as their EXIF data say": [one.turned for one in looked],
+        "of several frames or pages, of which the first is taken": [
+            one.frames > 1 for one in looked
+        ],
+        "very large and decoded at a fraction of their size": [one.reduced for one in looked],
+    }
+    named = {
+        what: [picture_name(path, folder) for path, one in zip(paths, them, strict=True) if one]
+        for what, them in found.items()
+    }
+    return [f"{len(of)} pictures are {what}: {first_few(of)}" for what, of in named.items() if of]
 
 
 def expected_layout(name: str) -> str:
@@ -81,20 +127,39 @@ def expected_layout(name: str) -> str:
     return sys.modules[function.__module__].__doc__ or ""
 
 
+def _check_known(name: str) -> None:
+    if not needs_folder(name):
+        raise without_folder(name)
+
+
+def _with_rest(listing: Listing, folder: Path) -> Listing:
+    """With what lies in the folder and is in no split, counted.
+
+    Readers of tables and published layouts look only where they expect pictures.
+    """
+    tree = walk(folder)
+    used = {picture.path for pictures in listing.splits.values() for picture in pictures}
+    unused = [path for path in tree.pictures if folder / path not in used]
+    notes = list(listing.notes)
+    if unused:
+        notes.append(f"{len(unused)} pictures are in no split: {first_few(unused)}")
+    aside = [*tree.notes(), *tree.warnings(), *tree.faults()]
+    return dataclasses.replace(listing, notes=(*notes, *aside))
+
+
 def _read(name: str, root: Path) -> tuple[Path, Listing]:
+    _check_known(name)
     if name in READERS:
-        return read_listing(READERS[name], root)
+        folder, listing = read_listing(READERS[name], root)
+        return folder, _with_rest(listing, folder)
     if name in OWN_PICTURES:
         if not root.is_dir():
             raise DataError(f"'{root}' is not a folder")
-        return root, csv_folder(root) if name == "csv-folder" else list_folder(root, seed=1)
-    if name.startswith(HUB):
-        folder = hugging_face.prepared_folder(name, root)
-        return folder, list_folder(folder, seed=1)
-    raise ConfigError(
-        f"no data set with a folder is called '{name}'"
-        f"{did_you_mean(name, [*READERS, *OWN_PICTURES])}"
-    )
+        if name == "csv-folder":
+            return root, _with_rest(csv_folder(root), root)
+        return root, list_folder(root, seed=1)
+    folder = hugging_face.prepared_folder(name, root)
+    return folder, list_folder(folder, seed=1)
 
 
 def unlike(listing: Listing, expected: ReaderEntry) -> list[str]:

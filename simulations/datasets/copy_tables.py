@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from fedmvp_core.errors import printable
 from simulations.datasets.check import ExaminedCopy, halves
 from simulations.datasets.zero_shot import measure_zero_shot
 
@@ -14,26 +15,37 @@ MOST_ROWS = 60  # classes that are listed one by one unless all are asked for
 def show_copy(console: Console, copy: ExaminedCopy, every_class: bool) -> None:
     """Splits, classes, their order, notes and faults."""
     listing = copy.listing
-    console.print(f"{copy.name} in {copy.folder}")
-    console.print(splits_table(copy))
-    if every_class or len(listing.class_names) <= MOST_ROWS:
-        console.print(classes_table(copy))
-    alphabetical = list(listing.class_names) == sorted(listing.class_names)
-    kind = "alphabetical" if alphabetical else "the data set's own"
-    console.print(f"class order: {kind}, {copy.order}")
-    for half, names in halves(listing.class_names).items():
-        if names:
-            console.print(f"  {half}: {len(names)} classes, '{names[0]}' to '{names[-1]}'")
+    console.print(printable(f"{copy.name} in {copy.folder}"))
+    if listing.class_names:
+        _show_classes(console, copy, every_class)
     for note in listing.notes:
-        console.print(f"note: {note}")
+        console.print(printable(f"note: {note}"))
+    for warning in listing.warnings:
+        if warning not in listing.notes:
+            console.print(printable(f"mind: {warning}"), style="yellow")
     for fault in copy.faults:
-        console.print(f"wrong: {fault}", style="red")
+        console.print(printable(f"wrong: {fault}"), style="red")
 
 
-def zero_shot_table(name: str, root: Path, backbone: str, pretrained: str) -> Table:
+def _show_classes(console: Console, copy: ExaminedCopy, every_class: bool) -> None:
+    names = copy.listing.class_names
+    console.print(splits_table(copy))
+    if every_class or len(names) <= MOST_ROWS:
+        console.print(classes_table(copy))
+    kind = "alphabetical" if list(names) == sorted(names) else "the data set's own"
+    console.print(f"class order: {kind}, {copy.order}")
+    for half, of_half in halves(names).items():
+        if of_half:
+            ends = printable(f"'{of_half[0]}' to '{of_half[-1]}'")
+            console.print(f"  {half}: {len(of_half)} classes, {ends}")
+
+
+def zero_shot_table(
+    name: str, root: Path, backbone: str, pretrained: str, merge_spellings: bool = False
+) -> Table:
     """A row for each split: what the frozen backbone reaches, and what is published for it."""
     table = Table("split", "images", "zero-shot", "published", "difference")
-    for row in measure_zero_shot(name, root, backbone, pretrained):
+    for row in measure_zero_shot(name, root, backbone, pretrained, merge_spellings):
         published = ("-", "-")
         if row.published is not None:
             published = f"{row.published:.1f} %", f"{row.measured - row.published:+.1f}"
@@ -54,7 +66,7 @@ def splits_table(copy: ExaminedCopy) -> Table:
             str(expected.get(split, "-")),
             str(len(counts)),
             f"{min(counts)} to {max(counts)}" if counts else "-",
-            ", ".join(f"{name} {count}" for name, count in domains.items()),
+            printable(", ".join(f"{name} {count}" for name, count in domains.items())),
         )
     return table
 
@@ -65,5 +77,5 @@ def classes_table(copy: ExaminedCopy) -> Table:
     table = Table("label", "class", *splits)
     columns = [copy.class_counts(split) for split in splits]
     for label, name in enumerate(copy.listing.class_names):
-        table.add_row(str(label), name, *(str(column[label]) for column in columns))
+        table.add_row(str(label), printable(name), *(str(column[label]) for column in columns))
     return table

@@ -15,10 +15,12 @@ NAMED = 6  # classes that a row of the table names
 def print_shards(
     console: Console, held: Sequence[Shard], setting: Setting, data: DataSection
 ) -> None:
-    """Print who holds what, and how much of the data that is."""
+    """Print who holds what, how much of the data that is, and what to mind of the data."""
     title = f"{data.dataset}, {data.setting}, {data.partition}"
     console.print(shards_table(held, title))
     console.print(_sentence(held, setting), soft_wrap=True, highlight=False)
+    for warning in setting.warnings:
+        console.print(f"mind: {warning}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _sentence(held: Sequence[Shard], setting: Setting) -> str:

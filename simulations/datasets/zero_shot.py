@@ -45,7 +45,9 @@ class ZeroShot:
     published: float | None
 
 
-def measure_zero_shot(name: str, root: Path, backbone: str, pretrained: str) -> list[ZeroShot]:
+def measure_zero_shot(
+    name: str, root: Path, backbone: str, pretrained: str, merge_spellings: bool = False
+) -> list[ZeroShot]:
     """Base and new classes of a copy in `root`; all labels where an image has several.
 
     Raises:
@@ -55,6 +57,7 @@ def measure_zero_shot(name: str, root: Path, backbone: str, pretrained: str) -> 
     keys = {
         "dataset": name,
         "data-dir": str(root),
+        "merge-spellings": merge_spellings,
         "setting": "multi-label" if several else "base-to-new",
         "backbone": backbone,
         "pretrained": pretrained,

@@ -9,6 +9,8 @@ from simulations.deploy.certificates import CA_CERTIFICATE
 from simulations.deploy.checks_network import check_port, check_superlink
 from simulations.deploy.checks_node import check_certificates, check_key
 from simulations.deploy.findings import WARNING, Finding
+from simulations.runner.named_runs import resolve_config
+from simulations.runner.planning import named_by
 
 LOCAL_HOST = "127.0.0.1"
 
@@ -63,8 +65,6 @@ def examine_node(asked: NodeQuestions, run_words: Sequence[str] | None) -> list[
 def _data_and_device(asked: NodeQuestions, run_words: Sequence[str] | None) -> list[Finding]:
     # torch is imported where it is needed: the other checks answer at once.
     from simulations.deploy.checks_data import check_data, check_device
-    from simulations.runner.named_runs import resolve_config
-    from simulations.runner.planning import named_by
 
     findings = check_device(asked.device)
     if asked.node_config:

@@ -61,6 +61,10 @@ def check_method(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     yield checked("its personal tensors are tensors that it has", lambda: _personal(prompting))
     shard = example_shard(backbone)
     yield checked(
+        "it leaves alone the features that it says it does",
+        lambda: _changes(prompting, backbone, shard),
+    )
+    yield checked(
         "its image features have length 1", lambda: _unit_features(prompting, backbone, shard)
     )
     yield checked(
@@ -136,6 +140,15 @@ def _unit_features(prompting: Prompting, backbone: Backbone, shard: PreparedShar
     lengths = features.norm(dim=-1)
     far = (lengths - 1).abs().max().item()
     return "" if far < 1e-4 else f"they are {lengths.min():.3f} to {lengths.max():.3f} long"
+
+
+def _changes(prompting: Prompting, backbone: Backbone, shard: PreparedShard) -> str:
+    features = prompting(backbone, _pictures(shard), shard.task)
+    if features.image_features.requires_grad and not prompting.prompts_images():
+        return "image features depend on prompt tensors, but prompts_images() says no"
+    if features.class_features.requires_grad and not prompting.prompts_text():
+        return "class features depend on prompt tensors, but prompts_text() says no"
+    return ""
 
 
 def _scores_new_classes(prompting: Prompting, backbone: Backbone, shard: PreparedShard) -> str:

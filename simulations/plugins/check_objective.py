@@ -22,7 +22,7 @@ from simulations.plugins.findings import (
     small_config,
 )
 
-UNDER = ("fedmvp", "apt")  # visual prompts, and learned words
+UNDER = {"fedmvp": "image", "apt": "text"}  # method -> the features that it changes
 ATTACKS = (None, "ce", "kl")
 
 
@@ -37,6 +37,7 @@ def check_objective(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     if options.wrong:
         return
     yield checked("its attack is one that there is", lambda: _attack(objective))
+    yield checked("it needs features that there are", lambda: _needs(objective))
     backbone = random_backbone()
     shard = example_shard(backbone)
     for method in _methods_for(objective):
@@ -48,16 +49,23 @@ def check_objective(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
 
 def _methods_for(objective: Objective) -> tuple[str, ...]:
     """Methods to try it under: its own where it asks for what not every module has."""
-    if not objective.asks:
-        return UNDER
-    methods = usable_in(METHODS).items()
-    return tuple(name for name, method in methods if method.objective == objective.name)
+    if objective.asks:
+        methods = usable_in(METHODS).items()
+        return tuple(name for name, method in methods if method.objective == objective.name)
+    return tuple(name for name, changed in UNDER.items() if objective.needs in ("", changed))
 
 
 def _attack(objective: Objective) -> str:
     if objective.attack in ATTACKS:
         return ""
     return f"attack is {objective.attack!r}; allowed: {', '.join(map(repr, ATTACKS))}"
+
+
+def _needs(objective: Objective) -> str:
+    allowed = ("", *UNDER.values())
+    if objective.needs in allowed:
+        return ""
+    return f"needs is {objective.needs!r}; allowed: {', '.join(map(repr, allowed))}"
 
 
 def _step(

@@ -1,32 +1,18 @@
 """What `fedmvp list KIND` and `fedmvp list KIND NAME` show of plugins."""
 
-import inspect
-from collections.abc import Iterator
-from typing import Any
+import logging
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
 from fedmvp_core.config import did_you_mean
-from fedmvp_core.config.options import OptionDescription, describe, options_type
-from fedmvp_core.config.words import kebab
-from fedmvp_core.data.readers.table import READERS
-from fedmvp_core.errors import ConfigError, FedMVPError
-from fedmvp_core.registry import (
-    ATTACKS,
-    DATASETS,
-    GROUPS,
-    METHODS,
-    STRATEGIES,
-    find,
-    package_named,
-    usable_in,
-)
-from simulations.attack.names import ATTACK_NAMES
-from simulations.plugins.sizes import Size, method_sizes
-from simulations.report.configuration import text
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.registry import GROUPS, METHODS, names_in, package_named
+from simulations.plugins.about import SIZED_AS, About, about, sizes
 
 KINDS = tuple(group.removeprefix("fedmvp.") for group in GROUPS)
-SIZED_AS = "ViT-B-16"
+
+logger = logging.getLogger(__name__)
 
 
 def group_of(kind: str) -> str:
@@ -43,28 +29,12 @@ def kind_table(kind: str) -> Table:
     table.add_column("name", no_wrap=True)
     table.add_column("what it is, or where it is from", overflow="fold")
     table.add_column("package", overflow="fold")
-    for name, plugin in usable_in(group).items():
-        table.add_row(name, source_of(group, name, plugin), package_named(group, name))
+    for name in names_in(group):
+        try:
+            table.add_row(name, about(group, name).source, package_named(group, name))
+        except ConfigError as error:
+            logger.warning("%s; it is skipped", error)
     return table
-
-
-def source_of(group: str, name: str, plugin: Any) -> str:
-    """A plugin's paper or source; of one that names none, the first sentence about it."""
-    if group == ATTACKS and name in ATTACK_NAMES:
-        return ATTACK_NAMES[name][1]
-    for field in ("paper", "source"):
-        if isinstance(said := getattr(plugin, field, None), str):
-            return said
-    if group == DATASETS and name in READERS:
-        return f"{READERS[name].expected_classes} classes, read from {READERS[name].folder}"
-    described = inspect.isfunction(plugin) or inspect.isclass(plugin)
-    return _first_sentence(inspect.getdoc(plugin) or "") if described else ""
-
-
-def _first_sentence(text: str) -> str:
-    paragraph = " ".join(text.split("\n\n")[0].split())
-    sentence, stop, _ = paragraph.partition(". ")
-    return sentence + stop.strip()
 
 
 def plugin_tables(kind: str, name: str) -> Iterator[Table]:
@@ -74,72 +44,38 @@ def plugin_tables(kind: str, name: str) -> Iterator[Table]:
         ConfigError: it is not installed, fails on import, or declares no proper options.
     """
     group = group_of(kind)
-    plugin = find(group, name)
+    plugin = about(group, name)
     yield _facts_table(group, name, plugin)
-    options = options_of(group, plugin)
-    if options:
-        yield _options_table(options)
+    if plugin.options:
+        yield _options_table(plugin.options)
     if group == METHODS:
-        yield _sizes_table(name)
+        yield _sizes_table(sizes(name))
 
 
-def options_of(group: str, plugin: Any) -> list[OptionDescription]:
-    """Its options; of a whole Flower strategy, the arguments of its constructor."""
-    return _arguments(plugin) if group == STRATEGIES else describe(options_type(plugin))
-
-
-def _arguments(strategy: Any) -> list[OptionDescription]:
-    parameters = inspect.signature(strategy).parameters.values()
-    return [
-        OptionDescription(kebab(p.name), p.default, type(p.default).__name__, "")
-        for p in parameters
-        if isinstance(p.default, bool | int | float | str)
-    ]
-
-
-def _facts_table(group: str, name: str, plugin: Any) -> Table:
+def _facts_table(group: str, name: str, plugin: About) -> Table:
     table = Table(title=name, title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
-    table.add_row("from", source_of(group, name, plugin))
+    table.add_row("from", plugin.source)
     table.add_row("package", package_named(group, name))
-    if group == METHODS:
-        table.add_row("objective", plugin.objective or "none: it trains nothing")
-        table.add_row("prompting", _prompting_name(plugin.prompting))
+    for what, value in plugin.facts.items():
+        table.add_row(what, value)
     return table
 
 
-def _prompting_name(prompting: Any) -> str:
-    if isinstance(prompting, str):
-        return prompting
-    return f"its own ({getattr(prompting, '__module__', '?')})"
-
-
-def _options_table(options: list[OptionDescription]) -> Table:
+def _options_table(options: Sequence[Sequence[str]]) -> Table:
     table = Table(title="options", title_justify="left")
     table.add_column("option", no_wrap=True)
     for column in ("default", "allowed", "meaning"):
         table.add_column(column, overflow="fold")
-    for option in options:
-        shown = text(option.default) or "''"
-        table.add_row(option.name, shown, option.allowed, option.meaning)
+    for name, default, allowed, meaning in options:
+        table.add_row(name, default or "''", allowed, meaning)
     return table
 
 
-def _sizes_table(name: str) -> Table:
+def _sizes_table(phases: Sequence[Sequence[str]]) -> Table:
     table = Table("phase", title=f"prompt tensors at {SIZED_AS}", title_justify="left")
     table.add_column("elements that are sent", justify="right")
-    try:
-        sizes = method_sizes(name, SIZED_AS)
-    except FedMVPError as error:
-        table.add_row("unknown", str(error))
-        return table
-    for size in sizes:
-        table.add_row(size.phase, _size(size))
+    for row in phases:
+        table.add_row(*row)
     return table
-
-
-def _size(size: Size) -> str:
-    personal = f", and {size.personal:,} that stay at the client" if size.personal else ""
-    classes = f" with {size.classes} classes" if size.classes else ""
-    return f"{size.elements:,}{classes}{personal}"

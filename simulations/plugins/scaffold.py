@@ -23,6 +23,13 @@ LONGEST = 40
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
+def group_of(kind: str) -> str:
+    """The entry-point group of one's kind, such as "method"; raises ConfigError if unknown."""
+    if kind not in KINDS:
+        raise ConfigError(f"kind is '{kind}'{did_you_mean(kind, list(KINDS))}")
+    return KINDS[kind][0]
+
+
 def write_package(kind: str, name: str, folder: Path | None = None) -> list[Path]:
     """Write pyproject.toml, a module and a test of it; return their paths.
 
@@ -32,9 +39,7 @@ def write_package(kind: str, name: str, folder: Path | None = None) -> list[Path
         ConfigError: the kind is unknown, the name is taken or not written as names are, or the
             folder holds something.
     """
-    if kind not in KINDS:
-        raise ConfigError(f"kind is '{kind}'{did_you_mean(kind, list(KINDS))}")
-    group, attribute = KINDS[kind]
+    group, attribute = group_of(kind), KINDS[kind][1]
     _check_name(kind, group, name)
     folder = folder or Path(f"fedmvp-{name}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import open_clip
 import torch
 
 from fedmvp_core.backbone import Backbone, load_backbone
@@ -33,9 +32,16 @@ class Size:
     personal: int
     classes: int
 
+    def __str__(self) -> str:
+        personal = f", and {self.personal:,} that stay at the client" if self.personal else ""
+        classes = f" with {self.classes} classes" if self.classes else ""
+        return f"{self.elements:,}{classes}{personal}"
+
 
 def sized_as(backbone: Backbone, name: str) -> Backbone:
     """The backbone with another's measures, for building prompting modules; it cannot encode."""
+    import open_clip
+
     published: dict[str, Any] = open_clip.get_model_config(name)
     vision, text = published["vision_cfg"], published["text_cfg"]
     sized = copy.copy(backbone)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fedmvp_core.config.words import text
 from fedmvp_core.errors import ConfigError
 from simulations.report.run_data import RunData
 from simulations.runner.named_runs import load_named_run
@@ -55,12 +56,3 @@ def _demo() -> Mapping[str, Any]:
         return load_named_run("demo").config
     except ConfigError:
         return {}
-
-
-def text(value: Any) -> str:
-    """A value as it is written in a run configuration: true, 3, 0.5, word."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return f"{value:.1f}"
-    return str(value)

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from simulations.report import drawing
 from simulations.report.run_data import RunData
 from simulations.report.splits import TITLES, evaluated_splits
-from simulations.report.summary import lora_clients, zero_shot
+from simulations.report.summary import later_phase_clients, zero_shot
 
 STEPS = [1, 2, 5, 10]
 
@@ -57,7 +57,7 @@ def loss_chart(run: RunData) -> Markup | None:
 
 
 def traffic_chart(run: RunData) -> Markup | None:
-    """Bytes of prompt tensors by round; on a log scale where the LoRA phase makes them drop."""
+    """Bytes of prompt tensors by round; on a log scale where a later phase makes them drop."""
     up = run.series("train", "bytes-up").dropna()
     down = run.series("train", "bytes-down").dropna()
     if not len(up) and not len(down):
@@ -85,12 +85,12 @@ def traffic_chart(run: RunData) -> Markup | None:
     return drawing.to_svg(figure, "traffic", "Bytes sent per round, up and down")
 
 
-def lora_chart(run: RunData) -> Markup | None:
-    """Clients in the LoRA phase by round; left out where nobody reached it."""
-    counts = lora_clients(run)
+def phase_chart(run: RunData) -> Markup | None:
+    """Clients past the first phase by round; left out where nobody got there."""
+    counts = later_phase_clients(run)
     if not len(counts) or counts.max() == 0:
         return None
-    return _bar_chart(counts, "lora", "clients in the LoRA phase", drawing.GREEN, whole=True)
+    return _bar_chart(counts, "phase", "clients in a later phase", drawing.GREEN, whole=True)
 
 
 def seconds_chart(run: RunData) -> Markup | None:

@@ -123,7 +123,7 @@ def _charts(run: RunData) -> dict[str, Any]:
         "clients": bars.client_chart(run),
         "shards": bars.shard_chart(run),
         "traffic": figures.traffic_chart(run),
-        "lora": figures.lora_chart(run),
+        "phase": figures.phase_chart(run),
         "seconds": figures.seconds_chart(run),
         "failed": figures.failed_chart(run),
     }

@@ -134,8 +134,8 @@ def totals(run: RunData) -> dict[str, float]:
     return found
 
 
-def lora_clients(run: RunData) -> "pd.Series[float]":
-    """Clients in the LoRA phase, by round."""
+def later_phase_clients(run: RunData) -> "pd.Series[float]":
+    """Clients that have left the method's first phase, by round."""
     later = run.metrics["metric"].isin(["phase", "lora-phase"])  # as version 0.1 called it
     rows = run.metrics[later & run.metrics["split"].str.startswith("client-")]
-    return rows.groupby("round")["value"].sum().sort_index()
+    return (rows["value"] > 0).groupby(rows["round"]).sum().astype(float).sort_index()

@@ -13,21 +13,24 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.config import RunConfig, RunSection
+from fedmvp_core.data.fingerprints import fingerprints
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
 from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
+from fedmvp_core.prompting import check_tasks
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.registry import CALLBACKS, find
-from fedmvp_core.run_folder import holds_run, read_status, run_folder
+from fedmvp_core.run_folder import SPLITS, holds_run, read_status, run_folder
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import ConfiguredAggregation, asked_terms
 from server_app.callbacks.callback import callback_names
 from server_app.cohort.nodes import cohort_size
 from server_app.guest_strategy import make_strategy
+from server_app.records.resuming import check_splits, round_to_resume
 from simulations.datasets.shard_tables import print_shards
 from simulations.runner.planning import Plan
 
@@ -38,6 +41,8 @@ class RunParts:
 
     elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
     by phase; a phase that the method does not have is missing. trains: zero-shot methods do not.
+    activation: the backbone's, and how it is known. notes: how its weights were read. warnings: of
+    sentences that the text encoder does not read wholly.
     """
 
     setting: Setting
@@ -49,6 +54,9 @@ class RunParts:
     sent: int
     answered: dict[str, int]
     trains: bool
+    activation: str = ""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def show_dry_run(plan: Plan, console: Console) -> None:
@@ -73,11 +81,12 @@ def look(config: RunConfig, clients: int) -> RunParts:
         FedMVPError: what the run would fail on.
     """
     check_folder(config.run)
-    config = config.with_values(decode_cache=False)  # a cache would be written
+    asked, config = config, config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
     _check_federation(config, clients)
     work = open_workspace(config)
     backbone, setting = work.backbone, work.setting
+    check_resumed(asked, setting)
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
     local = local_evaluations(setting, shards)
@@ -86,6 +95,8 @@ def look(config: RunConfig, clients: int) -> RunParts:
     for split in setting.evaluations:
         _check_readable(split.images, f"split '{split.name}'")
     prompting = method.build_prompting(backbone, setting.train.class_names)
+    splits = [evaluation.task for evaluation in (*setting.evaluations, *local)]
+    warnings = check_tasks(backbone, prompting, [*splits, *(shard.task for shard in shards)])
     terms = configured_terms(asked_terms(config, method))
     tensors = travelling_tensors(prompting, terms)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
@@ -100,7 +111,17 @@ def look(config: RunConfig, clients: int) -> RunParts:
         sent=num_bytes(tensors),
         answered=answered,
         trains=method.trains,
+        activation=str(backbone.activation),
+        notes=backbone.notes,
+        warnings=warnings,
     )
+
+
+def check_resumed(config: RunConfig, setting: Setting) -> None:
+    """Raises ConfigError for a run that is to go on and began with other pictures."""
+    folder = run_folder(config.run)
+    if round_to_resume(folder, config) is not None:
+        check_splits(folder / SPLITS, fingerprints(setting), config.data.data_dir)
 
 
 def _check_federation(config: RunConfig, clients: int) -> None:
@@ -157,6 +178,8 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
             "backbone",
             f"{config.model.backbone}, {weights}, {parts.image_size} pixels, {parts.device}",
         ),
+        ("activation", parts.activation),
+        *(("weights", note) for note in parts.notes),
         ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
         ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
         ("prompt tensors", f"{parts.elements:,} numbers, {_size(parts.sent)}"),
@@ -178,6 +201,7 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
         rows.append(
             ("metrics", f"http://{config.run.metrics_host}:{config.run.metrics_port}/metrics")
         )
+    rows += [("warning", warning) for warning in parts.warnings]
     for row in rows:
         table.add_row(*row)
     return table

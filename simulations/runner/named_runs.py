@@ -1,6 +1,5 @@
 """Named runs: TOML files that hold a description, a number of SuperNodes and run-config keys."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from fedmvp_core.config import DataSection, RunConfig, Scalar, did_you_mean, parse_config
 from fedmvp_core.config.options import option_words, options_text
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.user_files import read_toml
 from simulations.runner.overrides import merged as merged_keys
 from simulations.runner.project import default_config, package_folder
 
@@ -45,7 +45,7 @@ def load_named_run(name: str) -> NamedRun:
     """
     path = Path(name).expanduser() if name.endswith(".toml") else runs_folder() / f"{name}.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
     except OSError as error:
         if name.endswith(".toml"):
             raise ConfigError(f"run file {path} cannot be read: {error.strerror}") from None
@@ -135,5 +135,5 @@ def _absolute_folder(backbone: str) -> str:
 def _is_path(value: str) -> bool:
     if value in _NO_PATHS:
         return False
-    looks = "/" in value or value.endswith((*_WEIGHT_SUFFIXES, ".json"))
+    looks = "/" in value or value.lower().endswith((*_WEIGHT_SUFFIXES, ".json"))
     return looks or Path(value).is_file()

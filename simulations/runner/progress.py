@@ -56,6 +56,8 @@ class PlainLines:
         self._release()
         if kind == "starting":
             self._line(f"starting {event['run']}: {event['method']}, {event['clients']} clients")
+        elif kind == "warning":
+            self._line(f"mind: {event['text']}")
         elif kind == "start":
             numbers = f"{event['prompt-numbers']:,} trainable numbers"
             self._line(f"{event['rounds']} rounds, {event['clients']} clients, {numbers}")
@@ -100,6 +102,7 @@ class LiveTable:
         self._clean: dict[int, Mapping[str, float]] = {}
         self._robust: dict[int, Mapping[str, float]] = {}
         self._attack, self._metric = "", "accuracy"
+        self._warnings: list[Text] = []
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -119,6 +122,8 @@ class LiveTable:
         if kind == "starting":
             words = f"starting {event['clients']} clients"
             self._progress.update(self._task, words=words)
+        elif kind == "warning":
+            self._warnings.append(Text(f"mind: {event['text']}", style="yellow"))
         elif kind == "start":
             words = f"{event['clients']} clients"
             # The time left is told from the rounds' own pace, not from that of the start.
@@ -141,7 +146,7 @@ class LiveTable:
         """The table and the bar."""
         every = [*self._clean.values(), *self._robust.values()]
         if not every:
-            return self._progress
+            return Group(*self._warnings, self._progress)
         table = Table(box=None, pad_edge=False)
         table.add_column("round", justify="right")
         splits = list(dict.fromkeys(split for values in every for split in values))
@@ -152,7 +157,7 @@ class LiveTable:
         # Not as the table's caption, which would be broken to its width.
         plain = [self._metric] if self._metric != "accuracy" else []
         caption = [f"clean {self._metric} / {self._attack}"] if self._attack else plain
-        return Group(table, *map(Text, caption), self._progress)
+        return Group(*self._warnings, table, *map(Text, caption), self._progress)
 
     def _cell(self, number: int, split: str) -> str:
         """`71.2 %`, or `71.2 / 33.1 %` once the run is attacked; what was not measured is `-`."""

@@ -1,5 +1,6 @@
 """Runs a plan with its progress shown, and says how the run ended."""
 
+import logging
 from pathlib import Path
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from fedmvp_core.config import RunConfig
 from fedmvp_core.metrics.names import ACCURACY
 from fedmvp_core.run_folder import CHECKPOINTS, FAILED, INTERRUPTED
 from simulations.exit_codes import OF_STATUS
-from simulations.runner.errors import RunFailedError
+from simulations.runner.errors import OtherPicturesError, RunFailedError
 from simulations.runner.planning import INLINE, Plan
 from simulations.runner.progress import shown_progress
 from simulations.runner.results import (
@@ -20,6 +21,8 @@ from simulations.runner.results import (
     shown,
 )
 from simulations.runner.simulate import RunOutcome, run_simulation
+
+logger = logging.getLogger(__name__)
 
 
 def run_plan(plan: Plan, console: Console) -> RunOutcome:
@@ -85,17 +88,29 @@ def _cells(zero_shot: float | None, tuned: float | None) -> tuple[str, str, str]
     return shown(zero_shot), shown(tuned), points(zero_shot, tuned)
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, data_dir: Path | None = None) -> Path:
     """Write the report of a run folder and return its path.
 
-    A run that stopped before its first checkpoint has a report without examples.
+    data_dir: where the run's pictures are now, if they were moved.
+
+    A run that stopped before its first checkpoint has a report without examples. So has one whose
+    pictures are gone or others now: the numbers are in the folder, the examples are not.
     """
     from server_app.records.checkpoints import latest_round
     from simulations.report import write_report
-    from simulations.runner.saved_run import load_saved_run
+    from simulations.runner.saved_run import load_saved_run, told
 
-    stopped_early = latest_round(folder / CHECKPOINTS) is None
-    return write_report(folder, None if stopped_early else load_saved_run(folder))
+    saved = None
+    if latest_round(folder / CHECKPOINTS) is not None:
+        try:
+            saved = load_saved_run(folder, data_dir=data_dir)
+            said = told(saved, [evaluation.name for evaluation in saved.setting.evaluations])
+        except OtherPicturesError as error:
+            said = str(error)
+        if said:
+            logger.warning("the report has no example pictures: %s", said)
+            saved = None
+    return write_report(folder, saved)
 
 
 def open_page(page: Path) -> None:

@@ -1,14 +1,16 @@
 """The runs that there are, and what they reached: read from their folders."""
 
+import json
 import re
 from pathlib import Path
 
-from fedmvp_core.config import did_you_mean
-from fedmvp_core.errors import ConfigError
+from fedmvp_core.config import RunConfig, did_you_mean, parse_config
+from fedmvp_core.errors import CheckpointError, ConfigError
 from fedmvp_core.metrics.names import ACCURACY, MAP
 from fedmvp_core.run_folder import CONFIG, METRICS, holds_run, read_metrics
 from simulations.attack.names import AttackName, attack_of_metric
 from simulations.runner.progress import percent
+from simulations.runner.project import default_config
 
 # Shown before other splits, in this order. Single clients are left to the report.
 SPLITS = ("local", "base", "new", "harmonic-mean", "source", "target")
@@ -39,6 +41,27 @@ def run_folders(output_dir: Path) -> list[Path]:
     if not output_dir.is_dir():
         return []
     return sorted(path for path in output_dir.iterdir() if path.is_dir() and holds_run(path))
+
+
+def read_config(folder: Path) -> RunConfig:
+    """The configuration that a run was made with; keys that are younger than it have defaults.
+
+    Raises:
+        CheckpointError: the folder holds no run, or one with other keys or plugins than ours.
+    """
+    path = folder / CONFIG
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"'{folder}' is no run folder: {error}") from error
+    if not isinstance(saved, dict) or not saved:
+        raise CheckpointError(f"'{path}' holds no run-config keys")
+    try:
+        return parse_config({**default_config(), **saved})
+    except ConfigError as error:
+        raise CheckpointError(
+            f"'{path}' is of another version or lacks a plugin: {error}"
+        ) from None
 
 
 def final_accuracies(folder: Path) -> Accuracies:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
 from fedmvp_core.errors import ConfigError
-from server_app.aggregation import ConfiguredAggregation
 from simulations.runner.named_runs import NamedRun
 from simulations.runner.overrides import merged
 from simulations.runner.planning import Plan, plan_run, small_engine
@@ -82,6 +81,8 @@ def plan_stress(
         for name in asked:
             if name not in known:
                 raise ConfigError(f"{kind} is '{name}'; allowed: {'; '.join(known)}")
+    from server_app.aggregation import ConfiguredAggregation  # with torch
+
     engine = engine or small_engine(clients_at_once, None)
     runs = []
     every = product(

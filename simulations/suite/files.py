@@ -18,7 +18,6 @@ A suite is a TOML file in `simulations/suites/`, or anywhere:
 """
 
 import itertools
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any
 
 from fedmvp_core.config import Scalar, did_you_mean
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.user_files import read_toml
 from simulations.runner.named_runs import NamedRun, named_run_from
 from simulations.runner.overrides import merged
 from simulations.runner.project import package_folder
@@ -112,7 +112,7 @@ def load_suite(name: str) -> Suite:
 def _read(path: Path, name: str) -> dict[str, Any]:
     """The tables of a file over those of the suite that it extends."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
     except (OSError, ValueError) as error:
         known = did_you_mean(name, suite_names())
         raise ConfigError(f"suite '{name}' cannot be read ({error}){known}") from None
@@ -202,3 +202,12 @@ def with_root(run: NamedRun, root: Path | None) -> NamedRun:
                 )
             config[key] = value.replace(ROOT, str(root.absolute()))
     return replace(run, config=config)
+
+
+def parse_seeds(words: Sequence[str]) -> list[int]:
+    """Whole numbers, with blanks or commas between them; raises ConfigError."""
+    numbers = " ".join(words).replace(",", " ").split()
+    for number in numbers:
+        if not number.isdigit():
+            raise ConfigError(f"seeds has '{number}'; allowed: whole numbers from 0, such as 1 2 3")
+    return list(dict.fromkeys(map(int, numbers)))

@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
-from fedmvp_core.errors import ConfigError
 from fedmvp_core.run_folder import (
     CHECKPOINTS,
     COMPLETED,
@@ -98,15 +97,6 @@ def run_undone(console: Console, plans: Sequence[Plan], titles: Sequence[str] = 
         if outcome.status == "interrupted":
             return INTERRUPTED
     return code
-
-
-def parse_seeds(words: Sequence[str]) -> list[int]:
-    """Whole numbers, with blanks or commas between them; raises ConfigError."""
-    numbers = " ".join(words).replace(",", " ").split()
-    for number in numbers:
-        if not number.isdigit():
-            raise ConfigError(f"seeds has '{number}'; allowed: whole numbers from 0, such as 1 2 3")
-    return list(dict.fromkeys(map(int, numbers)))
 
 
 def is_done(config: RunConfig) -> bool:

@@ -128,6 +128,8 @@ class Refused(FedAvg):
     ) -> Iterable[Message]:
         if self.way == "nobody":
             return []
+        if self.way == "lists":
+            config["temperatures"] = [0.5, 1.0]
         if self.way == "raises early":
             raise ValueError("no plan")
         if self.way == "other arrays":
@@ -159,6 +161,7 @@ class Refused(FedAvg):
     [
         ("raises", "strategy 'guest' fails in aggregate_train: ValueError: no idea"),
         ("raises early", "strategy 'guest' fails in configure_train: ValueError: no plan"),
+        ("lists", r"strategy 'guest' tells clients temperatures = \[0.5, 1.0\]; allowed: numbers"),
         ("nobody", "strategy 'guest' asks none of 3 clients"),
         ("nothing", "strategy 'guest' makes nothing of 3 updates"),
         ("nan", "strategy 'guest' returns NaN or infinite numbers in 'project_attributes.weight'"),

@@ -72,6 +72,7 @@ def test_what_a_run_leaves(small_run: Make) -> None:
         "progress.jsonl",
         "metrics.csv",
         "shards.json",
+        "splits.json",
         "steps.csv",
         "classes.csv",
     }

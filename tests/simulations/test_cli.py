@@ -184,6 +184,21 @@ def test_info_names_versions_and_checks_the_embedded_data():
         assert text in result.output
 
 
+def test_info_says_what_a_backbone_is():
+    result = fedmvp("info", "--backbone", "tiny", "--pretrained", "embedded")
+    assert result.exit_code == 0
+    for text in ("2,445,185 numbers", "GELU, by the backbone's name 'tiny'", "32 tokens"):
+        assert text in result.output
+    for words, sentence in (
+        (("--pretrained", "embedded"), "say --backbone NAME too"),
+        (("--backbone", "ViT-B-32-relu"), "not with 'relu'"),
+        (("--backbone", "tiny", "--pretrained", "gone.pt"), "gone.pt does not exist"),
+    ):
+        result = fedmvp("info", *words)
+        assert result.exit_code != 0
+        assert sentence in result.stderr
+
+
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [("min", "no run 'min'; did you mean mine?"), ("runs", "runs holds no run")],
@@ -196,7 +211,7 @@ def test_a_run_that_is_not_there_is_exit_2(finished_run, word, sentence):
 
 @pytest.mark.parametrize("word", ["mine", "runs/mine"])
 def test_report_takes_a_name_or_a_path(finished_run, monkeypatch, word):
-    monkeypatch.setattr(run_module, "write_page", lambda folder: folder / "report.html")
+    monkeypatch.setattr(run_module, "write_page", lambda folder, _: folder / "report.html")
     result = fedmvp("report", word)
     assert result.output == f"report: {finished_run}/report.html\n"
 
@@ -205,3 +220,10 @@ def test_predict_refuses_a_missing_picture(finished_run):
     result = fedmvp("predict", "mine", "absent.png")
     assert result.exit_code == 2
     assert "picture 'absent.png' is no file" in result.stderr
+
+
+def test_predict_says_what_a_picture_of_another_kind_needs(finished_run, tmp_path):
+    (tmp_path / "phone.HEIC").write_bytes(b"ftypheic")
+    result = fedmvp("predict", "mine", str(tmp_path / "phone.HEIC"))
+    assert result.exit_code == 2
+    assert "phone.HEIC' cannot be read here: convert .heic with pillow-heif" in result.stderr

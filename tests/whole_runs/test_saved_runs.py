@@ -15,12 +15,12 @@ from small_pictures import write_picture
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, DataError
+from simulations.runner.results import read_config
 from simulations.runner.saved_run import (
     SavedRun,
     class_names_of,
     load_saved_run,
     predict_pictures,
-    read_config,
 )
 
 json_values = st.recursive(

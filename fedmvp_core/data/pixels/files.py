@@ -24,6 +24,7 @@ from fedmvp_core.disk import replace_file
 
 Pixels: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Result = TypeVar("Result")
+DECODING = 2  # in the cache's keys: raised when the same file is decoded to other pixels
 AT_ONCE = 256  # pictures that are decoded before the first of them is put away
 logger = logging.getLogger(__name__)
 
@@ -117,8 +118,8 @@ def in_threads(function: Callable[[Path], Result], paths: Sequence[Path]) -> Ite
 
 
 def files_key(paths: Sequence[Path], image_size: int) -> str:
-    """Changes when a picture is added, removed, moved or rewritten, or with the size."""
-    digest = hashlib.sha256(str(image_size).encode())
+    """Changes with the size, with DECODING, and with a picture added, removed, moved, rewritten."""
+    digest = hashlib.sha256(f"{DECODING} {image_size}".encode())
     for path in paths:
         try:
             stat = path.stat()

@@ -9,4 +9,7 @@ oxford_pets ... fgvc_aircraft            a file each
 imagenet and its four test sets          imagenet.py
 pacs ... domainnet                       domain_sets.py
 voc2007 ... mlrsnet                      multilabel/, a file each
+
+What every reader takes for a picture, and what it passes over, is said in entries.py alone. A
+user's own folder is gone through by tree.py and understood by layout.py.
 """

@@ -1,5 +1,7 @@
 """Entries with labels to a listing, with the checks that every data set needs."""
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +55,8 @@ def make_listing(
 
 
 def clean_name(class_name: str) -> str:
-    """As it is put into a sentence: words parted by single spaces."""
-    return " ".join(class_name.replace("_", " ").split())
+    """As it is put into a sentence: words parted by single spaces, an accent with its letter."""
+    return " ".join(unicodedata.normalize("NFC", class_name).replace("_", " ").split())
 
 
 def check_distinct(name: str, class_names: Iterable[str]) -> None:
@@ -74,6 +76,25 @@ def check_distinct(name: str, class_names: Iterable[str]) -> None:
         )
 
 
+def thin_classes(listing: Listing) -> list[str]:
+    """Classes of a single picture, and those that cannot be trained or tested."""
+    counts = {
+        split: Counter(label for picture in pictures for label in picture.labels)
+        for split, pictures in listing.splits.items()
+    }
+    every = sum(counts.values(), Counter())
+    names = listing.class_names
+    single = [name for label, name in enumerate(names) if every[label] == 1]
+    said = []
+    if single:
+        said.append(f"{len(single)} classes have a single picture: {first_few(single)}")
+    for split in [split for split in ("train", "test") if split in counts]:
+        lacking = [name for label, name in enumerate(names) if not counts[split][label]]
+        if lacking:
+            said.append(f"split '{split}' has no picture of {first_few(lacking)}")
+    return said
+
+
 def _check_pictured(
     name: str, class_names: Sequence[str], splits: Mapping[str, Sequence[Picture]]
 ) -> None:
@@ -86,13 +107,24 @@ def _check_pictured(
 
 def _gaps(class_names: Sequence[str], splits: Mapping[str, Sequence[Picture]]) -> list[str]:
     """What a split, or a domain, lacks."""
-    groups: dict[str, set[int]] = {f"split '{split}'": set() for split in splits}
-    for split, pictures in splits.items():
-        of_split = groups[f"split '{split}'"]
+    of_splits = {
+        f"split '{split}'": {picture.labels[0] for picture in pictures}
+        for split, pictures in splits.items()
+    }
+    return _lacking(class_names, of_splits) + domain_gaps(class_names, splits)
+
+
+def domain_gaps(class_names: Sequence[str], splits: Mapping[str, Sequence[Picture]]) -> list[str]:
+    """Which classes a domain lacks, of pictures with one label each."""
+    present: dict[str, set[int]] = {}
+    for pictures in splits.values():
         for picture in pictures:
-            of_split.add(picture.labels[0])
             if picture.domain:
-                groups.setdefault(f"domain '{picture.domain}'", set()).add(picture.labels[0])
+                present.setdefault(f"domain '{picture.domain}'", set()).add(picture.labels[0])
+    return _lacking(class_names, present)
+
+
+def _lacking(class_names: Sequence[str], groups: Mapping[str, set[int]]) -> list[str]:
     notes = []
     for group, present in groups.items():
         lacking = [c for label, c in enumerate(class_names) if label not in present]
@@ -102,9 +134,11 @@ def _gaps(class_names: Sequence[str], splits: Mapping[str, Sequence[Picture]]) -
 
 
 def _shared(parts: Sequence[Part]) -> list[str]:
-    """Pictures that are in several splits, which would be tested on after training on them."""
-    count = 0
+    """Pictures that are named more than once."""
+    count, repeated = 0, 0
     for part in parts:
         files = [{entry.file for entry in entries} for entries in part.splits.values()]
+        repeated += sum(map(len, part.splits.values())) - sum(map(len, files))
         count += sum(map(len, files)) - len(set().union(*files))
-    return [f"{count} pictures are in more than one split"] if count else []
+    notes = [f"{count} pictures are in more than one split"] if count else []
+    return [*notes, f"{repeated} pictures are twice in a split"] if repeated else notes

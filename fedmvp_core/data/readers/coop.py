@@ -33,7 +33,7 @@ def from_split_json(name: str, folder: Path, pictures: Path, file_name: str) -> 
     """
     require_folder(folder, name)
     file = folder / file_name
-    if not file.is_file():
+    if not file.exists():
         return None
     require_folder(pictures, name)
     names, splits = read_split_json(file, pictures)

@@ -25,7 +25,7 @@ from pathlib import Path
 from fedmvp_core.data.listing import Listing, Reader
 from fedmvp_core.data.readers.assemble import Part, check_distinct, clean_name, make_listing
 from fedmvp_core.data.readers.domain_files import DomainFiles, read_domain
-from fedmvp_core.data.readers.folders import require_folder, subfolders
+from fedmvp_core.data.readers.folders import first_few, require_folder, subfolders
 from fedmvp_core.data.readers.splits import Entry
 from fedmvp_core.errors import DataError
 
@@ -88,14 +88,21 @@ def read_domain_set(described: DomainSet, folder: Path) -> Listing:
             split files of domains contradict each other.
     """
     require_folder(folder, described.name)
-    found = {_plain(name): name for name in subfolders(folder)}
+    found: dict[str, list[str]] = {}
+    for name in subfolders(folder):
+        found.setdefault(_plain(name), []).append(name)
     domains = []
     for domain, spellings in described.domains.items():
-        there = [found[_plain(name)] for name in spellings if _plain(name) in found]
+        there = next((found[_plain(name)] for name in spellings if _plain(name) in found), [])
         if not there:
             raise DataError(
                 f"{described.name}: '{folder}' has no folder for the domain '{domain}'; allowed: "
                 f"{' or '.join(spellings)}"
+            )
+        if len(there) > 1:
+            raise DataError(
+                f"{described.name}: '{folder}' has several folders for the domain '{domain}': "
+                f"{first_few(there)}; allowed: one"
             )
         domains.append(read_domain(described.name, domain, folder / there[0], described.renamed))
     class_names = _class_names(described.name, domains)

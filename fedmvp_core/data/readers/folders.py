@@ -1,13 +1,13 @@
 """What lies in a folder: one pass over each, no look at the files themselves."""
 
 import os
+import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
+from fedmvp_core.data.readers.entries import SUFFIXES, is_system, suffix_of
 from fedmvp_core.errors import DataError
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
 
 def require_folder(folder: Path, what: str) -> Path:
@@ -27,9 +27,9 @@ def first_there(candidates: Sequence[Path]) -> Path:
 
 
 def subfolders(folder: Path, ignored: Collection[str] = ()) -> list[str]:
-    """Sorted names of the folders inside; hidden ones and files are left out."""
+    """Sorted names of the folders inside; a system's own and files are left out."""
     with os.scandir(folder) as found:
-        names = [entry.name for entry in found if entry.is_dir() and entry.name[0] != "."]
+        names = [entry.name for entry in found if entry.is_dir() and not is_system(entry.name)]
     return sorted(name for name in names if name not in ignored)
 
 
@@ -39,15 +39,32 @@ def picture_names(folder: Path) -> list[str]:
         names = os.listdir(folder)
     except FileNotFoundError:
         return []
-    return sorted(
-        name for name in names if name[0] != "." and os.path.splitext(name)[1].lower() in SUFFIXES
-    )
+    return sorted(name for name in names if suffix_of(name) in SUFFIXES and not is_system(name))
 
 
-def check_files(folder: Path, files: Iterable[str], named_by: Path) -> None:
+def relative_file(written: str, folder: Path) -> str:
+    """A picture's name in a table or split file, relative to `folder`, with forward slashes.
+
+    Windows' backslashes, "./", and absolute paths and "~/" that lead into the folder are taken too.
+    """
+    if "\\" in written and not (folder / written).exists():
+        written = written.replace("\\", "/")
+    if written.startswith(("/", "~/")):
+        path = Path(written).expanduser()
+        for root in (folder.absolute(), folder.resolve()):
+            if path.is_relative_to(root):
+                return path.relative_to(root).as_posix()
+        return path.as_posix()
+    return PurePosixPath(written).as_posix() if "./" in written or "//" in written else written
+
+
+def check_files(
+    folder: Path, files: Iterable[str], named_by: Path, lines: Mapping[str, int] | None = None
+) -> None:
     """Every file must be there; each folder is listed once instead of asking for every file.
 
-    files: relative to `folder`, with forward slashes. named_by: the file that names them.
+    files: relative to `folder`, with forward slashes. named_by: the file that names them, in these
+    lines, where it has lines.
 
     Raises:
         DataError: some are missing (the first three and their number), or lie outside `folder`.
@@ -55,22 +72,37 @@ def check_files(folder: Path, files: Iterable[str], named_by: Path) -> None:
     wanted: dict[str, list[str]] = defaultdict(list)
     for file in files:
         parent, _, name = file.rpartition("/")
+        if parent not in wanted and (parent.startswith("/") or ".." in parent.split("/")):
+            line = _line(lines, file)
+            raise DataError(f"'{named_by}' names pictures in '{parent}'{line}, outside '{folder}'")
         wanted[parent].append(name)
-    for parent in wanted:
-        if parent.startswith("/") or ".." in parent.split("/"):
-            raise DataError(f"'{named_by}' names pictures in '{parent}', outside '{folder}'")
     missing = []
     for parent, names in wanted.items():
         try:
             there = set(os.listdir(folder / parent))
         except (FileNotFoundError, NotADirectoryError):
             there = set()
-        missing += [f"{parent}/{name}" if parent else name for name in names if name not in there]
+        absent = [name for name in names if name not in there]
+        alike = {_folded(name): name for name in there} if absent else {}
+        for name in absent:
+            file = f"{parent}/{name}" if parent else name
+            other = alike.get(_folded(name))
+            hint = f" (there is '{other}')" if other else ""
+            missing.append(f"{file}{_line(lines, file)}{hint}")
     if missing:
         raise DataError(
             f"'{named_by}' names {len(missing)} pictures that are not in '{folder}': "
             f"{first_few(missing)}"
         )
+
+
+def _line(lines: Mapping[str, int] | None, file: str) -> str:
+    return f" (line {lines[file]})" if lines else ""
+
+
+def _folded(name: str) -> str:
+    """Without case, and without the two ways to write an accent, which file systems differ in."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def read_lines(file: Path, data_set: str, needed: str = "") -> list[str]:

@@ -17,6 +17,8 @@ from fedmvp_core.config import DataSection, RunSection
 from fedmvp_core.data import imagefolder
 from fedmvp_core.data.catalogue import HUB
 from fedmvp_core.data.image_set import Dataset
+from fedmvp_core.data.pixels.pictures import to_rgb
+from fedmvp_core.data.readers.entries import is_system
 from fedmvp_core.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -72,22 +74,37 @@ def write_folder(splits: Mapping[str, Iterable[HubPicture]], folder: Path) -> No
     """folder/<split>/<class>/<number>.png, or without the splits if there is no test split.
 
     Raises:
-        DataError: the folder cannot be written; nothing is left behind.
+        DataError: the folder cannot be written, two classes would share a folder, or a class's
+            folder would be passed over; nothing is left behind.
     """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    held: dict[str, str] = {}
     try:
         for split, rows in splits.items():
             for number, (picture, class_name) in enumerate(rows):
                 where = partial / split if "test" in splits else partial
                 inside = class_name.replace("/", "-").strip(".") or "-"  # never above the folder
+                _check_folder(inside, class_name, held)
                 place = where / inside / f"{split}-{number:06d}.png"
                 place.parent.mkdir(parents=True, exist_ok=True)
-                picture.convert("RGB").save(place)
+                to_rgb(picture).save(place)
         partial.rename(folder)
-    except OSError as error:
+    except DataError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a picture whose numbers have no scale
         shutil.rmtree(partial, ignore_errors=True)
         raise DataError(f"'{folder}' cannot be written: {error}") from error
+
+
+def _check_folder(inside: str, class_name: str, held: dict[str, str]) -> None:
+    """held: folder -> the class that it is of, so far."""
+    other = held.setdefault(inside, class_name)
+    if other != class_name:
+        raise DataError(f"classes '{other}' and '{class_name}' would share the folder '{inside}'")
+    if is_system(inside):
+        raise DataError(f"class '{class_name}' is called as a system's own folders are")
 
 
 def _rows_by_split(source: str) -> dict[str, Iterable[HubPicture]]:

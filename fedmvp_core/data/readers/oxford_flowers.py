@@ -1,7 +1,6 @@
 """Oxford 102 Flowers: oxford_flowers/{jpg,imagelabels.mat,cat_to_name.json,
 split_zhou_OxfordFlowers.json}."""
 
-import json
 from pathlib import Path
 
 from fedmvp_core.data.listing import Listing
@@ -10,6 +9,7 @@ from fedmvp_core.data.readers.folders import check_files, require_folder
 from fedmvp_core.data.readers.mat_files import read_mat
 from fedmvp_core.data.readers.splits import Entry
 from fedmvp_core.errors import DataError
+from fedmvp_core.user_files import read_json
 
 SPLIT = "split_zhou_OxfordFlowers.json"
 
@@ -48,7 +48,7 @@ def _names(file: Path, classes: int) -> list[str]:
             raise DataError(f"oxford_flowers needs '{file}' for the names of {classes} classes")
         return known[:classes]
     try:
-        names = json.loads(file.read_text(encoding="utf-8-sig"))
+        names = read_json(file)
         return [str(names[str(number)]) for number in range(1, classes + 1)]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(

@@ -1,15 +1,15 @@
 """CoOp's split files: {"train": [[path, label, class name], ...], "val": [...], "test": [...]}."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fedmvp_core.data.readers.folders import check_files, first_few
-from fedmvp_core.data.readers.splits import Entry
+from fedmvp_core.data.listing import SPLITS
+from fedmvp_core.data.readers.entries import has_system_part
+from fedmvp_core.data.readers.folders import check_files, first_few, relative_file
+from fedmvp_core.data.readers.splits import Entry, split_named
 from fedmvp_core.errors import DataError
-
-KEYS = {"train": "train", "val": "validation", "test": "test"}
+from fedmvp_core.user_files import read_json
 
 
 def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[str, list[Entry]]]:
@@ -17,17 +17,42 @@ def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[st
 
     Raises:
         DataError: the file is no such JSON, a label has two class names or a class name two labels,
-            or pictures are missing.
+            a picture has two labels, pictures are missing, or train or test is empty.
     """
     content = _parsed(file)
-    rows = {KEYS[key]: _rows(content[key], key, file) for key in KEYS if key in content}
+    key_of = {split_named(key): key for key in content}
+    rows = {
+        split: _rows(content[key_of[split]], key_of[split], file)
+        for split in SPLITS
+        if split in key_of
+    }
     names = _names(rows, file)
     splits = {
-        split: [Entry(path, label) for path, label, _ in of_split]
+        split: [Entry(relative_file(path, pictures), label) for path, label, _ in of_split]
         for split, of_split in rows.items()
     }
+    hidden = [e.file for entries in splits.values() for e in entries if has_system_part(e.file)]
+    if hidden:
+        raise DataError(
+            f"'{file}' names {len(hidden)} hidden or system files, which are no pictures: "
+            f"{first_few(hidden)}"
+        )
     check_files(pictures, (e.file for entries in splits.values() for e in entries), file)
+    _check_labels(splits, file)
+    for split in ("train", "test"):
+        if not splits[split]:
+            raise DataError(f"'{file}' has no pictures for the {split} split")
     return names, splits
+
+
+def _check_labels(splits: Mapping[str, Sequence[Entry]], file: Path) -> None:
+    labels: dict[str, int] = {}
+    for entry in (entry for entries in splits.values() for entry in entries):
+        if (other := labels.setdefault(entry.file, entry.label)) != entry.label:
+            raise DataError(
+                f"'{entry.file}' in '{file}' has the labels {other} and {entry.label}; "
+                "allowed: one label for a picture"
+            )
 
 
 def add_name(names: dict[int, str], label: int, class_name: str, source: Path) -> None:
@@ -66,12 +91,21 @@ def in_label_order(names: Mapping[int, str], source: Path) -> list[str]:
 
 def _parsed(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = read_json(file)
     except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict) or not {"train", "test"} <= content.keys():
+    if not isinstance(content, dict):
+        content = {}
+    lists = [key for key, value in content.items() if split_named(key) or isinstance(value, list)]
+    named = list(map(split_named, lists))
+    if not {"train", "test"} <= set(named):
         raise DataError(
             f"'{file}' is no split file; allowed: an object with lists 'train', 'val' and 'test'"
+        )
+    if "" in named or len(set(named)) < len(named):
+        raise DataError(
+            f"'{file}' has the lists {', '.join(lists)}; allowed: 'train', 'val' and 'test', "
+            "each once"
         )
     return content
 
@@ -84,7 +118,7 @@ def _rows(rows: Any, key: str, file: Path) -> Sequence[tuple[str, int, str]]:
             isinstance(row, list)
             and len(row) == 3
             and isinstance(row[0], str)
-            and isinstance(row[1], int)
+            and type(row[1]) is int
             and isinstance(row[2], str)
         ):
             raise DataError(

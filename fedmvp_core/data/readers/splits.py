@@ -5,8 +5,10 @@ a library's version nor a file system's order changes it, and a new picture move
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 SPLIT_SEED = 1
@@ -16,6 +18,33 @@ DOMAIN_SHARES = (0.7, 0.1)  # this project's, for the domain sets: FedMVP's were
 # Of an official training part; the rest is validation.
 COOP_TRAIN_SHARE = (0.8,)
 DOMAINNET_TRAIN_SHARE = (0.9,)
+
+
+_SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_ENDINGS = ("", "set", "data", "split", "images", "imgs", "pictures", "samples")
+_WORDS_OF_SPLITS = frozenset(_SPLIT_WORDS) | {
+    *("eval", "evaluation", "holdout", "heldout", "pred", "unlabeled", "unlabelled"),
+}
+
+
+@cache
+def split_named(name: str) -> str:
+    """The split that a folder, key or cell of this name means, in any case; "" for none.
+
+    "Training", "test-set" and "valid" are such names; "dev" is a validation split.
+    """
+    word = "".join(filter(str.isalnum, name.casefold()))
+    stems = (word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending))
+    return next((_SPLIT_WORDS[stem] for stem in stems if stem in _SPLIT_WORDS), "")
+
+
+def speaks_of_split(name: str) -> bool:
+    """Whether one of the words in a name is that of a split: "seg_train", "train2017", "eval"."""
+    return not _WORDS_OF_SPLITS.isdisjoint(re.findall(r"[^\W\d_]+", name.casefold()))
 
 
 class Entry(NamedTuple):

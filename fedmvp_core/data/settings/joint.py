@@ -42,6 +42,7 @@ def joint_setting(parts: Mapping[str, Setting]) -> Setting:
         },
         summary=mean_over_datasets(splits, tuple(parts), first.summary),
         make_task=make_task,
+        warnings=tuple(warning for part in parts.values() for warning in part.warnings),
     )
 
 

@@ -37,7 +37,9 @@ def _of_one(data: DataSection, run: RunSection, image_size: int) -> Setting:
     if data.shot_sampling == "coop":
         dataset = draw_coop_shots(dataset, data.shots, run.seed)
     rule: SettingRule = with_options(SETTINGS, data.setting, data.setting_options)
-    return rule(dataset, data, run)
+    setting = rule(dataset, data, run)
+    said = (f"{dataset.name}: {warning}" for warning in dataset.warnings)
+    return dataclasses.replace(setting, warnings=(*said, *setting.warnings))
 
 
 def _check_labels(dataset: Dataset, data: DataSection) -> None:

@@ -32,6 +32,7 @@ class Setting:
         there is one alone; empty where this is not measured.
     summary: headlines by name from the values of the splits; clean and robust values both go
         through it.
+    warnings: what a run says of its data before it begins.
     """
 
     train: ImageSet
@@ -40,6 +41,7 @@ class Setting:
     local: Mapping[str, ImageSet]
     summary: Summary
     make_task: Callable[[Sequence[str]], Task]
+    warnings: tuple[str, ...] = ()
 
 
 # A rule whose options, if it has some, are bound.

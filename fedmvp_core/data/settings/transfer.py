@@ -56,6 +56,7 @@ def cross_dataset(
         local={},
         summary=mean_over_targets(tuple(targets)),
         make_task=task_maker(_together([*described.values(), own]), data, several),
+        warnings=tuple(f"{t.name}: {said}" for t in targets.values() for said in t.warnings),
     )
 
 

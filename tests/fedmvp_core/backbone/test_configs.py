@@ -2,7 +2,9 @@
 
 import open_clip
 import pytest
+from open_clip import constants
 
+from fedmvp_core.backbone import configs
 from fedmvp_core.backbone.configs import open_clip_config, refuse_unsupported
 from fedmvp_core.errors import ConfigError
 
@@ -62,3 +64,8 @@ def test_an_unknown_name_lists_close_ones() -> None:
         open_clip_config("tinny")
     with pytest.raises(ConfigError, match="use 'tiny', a ViT of"):
         open_clip_config("zzzzzz")
+
+
+def test_pixel_statistics_are_open_clips() -> None:
+    assert configs.OPENAI_MEAN == constants.OPENAI_DATASET_MEAN
+    assert configs.OPENAI_STD == constants.OPENAI_DATASET_STD

@@ -143,7 +143,7 @@ def test_a_missing_folder(load: Load) -> None:
 def test_an_empty_folder(load: Load, root: Path) -> None:
     (root / "ant").mkdir(parents=True)
     (root / "ant" / "notes.txt").write_text("no picture")
-    with pytest.raises(DataError, match=r"holds no pictures \(.bmp, .*\.webp\)"):
+    with pytest.raises(DataError, match=r"holds no pictures \((.avif, )?.bmp, .*\.webp\)"):
         load()
 
 

@@ -139,3 +139,9 @@ def test_training_never_shows_what_is_unseen() -> None:
     rows = torch.tensor([[1, 0, 0], [0, 0, 1], [1, 1, 0], [0, 1, 0], [0, 0, 0], [1, -1, 0]])
     found = rows_for_training(rows, ("ant", "bee", "cow"), split)
     assert found.tolist() == [True, True, False, False, False, True]
+
+
+def test_a_label_split_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "split.json"
+    file.write_text('{"seen": ["ant"], "unseen": ["bee"]}', encoding="utf-8-sig")
+    assert read_label_split(file, ("ant", "bee")).seen == ("ant",)

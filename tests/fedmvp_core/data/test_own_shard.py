@@ -1,14 +1,17 @@
 """A site's own data as its shard."""
 
+import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from configured import dataset_of
+from small_pictures import write_folder, write_picture
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.own_shard import own_shard
-from fedmvp_core.errors import ConfigError
+from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.registry import PARTITIONS, find
 
 Make = Callable[..., RunConfig]
@@ -45,6 +48,20 @@ def test_labels_point_to_the_same_pictures_as_before(small_run: Make) -> None:
     }
     for name, label in zip(shard.images.names, shard.images.labels.tolist(), strict=True):
         assert shard.task.class_names[label] == named[name]
+
+
+def test_what_to_mind_of_a_sites_data_is_in_its_log(
+    default_config: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_folder(tmp_path / "site", ("ant", "bee"), 5)
+    write_picture(tmp_path / "site" / "dodo" / "00.png", 1)
+    config = default_config(dataset="imagefolder", data_dir=str(tmp_path / "site"))
+    with caplog.at_level(logging.WARNING):
+        own_shard(config, SIZE, 0, (), ("ant", "bee", "dodo"))
+    assert "site: 1 classes have a single picture: dodo" in caplog.text
+    write_picture(tmp_path / "site" / "Ant" / "00.png", 1)
+    with pytest.raises(DataError, match="spelled in several ways: 'ant' and 'Ant'"):
+        own_shard(config, SIZE, 0, (), ("ant", "bee", "dodo"))
 
 
 def test_the_settings_test_domain_never_trains(small_run: Make) -> None:

@@ -11,6 +11,7 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.local.model import LocalModel
+from fedmvp_core.tasks import Task
 from simulations.plugins.check_method import check_method
 
 Make = Callable[..., RunConfig]
@@ -56,3 +57,16 @@ def test_an_objective_that_a_module_cannot_serve_is_refused(
     config = default_config(method="apt", objective="fedpgp")
     with pytest.raises(ConfigError, match=r"objective is 'fedpgp', which asks .*shared_class_fe"):
         built(tiny_backbone, config)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_name_that_leaves_no_room_is_refused_before_a_run(
+    tiny_backbone: Backbone, default_config: Make, name: str
+) -> None:
+    def task(*names: str) -> Task:
+        return Task(names, ((),) * len(names), "a {class}.", "a {class}, {attribute}.")
+
+    module = built(tiny_backbone, default_config(method=name))
+    module.check_task(tiny_backbone, task("ant", "bee"))
+    with pytest.raises(ConfigError, match="words before 'cat cat cat"):
+        module.check_task(tiny_backbone, task("ant", " ".join(["cat"] * 29)))

@@ -15,21 +15,32 @@ from fedmvp_core.data.shards import Shard
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.local.model import LocalRound
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
-from fedmvp_core.methods import find_method
+from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.tasks import Task
 from fedmvp_core.training import train_locally
 
 Make = Callable[..., RunConfig]
 OBJECTIVES = {
     "adversarial": "ce",
+    "at": "ce",
+    "calfat": "kl",
     "capt": "ce",
     "cross-entropy": None,
     "fap": "kl",
+    "fedclip": None,
+    "fedkgcoop": None,
     "fedmvp": None,
     "fedmvp-capt": "ce",
+    "pmg": "ce",
     "trades": "kl",
 }
 OF_ONE_MODULE = {"fedmgp": None, "fedpgp": None}  # they ask for what other modules lack
+# Objectives that say something of features which these methods leave as they are.
+UNSERVED = {
+    **{(method, "fedkgcoop"): "text" for method in ("fedmvp", "avp")},
+    **{(m, o): "image" for m in ("apt", "paft") for o in ("fedmvp", "fedmvp-capt")},
+}
+OF_ONE_LABEL = ("calfat", "fedclip")
 
 
 def several_labels(backbone: Backbone) -> PreparedShard:
@@ -62,7 +73,17 @@ def test_a_step_is_finite_and_moves_something(
     assert (chosen.attack() is None) == (OBJECTIVES[objective] is None)
     names = NAMES if labels == "one" else CLASSES
     shard = prepared(tiny_backbone, 4) if labels == "one" else several_labels(tiny_backbone)
+    if (method, objective) in UNSERVED:
+        held = UNSERVED[method, objective]
+        sentence = f"'{objective}', which holds {held} features, but method '{method}' changes"
+        with pytest.raises(ConfigError, match=sentence):
+            chosen.build_prompting(tiny_backbone, names)
+        return
     prompting = chosen.build_prompting(tiny_backbone, names)
+    if labels == "several" and objective in OF_ONE_LABEL:
+        with pytest.raises(ConfigError, match=f"'{objective}', which is for images with one label"):
+            train_locally(tiny_backbone, prompting, chosen, shard, config, LocalRound())
+        return
     before = prompting.prompt_tensors()
     result = train_locally(tiny_backbone, prompting, chosen, shard, config, LocalRound())
     assert len(result.steps["loss"]) == 1
@@ -70,6 +91,31 @@ def test_a_step_is_finite_and_moves_something(
     after = prompting.prompt_tensors()
     assert all(value.isfinite().all() for value in after.values())
     assert any(not torch.equal(value, before[name]) for name, value in after.items())
+
+
+@pytest.mark.parametrize(("options", "served"), [("", False), ("coupled-prompts=true", True)])
+def test_what_a_module_changes_may_depend_on_its_options(
+    tiny_backbone: Backbone, default_config: Make, options: str, served: bool
+) -> None:
+    config = default_config(method="fedmvp-capt", objective="fedkgcoop", method_options=options)
+    chosen = find_method(config)
+    if served:
+        chosen.build_prompting(tiny_backbone, NAMES)
+        return
+    with pytest.raises(ConfigError, match="'fedmvp-capt' changes image features alone; allowed"):
+        chosen.build_prompting(tiny_backbone, NAMES)
+
+
+@pytest.mark.parametrize("objective", OF_ONE_LABEL)
+def test_several_labels_are_refused_before_the_first_round(
+    default_config: Make, objective: str
+) -> None:
+    images, bare = small_scenes(4, 1), tuple(() for _ in CLASSES)
+    several = Task(CLASSES, bare, "a {class}.", "a {class}.", multi_label=True)
+    method = find_method(default_config(method="promptfl", objective=objective))
+    config = default_config()
+    with pytest.raises(ConfigError, match=f"'{objective}', .* one label, .*; allowed with several"):
+        check_attackable(method, [Shard(0, images, images, several)], config)
 
 
 def test_a_method_has_its_own_objective_unless_another_is_named(default_config: Make) -> None:

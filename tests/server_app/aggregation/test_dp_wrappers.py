@@ -115,3 +115,19 @@ def test_adaptive_clipping_says_how_many_clients_its_noise_needs() -> None:
         configured("dp-adaptive-clipping").check_cohort(10)
     configured("dp-adaptive-clipping").check_cohort(11)
     configured("dp-adaptive-clipping", noise_multiplier=0.0).check_cohort(1)
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_an_update_that_is_exactly_zero_counts_as_one(name: str) -> None:
+    """A client whose tensors did not move; Flower's clipping divides by its length."""
+    updates = [
+        Update(0, dict(CURRENT), 1, {"train-loss": 1.0}),
+        random_updates(CURRENT, 2, seed=0)[1],
+    ]
+    rule = rule_named(name, **{"noise_multiplier": 0.0, NORM[name]: 1e9})
+    found = rule(updates, CURRENT)
+    for key, change in mean_change(updates, CURRENT).items():
+        moved = found[key].double() - CURRENT[key]
+        torch.testing.assert_close(moved, change, rtol=1e-5, atol=1e-6)
+    alone = rule_named(name, noise_multiplier=0.0)(updates[:1], CURRENT)
+    assert all(torch.equal(value, CURRENT[key]) for key, value in alone.items())

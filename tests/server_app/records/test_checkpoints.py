@@ -41,6 +41,17 @@ def test_round_trip(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_prompt_tensors_that_are_no_numbers_are_refused_by_name(
+    tmp_path: Path, wrong: float
+) -> None:
+    damaged = tensors()
+    damaged["a"][2] = wrong
+    save_checkpoint(tmp_path, 3, damaged, {})
+    with pytest.raises(CheckpointError, match=r"round-0003.*prompt tensor 'a' holds numbers that"):
+        load_checkpoint(tmp_path, 3, tensors())
+
+
 def test_latest_round(tmp_path: Path) -> None:
     assert latest_round(tmp_path / "nowhere") is None
     for number in (0, 5, 10000):

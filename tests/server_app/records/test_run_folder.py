@@ -101,6 +101,13 @@ def test_environment(folder: RunFolder) -> None:
     assert environment["seconds"] >= 0
 
 
+def test_environment_says_the_activation(folder: RunFolder) -> None:
+    folder.write_environment("cpu", "GELU, by the backbone's name 'tiny'")
+    environment = read(folder, "environment.json")
+    assert isinstance(environment, dict)
+    assert environment["activation"] == "GELU, by the backbone's name 'tiny'"
+
+
 def test_a_second_run_of_the_name_starts_from_nothing(default_config: Make) -> None:
     first = RunFolder(default_config())
     first.write_checkpoint(9, {"a": torch.ones(2)}, "beef")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from flwr.serverapp.strategy import FedAvg, FedAvgM
+from plugins import install
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -292,13 +293,19 @@ def test_a_callback_that_breaks_the_contract(installed, factory: Any, sentence: 
     assert (sentence in "\n".join(wrong)) if sentence else (wrong == [])
 
 
-def test_the_command_prints_a_line_for_each_check_and_returns_1_for_what_is_wrong() -> None:
+def test_the_command_prints_a_line_for_each_check_and_returns_1_for_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     good = CliRunner().invoke(cli.app, ["check", "aggregation", "fedavg"])
     assert good.exit_code == 0
     assert all(line.startswith("ok: ") for line in good.output.splitlines())
-    bad = CliRunner().invoke(cli.app, ["check", "method", "no-such"])
+    install(monkeypatch, METHODS, "empty", object())
+    bad = CliRunner().invoke(cli.app, ["check", "method", "empty"])
     assert bad.exit_code == 1
-    assert bad.output.startswith("wrong: method 'no-such' loads: ConfigError: method is 'no-such'")
+    assert "wrong: method 'empty'" in bad.output
+    missing = CliRunner().invoke(cli.app, ["check", "method", "no-such"])
+    assert missing.exit_code == 2
+    assert missing.output.startswith("error: method is 'no-such'; installed: adv-maple")
 
 
 def test_options_can_be_tried() -> None:

@@ -36,8 +36,8 @@ def test_totals_add_all_rounds(make_run, tmp_path):
     assert found["failed-clients"] == 1
 
 
-def test_clients_in_the_lora_phase_are_counted_by_round(make_run, tmp_path):
-    counts = summary.lora_clients(read_run(make_run(tmp_path / "run", lora_from=12)))
+def test_clients_in_a_later_phase_are_counted_by_round(make_run, tmp_path):
+    counts = summary.later_phase_clients(read_run(make_run(tmp_path / "run", lora_from=12)))
     assert counts[11] == 0
     assert counts[12] == 6
 

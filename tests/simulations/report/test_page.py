@@ -160,9 +160,9 @@ def test_many_clients_and_classes(make_run, tmp_path):
     assert "accuracy on the new classes, %: 40 of 100" in path.read_text()
 
 
-def test_no_lora_phase_leaves_its_chart_out(make_run, tmp_path):
+def test_no_later_phase_leaves_its_chart_out(make_run, tmp_path):
     page = read(write_report(make_run(tmp_path / "run", lora_from=99)))
-    assert "LoRA" not in page.text
+    assert "a later phase" not in page.text
 
 
 def test_the_command_repeats_what_differs_from_the_defaults(make_run, tmp_path):
@@ -180,3 +180,12 @@ def test_the_command_repeats_what_differs_from_the_defaults(make_run, tmp_path):
 def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(DataError, match=r"no run folder: it holds no config\.json"):
         write_report(tmp_path)
+
+
+def test_the_backbone_s_activation_is_said_where_it_is_known(make_run, tmp_path):
+    folder = make_run(tmp_path / "run")
+    assert "Activation of the backbone" not in read(write_report(folder)).text
+    path = folder / "environment.json"
+    said = "GELU, by the backbone's name 'ViT-B-32', since clip.pt does not tell it"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"activation": said}))
+    assert f"Activation of the backbone: {said}." in read(write_report(folder)).text

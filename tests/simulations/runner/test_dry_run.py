@@ -4,9 +4,13 @@ import shutil
 import socket
 from pathlib import Path
 
+import open_clip
 import pytest
+from safetensors.torch import save_file
+from small_pictures import write_folder
 from typer.testing import CliRunner
 
+from fedmvp_core.backbone import load_backbone
 from fedmvp_core.run_folder import run_folder
 from simulations import cli
 from simulations.runner import dry_run
@@ -128,3 +132,57 @@ def test_a_folder_without_rights_is_named(tmp_path, monkeypatch):
     with pytest.raises(dry_run.ConfigError, match=f"{tmp_path} cannot be written"):
         dry_run.check_folder(config.run)
     assert not run_folder(config.run).exists()
+
+
+LONG = " ".join(["cat"] * 30)
+
+
+def test_sentences_that_are_cut_are_told(dry):
+    result = dry(f"template=a picture of a {{class}} {LONG}")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "warning the text encoder of 'tiny' reads 30 tokens and cuts the end of" in words
+    assert f"'a picture of a bird {LONG}' of class 'bird'" in words
+    assert "warning" not in dry().output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["template=" + LONG + " {class}."], "which cuts the name of class"),
+        (["attribute-template=" + LONG + " {class}, {attribute}"], "which cuts the name of class"),
+        (["method=apt", "method.context-length=30"], "context-length puts 30 words before"),
+    ],
+)
+def test_names_that_are_cut_stop_a_run_before_it_begins(dry, tmp_path, words, sentence):
+    result = dry(*words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert everything(tmp_path) == []
+
+
+def test_a_new_class_that_learned_words_push_out_is_found(dry, tmp_path):
+    new = "z " + " ".join(["cat"] * 17)  # sorted last, so it is tested and not trained
+    write_folder(tmp_path / "pictures", ("ant", "bee", "cow", new), 8)
+    data = ["dataset=imagefolder", "data-dir=pictures", "--supernodes", "1"]
+    assert dry(*data).exit_code == 0
+    result = dry(*data, "method=apt", "method.context-length=16", "template={class}")
+    assert result.exit_code == 2
+    assert f"context-length puts 16 words before '{new}.'" in result.stderr
+
+
+def test_a_guessed_activation_and_stripped_names_are_told(dry, tmp_path, monkeypatch):
+    state = load_backbone("tiny").clip.state_dict()
+    path = tmp_path / "mine.SAFETENSORS"
+    save_file({f"_orig_mod.{name}": value for name, value in state.items()}, path)
+    tags = {"openai": {"quick_gelu": True}}
+    monkeypatch.setattr(open_clip, "list_pretrained_tags_by_model", lambda name: list(tags))
+    monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda name, tag: tags.get(tag, {}))
+    words = " ".join(dry("pretrained=mine.SAFETENSORS").output.split())
+    assert (
+        "activation GELU, by the backbone's name 'tiny', since mine.SAFETENSORS does not" in words
+    )
+    assert "take backbone=tiny-quickgelu" in words
+    assert "'_orig_mod.' was taken off the names of the tensors of" in words
+    words = " ".join(dry().output.split())
+    assert "activation GELU, by the backbone's name 'tiny' data" in words

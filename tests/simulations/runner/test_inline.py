@@ -80,3 +80,21 @@ def test_an_engine_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         check_engine(engine, at_once, None)
+
+
+LONG = " ".join(["cat"] * 30)
+
+
+def test_a_class_name_that_is_cut_ends_a_run_before_it_trains(small_run: Make) -> None:
+    outcome = run_inline(small_run(template=f"{LONG} {{class}}."), 2, lambda event: None)
+    assert (outcome.status, outcome.rounds_completed) == ("failed", 0)
+    assert "which cuts the name of class" in str(outcome.error)
+
+
+def test_how_the_weights_are_read_and_what_is_cut_is_in_the_log(small_run: Make) -> None:
+    outcome = run_inline(small_run(template=f"{{class}} {LONG}"), 2, lambda event: None)
+    log = (outcome.folder / "app.log").read_text()
+    assert "activation: GELU, by the backbone's name 'tiny'" in log
+    assert "reads 30 tokens and cuts the end of" in log
+    environment = json.loads((outcome.folder / "environment.json").read_text())
+    assert environment["activation"] == "GELU, by the backbone's name 'tiny'"

@@ -39,6 +39,22 @@ def test_plain_lines_one_for_each_round():
     ]
 
 
+def test_what_to_mind_of_the_data_is_shown():
+    event = {"event": "warning", "text": "pets: 1 classes have a single picture: [dodo]"}
+    stream = io.StringIO()
+    with shown_progress(Console(file=stream, width=40), CONFIG) as on_event:
+        on_event(event)
+    assert stream.getvalue() == f"mind: {event['text']}\n"
+    table = LiveTable(CONFIG)
+    table.on_event(event)
+    for other in ([], EVENTS):
+        for more in other:
+            table.on_event(more)
+        console = Console(file=io.StringIO(), width=120)
+        console.print(table.render())
+        assert f"mind: {event['text']}" in console.file.getvalue()
+
+
 def test_a_round_without_a_test_is_shown_at_once():
     stream = io.StringIO()
     with shown_progress(Console(file=stream), CONFIG) as on_event:

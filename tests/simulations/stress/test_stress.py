@@ -14,7 +14,8 @@ from fedmvp_core.run_folder import run_folder
 from server_app.aggregation import ConfiguredAggregation
 from simulations.cli import app
 from simulations.runner.simulate import RunOutcome
-from simulations.stress import DEFENCES, plan_stress, run_stress
+from simulations.stress.plans import DEFENCES, plan_stress
+from simulations.stress.running import run_stress
 from simulations.stress.table import COLUMNS, FederationResult, rows
 from simulations.suite import running
 

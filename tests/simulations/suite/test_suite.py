@@ -15,7 +15,7 @@ from server_app.records.checkpoints import save_checkpoint
 from simulations.runner.project import default_config
 from simulations.runner.simulate import RunOutcome
 from simulations.suite import load_suite, results, running, suite_names
-from simulations.suite.files import with_root
+from simulations.suite.files import parse_seeds, with_root
 
 SUITE = """
 description = "two methods"
@@ -69,7 +69,7 @@ def engine(monkeypatch):
 
 def run(suite_file, tmp_path, seeds=(), **options):
     console = Console(file=io.StringIO(), width=200)
-    chosen = running.SuiteOptions(tmp_path / "out", running.parse_seeds(seeds), **options)
+    chosen = running.SuiteOptions(tmp_path / "out", parse_seeds(seeds), **options)
     code = running.run_suite(console, suite_file, chosen)
     return code, console.file.getvalue()
 

@@ -12,6 +12,7 @@ takes only pictures with seven labels or more: `min_labels`.
 from pathlib import Path
 
 from fedmvp_core.data.listing import SPLITS, Listing, Picture
+from fedmvp_core.data.readers.entries import is_system
 from fedmvp_core.data.readers.folders import check_files, require_folder
 from fedmvp_core.data.readers.multilabel.tables import make_multi_label_listing, read_indicators
 from fedmvp_core.data.readers.splits import seeded_split
@@ -23,7 +24,8 @@ MENDED = {"habor": "harbor"}
 
 def mlrsnet(folder: Path, min_labels: int = 0) -> Listing:
     """min_labels: pictures with fewer are left out, of every split, after it is drawn."""
-    tables = sorted(require_folder(folder / "Labels", "mlrsnet").glob("*.csv"))
+    found_tables = require_folder(folder / "Labels", "mlrsnet").glob("*.csv")
+    tables = sorted(table for table in found_tables if not is_system(table.name))
     if not tables:
         raise DataError(f"mlrsnet: '{folder / 'Labels'}' holds no tables (<category>.csv)")
     splits: dict[str, list[Picture]] = {split: [] for split in SPLITS}

@@ -1,6 +1,5 @@
 """What the multi-label readers share: tables of 0 and 1, and the way from rows to a listing."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +7,7 @@ from typing import NamedTuple
 from fedmvp_core.data.listing import Listing, Picture
 from fedmvp_core.data.readers.assemble import check_distinct, clean_name
 from fedmvp_core.data.readers.folders import first_few
+from fedmvp_core.data.readers.multilabel.csv_table import read_table
 from fedmvp_core.data.readers.templates import template_of
 from fedmvp_core.errors import DataError
 
@@ -28,14 +28,18 @@ def make_multi_label_listing(
     min_labels: int = 0,
     notes: Sequence[str] = (),
     attributes: Mapping[str, Sequence[str]] | None = None,
+    own: bool = False,
 ) -> Listing:
     """Clean the class names up, and leave out pictures with fewer than `min_labels` labels.
+
+    own: names of a user's own, whose alike spellings `spellings.settled` refuses or merges.
 
     Raises:
         DataError: class names that are the same once cleaned up; a split without any picture left.
     """
-    check_distinct(name, class_names)
-    cleaned = tuple(clean_name(class_name) for class_name in class_names)
+    if not own:
+        check_distinct(name, class_names)
+    cleaned = tuple(class_names if own else map(clean_name, class_names))
     kept: dict[str, list[Picture]] = {}
     said = list(notes)
     for split, pictures in splits.items():
@@ -63,50 +67,25 @@ def make_multi_label_listing(
     )
 
 
-def read_rows(file: Path) -> list[dict[str, str]]:
-    """A CSV file with a header, as column -> cell, all stripped of spaces.
-
-    Raises:
-        DataError: it is missing or no text, a column has no name or that of another, or a row has
-            more or fewer cells than the header.
-    """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            lines = [[cell.strip() for cell in cells] for cells in csv.reader(opened) if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"table '{file}' cannot be read: {error}") from error
-    if len(lines) < 2:
-        raise DataError(f"table '{file}' has {len(lines)} lines; needed: a header and rows")
-    header, *rows = lines
-    if len(set(header)) < len(header) or not all(header[1:]):
-        raise DataError(f"table '{file}' has columns without a name of their own: {header}")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise DataError(
-                f"row {number} of '{file}' has {len(row)} cells, the header {len(header)}"
-            )
-    return [dict(zip(header, row, strict=True)) for row in rows]
-
-
 def read_indicators(file: Path) -> tuple[tuple[str, ...], list[LabelRow]]:
     """A table of a picture's name and a column a class, 1 where the class is there.
 
     Returns: the class names in the order of the columns, and the rows.
 
     Raises:
-        DataError: see `read_rows`; or a cell is neither 0 nor 1, or a picture is named twice.
+        DataError: see `read_table`; or a cell is neither 0 nor 1, or a picture is named twice.
     """
-    rows = read_rows(file)
-    first, *class_names = rows[0]
+    table = read_table(file)
+    first, *class_names = table.columns
     found: dict[str, LabelRow] = {}
-    for number, row in enumerate(rows, start=2):
+    for line, row in table.rows:
         name = row[first]
         if name in found:
-            raise DataError(f"'{file}' names '{name}' twice, the second time in row {number}")
+            raise DataError(f"'{file}' names '{name}' twice, the second time in line {line}")
         for class_name in class_names:
             if row[class_name] not in ONES | ZEROS:
                 raise DataError(
-                    f"row {number} of '{file}' has '{row[class_name]}' for class '{class_name}'; "
+                    f"line {line} of '{file}' has '{row[class_name]}' for class '{class_name}'; "
                     "allowed: 0 and 1"
                 )
         labels = tuple(c for c, class_name in enumerate(class_names) if row[class_name] in ONES)

@@ -40,7 +40,7 @@ def test_the_answer_is_remembered_until_a_file_changes(
     first = known_unreadable(paths, folder)
     assert first == unreadable(paths)
     with monkeypatch.context() as patched:
-        patched.setattr(pixels_check, "open_picture", lambda path: pytest.fail("decoded"))
+        patched.setattr(pixels_check, "upright", lambda *_: pytest.fail("decoded"))
         assert known_unreadable(paths, folder) == first
     write_picture(paths[3], 0)
     assert list(known_unreadable(paths, folder)) == [1, 7]

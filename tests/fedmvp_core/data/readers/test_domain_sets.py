@@ -257,3 +257,19 @@ def test_two_folders_of_a_domain_with_the_same_name_in_words_are_refused(tmp_pat
     data_trees.write_classes(tmp_path / "art", {"Alarm Clock": 2})
     with pytest.raises(DataError, match="'Alarm Clock' and 'Alarm_Clock'"):
         officehome(tmp_path)
+
+
+def test_two_folders_of_one_domain_are_refused(tmp_path: Path) -> None:
+    data_trees.pacs(tmp_path)
+    data_trees.write_classes(tmp_path / "Art-Painting", {"dog": 2})
+    message = "has several folders for the domain 'art painting': Art-Painting, art_painting; allow"
+    with pytest.raises(DataError, match=message):
+        pacs(tmp_path)
+
+
+def test_linked_domains_and_classes_are_read(tmp_path: Path) -> None:
+    data_trees.pacs(tmp_path / "disk")
+    (tmp_path / "pacs").mkdir()
+    for domain in (tmp_path / "disk").iterdir():
+        (tmp_path / "pacs" / domain.name).symlink_to(domain)
+    assert counts(pacs(tmp_path / "pacs")) == counts(pacs(tmp_path / "disk"))

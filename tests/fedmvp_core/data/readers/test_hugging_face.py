@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from configured import dataset_of
 from PIL import Image
@@ -99,3 +100,33 @@ def test_a_prefix_alone_is_no_name(tmp_path: Path, name: str) -> None:
 def test_a_hub_name_needs_a_data_dir() -> None:
     with pytest.raises(ConfigError, match="data-dir is empty; dataset 'hf:someone/pets' needs"):
         check_data_dir(run_config(dataset="hf:someone/pets").data)
+
+
+def test_pictures_of_every_mode_are_written_as_they_look(tmp_path: Path) -> None:
+    """Clear ones on white, and 16 bits scaled; Pillow's own way makes both black or white."""
+    clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    deep = Image.fromarray(np.full((4, 4), 32896, dtype=np.uint16))
+    hugging_face.write_folder({"train": [(clear, "a"), (deep, "b")]}, tmp_path / "set")
+    for name, value in (("a", 255), ("b", 128)):
+        (path,) = (tmp_path / "set" / name).iterdir()
+        assert np.unique(np.asarray(Image.open(path))).tolist() == [value]
+
+
+def test_a_picture_whose_numbers_have_no_scale_leaves_nothing(tmp_path: Path) -> None:
+    odd = Image.fromarray(np.full((4, 4), -1, dtype=np.float32))
+    with pytest.raises(DataError, match="set' cannot be written: its 32-bit floats go from -1"):
+        hugging_face.write_folder({"train": [(odd, "a")]}, tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("and/or", "and-or"), "classes 'and/or' and 'and-or' would share the folder 'and-or'"),
+        ((".net", "net"), "classes '.net' and 'net' would share the folder 'net'"),
+        (("cat", "lost+found"), "class 'lost\\+found' is called as a system's own folders are"),
+    ],
+)
+def test_no_class_is_merged_or_lost(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        hugging_face.write_folder({"train": rows(*names)}, tmp_path / "pets")
+    assert list(tmp_path.iterdir()) == []

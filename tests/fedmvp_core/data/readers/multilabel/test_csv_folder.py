@@ -72,16 +72,15 @@ def test_pictures_without_a_split_are_dealt_out(tmp_path: Path) -> None:
     [
         ("file,labels\n1.png,dog\n", "has the columns file, labels; allowed: file, split, labels"),
         ("file,split,labels,size\n1.png,train,dog,3\n", "columns file, split, labels, size; allow"),
-        ("file,split,labels\n1.png,dev,dog\n", "has the split 'dev'; allowed: train, validation"),
-        ("file,split,labels\n1.png,train,dog\n1.png,test,dog\n", "names 1 pictures twice"),
+        (
+            "file,split,labels\n1.png,extra,dog\n",
+            "line 2 of .* has the split 'extra'; allowed: train, validation",
+        ),
+        ("file,split,labels\n1.png,test,dog\n1.png,test,dog\n", "'1.png' twice, in lines 2 and 3"),
         ("file,split,labels\n1.png,train,\n2.png,test,;\n", "gives no picture a label"),
         ("file,split,labels\n1.png,train,dog\n", "has no pictures for the test split"),
         ("file,split,labels\n1.png,test,dog\n", "has no pictures for the train split"),
-        (
-            "file,split,labels\n1.png,test,big_dog;big dog\n2.png,train,\n",
-            "1 class names stand for",
-        ),
-        ("file,split,labels\n1.png,test\n", "row 2 of .* has 2 cells, the header 3"),
+        ("file,split,labels\n1.png,test\n", "line 2 of .* has 2 cells, the header 3"),
         ("file,split,labels\n", "has 1 lines; needed: a header and rows"),
         ("file,split,split\n1.png,test,dog\n", "has columns without a name of their own"),
     ],
@@ -100,3 +99,58 @@ def test_missing_pictures_and_tables_are_named(tmp_path: Path) -> None:
     write(tmp_path, "file,split,labels\n../../etc/1.png,train,dog\n", pictures=False)
     with pytest.raises(DataError, match="outside"):
         csv_folder(tmp_path)
+
+
+@pytest.mark.parametrize("split", ["Training", "TRAIN", "train", "train_set"])
+def test_usual_names_of_splits_are_known(tmp_path: Path, split: str) -> None:
+    table = f"file,split,labels\n1.png,{split},dog\n2.png,Dev,dog\n3.png,Testing,dog\n"
+    listing = csv_folder(write(tmp_path, table))
+    assert list(listing.splits) == ["train", "validation", "test"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "wrong"),
+    [
+        (("dog,sea", "dog | sea"), "2 labels look like several in one: 'dog | sea', 'dog,sea'"),
+        (("dog,sea", "sea"), "1 labels look like several in one: 'dog,sea'"),
+        (("Dog|sea", "dog;sky"), "1 labels look like several in one: 'Dog|sea'"),
+        (("dog/sea", "sea;dog"), "1 labels look like several in one: 'dog/sea'"),
+    ],
+)
+def test_labels_that_are_parted_otherwise_are_refused(
+    tmp_path: Path, cells: tuple[str, str], wrong: str
+) -> None:
+    table = f'file,split,labels\n1.png,train,"{cells[0]}"\n2.png,test,"{cells[1]}"\n'
+    (fault,) = csv_folder(write(tmp_path, table)).faults
+    assert fault == f"{wrong}; labels are parted by semicolons, such as 'dog;sea'"
+
+
+def test_a_comma_may_be_in_a_name(tmp_path: Path) -> None:
+    table = 'file,split,labels\n1.png,train,"maillot, tank suit;F/A-18"\n2.png,test,dog\n'
+    listing = csv_folder(write(tmp_path, table))
+    assert listing.faults == ()
+    assert listing.warnings == (
+        "1 labels hold ',' or '|' and are one class each: 'maillot, tank suit'; "
+        "labels are parted by semicolons",
+    )
+
+
+def test_rows_that_name_no_picture_are_passed_over_and_counted(tmp_path: Path) -> None:
+    table = "\n".join(
+        [
+            "file,split,labels",
+            *("1.png,train,dog", "._1.png,train,dog", "2.png,test,dog", "3.heic,train,dog"),
+            *("beach/4.MOV,train,wave", ".git/5.png,test,dog"),
+        ]
+    )
+    listing = csv_folder(write(tmp_path, table))
+    assert {split: len(pictures) for split, pictures in listing.splits.items()} == {
+        "train": 1,
+        "test": 1,
+    }
+    assert listing.warnings == (
+        f"'{tmp_path}/labels.csv' names 2 hidden or system files: ._1.png, .git/5.png",
+        f"'{tmp_path}/labels.csv' names 2 files not read here: .heic 1 (convert with "
+        "pillow-heif), .mov 1 (convert with ffmpeg, frame by frame)",
+    )
+    assert listing.faults == (f"'{tmp_path}/labels.csv' has no picture that can be read of wave",)

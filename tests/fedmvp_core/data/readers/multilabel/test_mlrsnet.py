@@ -84,3 +84,9 @@ def test_what_is_missing_is_named(folder: Path) -> None:
         mlrsnet(folder)
     with pytest.raises(DataError, match=r"mlrsnet: '.*Labels' is not a folder"):
         mlrsnet(folder / "elsewhere")
+
+
+def test_tables_that_an_archive_of_macos_adds_are_passed_over(folder: Path) -> None:
+    before = mlrsnet(folder)
+    (folder / "Labels" / "._airplane.csv").write_bytes(b"\x00\x05\x16\x07")
+    assert mlrsnet(folder) == before

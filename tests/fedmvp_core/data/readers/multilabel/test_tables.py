@@ -24,12 +24,12 @@ def test_indicators(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x,ant\na.jpg,2\n", "row 2 of .* has '2' for class 'ant'; allowed: 0 and 1"),
+        ("x,ant\na.jpg,2\n", "line 2 of .* has '2' for class 'ant'; allowed: 0 and 1"),
         ("x,ant\na.jpg,\n", "has '' for class 'ant'"),
-        ("x,ant\na.jpg,1\na.jpg,0\n", "names 'a.jpg' twice, the second time in row 3"),
+        ("x,ant\na.jpg,1\na.jpg,0\n", "names 'a.jpg' twice, the second time in line 3"),
         ("x,ant,ant\na.jpg,1,0\n", "columns without a name of their own"),
         ("x,,bee\na.jpg,1,0\n", "columns without a name of their own"),
-        ("x,ant\na.jpg,1,0\n", "row 2 of .* has 3 cells, the header 2"),
+        ("x,ant\na.jpg,1,0\n", "line 2 of .* has 3 cells, the header 2"),
     ],
 )
 def test_other_tables_are_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -1,0 +1,1 @@
+"""Small data sets that are not in the tiny CLIP's pretraining: photographs, digits, characters."""

@@ -1,0 +1,15 @@
+"""FedCLIP: its size, as its card has it."""
+
+from collections.abc import Callable
+
+from method_checks import elements
+
+from fedmvp_core.backbone import Backbone
+from fedmvp_core.config import RunConfig
+
+Make = Callable[..., RunConfig]
+
+
+def test_size_at_published_widths(tiny_backbone: Backbone, default_config: Make) -> None:
+    config = default_config(method="fedclip")
+    assert elements(tiny_backbone, config, "ViT-B-16") == 525_312
