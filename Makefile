@@ -5,7 +5,7 @@ RUN ?= demo
 
 .PHONY: demo test
 demo: $(VENV)/installed
-	$(VENV)/bin/fedmvp run $(RUN)
+	$(VENV)/bin/fedmvp run $(RUN) --overwrite
 
 test: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -m "not slow and not multihost"

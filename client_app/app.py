@@ -11,7 +11,7 @@ from torch import Tensor
 
 from client_app import exit_check
 from client_app.exit_check import keep_words
-from client_app.kept import Keeper
+from client_app.kept import MOMENTUM, Keeper
 from client_app.liars import lie, poisoned
 from client_app.node import Holding, partition_id_of, read_node
 from client_app.requests import (
@@ -50,7 +50,7 @@ def train(message: Message, context: Context) -> Message:
     keeper = Keeper.of(config.run.cache_dir, received.request.run_id, holding.partition_id)
     kept = keeper.kept(context.state, received.request.round)
     received.take_up(kept)
-    round = received.local_round(kept, config.training.multi_label_loss)
+    round = received.local_round(kept, config.training)
     protocol.one_of(round.phase, method.phases, protocol.PHASE, SENDER)
     before = Counter(backbone.encoded)
     shard = prepared_shard(config, holding, received.request.class_names)
@@ -94,10 +94,11 @@ def _reply_tensors(
 
 
 def _kept(received: Received, result: TrainingResult) -> dict[str, Tensor]:
-    """What stays with the client: personal prompt tensors, and those that client terms keep."""
+    """What stays with the client: personal prompt tensors, those of client terms, momentum."""
     trained, personal = received.prompting.prompt_tensors(), received.prompting.personal_tensors()
     of_terms = {f"{t}/{n}": v for t, tensors in result.kept.items() for n, v in tensors.items()}
-    return {name: trained[name] for name in personal} | of_terms
+    momentum = {f"{MOMENTUM}{name}": buffer for name, buffer in result.momentum.items()}
+    return {name: trained[name] for name in personal} | of_terms | momentum
 
 
 @app.evaluate(mods=[keep_words])

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from torch import Tensor
 
+from client_app.kept import MOMENTUM
 from client_app.state import merge_received
 from client_app.worker import new_prompting
 from fedmvp_core import protocol
 from fedmvp_core.code_version import check_sources
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, TrainingSection
 from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import note
 from fedmvp_core.local.model import LocalRound
@@ -55,7 +56,7 @@ class Received:
         personal = self.prompting.personal_tensors()
         self.prompting.load_prompt_tensors({n: t for n, t in kept.items() if n in personal})
 
-    def local_round(self, kept: Mapping[str, Tensor], multi_label_loss: str) -> LocalRound:
+    def local_round(self, kept: Mapping[str, Tensor], training: TrainingSection) -> LocalRound:
         """What holds for all steps of this round, on the module's device."""
         own = prompt_part(self.tensors, self.prompting)
         device = next((p.device for p in self.prompting.parameters()), None)
@@ -72,7 +73,12 @@ class Received:
                 }
                 for term, _ in self.terms
             },
-            multi_label_loss=multi_label_loss,
+            momentum={
+                name.removeprefix(MOMENTUM): buffer.to(device)
+                for name, buffer in kept.items()
+                if training.keep_momentum and name.startswith(MOMENTUM)
+            },
+            multi_label_loss=training.multi_label_loss,
             strategy_config=self.request.strategy_config,
         )
 

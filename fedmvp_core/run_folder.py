@@ -23,7 +23,7 @@ SHARDS, CLASSES, REPORT = "shards.json", "classes.csv", "report.html"
 SPLITS = "splits.json"
 CEILINGS = "ceilings.json"  # a suite keeps them with the run whose shards they are of
 LOGS = APP_LOG, SUPERLINK_LOG = "app.log", "superlink.log"
-CHECKPOINTS, ATTACKS = "checkpoints", "attacks"  # folders
+CHECKPOINTS, ATTACKS, DEPLOYMENT_LOGS = "checkpoints", "attacks", "logs"  # folders
 
 METRIC_COLUMNS = ("round", "split", "metric", "value")
 STEP_COLUMNS = ("round", "split", "step", "metric", "value")

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -31,13 +31,15 @@ class TrainingResult:
     """seconds of local work; steps: what each step measured, by name, "loss" among them.
 
     exchanged: tensors of client terms for the server, by the names that travel. kept: those that
-    the client keeps, by term.
+    the client keeps, by term. momentum: SGD's buffers after the last step, by prompt tensor, on the
+    CPU; {} unless the run keeps them.
     """
 
     seconds: float
     steps: dict[str, list[float]]
     exchanged: dict[str, Tensor] = field(default_factory=dict)
     kept: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    momentum: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def mean_loss(self) -> float:
@@ -51,7 +53,13 @@ class TrainingResult:
 
 
 def learning_rate(training: TrainingSection, rounds: int, round: int) -> float:
-    """Cosine from learning-rate to nearly 0 over the rounds (1-based)."""
+    """Cosine from learning-rate to nearly 0 over the rounds (1-based), after the warm-up.
+
+    The first `warmup-rounds` train at `warmup-rate`; the cosine goes on below them, as CoOp's
+    constant warm-up has it.
+    """
+    if round <= training.warmup_rounds:
+        return training.warmup_rate
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * (round - 1) / rounds))
 
 
@@ -66,7 +74,8 @@ def train_locally(
 ) -> TrainingResult:
     """Train the phase's prompt tensors in place for `local-epochs` epochs; every batch is a step.
 
-    The optimiser starts afresh each round, so a client keeps nothing of it between rounds.
+    The optimiser starts afresh each round; with `keep-momentum` it has the buffers of the client's
+    last round, as if it had lived on while the tensors were replaced.
 
     Raises:
         FedMVPError: the loss is not finite, or a multi-label client has one class alone; the
@@ -80,12 +89,8 @@ def train_locally(
     loss_of, attack = method.loss(), method.attack()
     method.begin_phase(prompting, round.phase)
     trained = _select_trained(prompting, round.phase)
-    optimizer = torch.optim.SGD(
-        trained.values(),
-        lr=learning_rate(training, config.federation.rounds, number),
-        momentum=training.momentum,
-        weight_decay=training.weight_decay,
-    )
+    rate = learning_rate(training, config.federation.rounds, number)
+    optimizer = _optimizer(trained, training, rate, round.momentum)
     draw = generator(seed, "local training", number, shard.partition_id)
     attack_draw = generator(seed, "attack in training", number, shard.partition_id)
     measured: list[dict[str, Tensor]] = []
@@ -106,7 +111,35 @@ def train_locally(
     _check_finite(steps["loss"], shard.partition_id, number)
     finished = finished_terms(terms, round, gradients.means())
     prompting.hand_over(round.received, generator(seed, "hand over", number, shard.partition_id))
-    return TrainingResult(time.perf_counter() - started, steps, *finished)
+    momentum = _momentum(optimizer, trained, round.momentum) if training.keep_momentum else {}
+    return TrainingResult(time.perf_counter() - started, steps, *finished, momentum)
+
+
+def _optimizer(
+    trained: Mapping[str, torch.nn.Parameter],
+    training: TrainingSection,
+    rate: float,
+    momentum: Mapping[str, Tensor],
+) -> torch.optim.SGD:
+    """SGD over the trained tensors, with the buffers that there are of them."""
+    optimizer = torch.optim.SGD(
+        trained.values(), lr=rate, momentum=training.momentum, weight_decay=training.weight_decay
+    )
+    for name in trained.keys() & momentum.keys():
+        buffer = momentum[name].to(trained[name].device, copy=True)
+        optimizer.state[trained[name]]["momentum_buffer"] = buffer
+    return optimizer
+
+
+def _momentum(
+    optimizer: torch.optim.SGD,
+    trained: Mapping[str, torch.nn.Parameter],
+    before: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """The buffers to keep: those just moved, and those of tensors that this phase leaves alone."""
+    moved = {name: optimizer.state[p].get("momentum_buffer") for name, p in trained.items()}
+    now = {name: buffer.cpu() for name, buffer in moved.items() if buffer is not None}
+    return {**before, **now}
 
 
 def _with_terms(loss: Loss, terms: Sequence[ConfiguredTerm], model: LocalModel) -> Loss:

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from flwr.app import ArrayRecord, Context
@@ -16,6 +17,7 @@ from fedmvp_core.errors import FedMVPError, StorageError
 from fedmvp_core.exchange import kept_by_clients, prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
+from fedmvp_core.methods.published import departures
 from fedmvp_core.prompting import Prompting, check_tasks
 from fedmvp_core.registry import METRICS, find
 from fedmvp_core.terms import configured_terms
@@ -23,7 +25,7 @@ from fedmvp_core.workspace import feature_cache, open_backbone
 from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
 from server_app.callbacks import Callbacks
 from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
-from server_app.evaluation.clean import CentralEvaluation
+from server_app.evaluation.clean import CentralEvaluation, tested_splits
 from server_app.evaluation.examiner import Examiner
 from server_app.evaluation.robust import ZERO_SHOT, RobustEvaluation
 from server_app.evaluation.shards import tested_shards
@@ -31,6 +33,13 @@ from server_app.guest_strategy import GuestStrategy, make_strategy
 from server_app.privacy import with_central_privacy, within_budget
 from server_app.records.checkpoints import Checkpoint, ServerState
 from server_app.records.run_folder import RunFolder
+from server_app.start_checks import (
+    check_attack,
+    check_attack_package,
+    check_counts,
+    check_examples,
+    check_room,
+)
 from server_app.strategy import Exchange, PromptStrategy
 
 app = ServerApp()
@@ -65,6 +74,7 @@ def main(grid: Grid, context: Context) -> None:
         raise known from error
     finally:
         callbacks.tell(ended)  # of an end that the folder could not write
+        folder.give_way()
 
 
 def _known(error: BaseException, folder: RunFolder) -> BaseException:
@@ -80,11 +90,14 @@ def _known(error: BaseException, folder: RunFolder) -> BaseException:
 
 def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     """The steps of a run, from the backbone to the last table."""
+    check_attack_package(config.evaluation.robust_attack)
     # `precision` is the clients': what is reported is measured in float32, attacks above all.
     backbone = open_backbone(config.model, precision="fp32")
     _say(backbone)
     folder.write_environment(str(backbone.device), str(backbone.activation))
     method = find_method(config)
+    for departure in departures(config):  # `flwr run` alone sets nothing by protocol=published
+        logger.warning("protocol is 'published', but %s", departure)
     if method.trains:
         config = within_budget(config)
     setting = load_setting(config, backbone.image_size)
@@ -93,9 +106,13 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     if note := kept_by_clients(prompting, config):
         logger.warning("%s", note)
     nodes = find_nodes(grid, config, setting.train.class_names)
+    check_counts(config, places(nodes, config.data))
+    if method.trains and len(nodes) == places(nodes, config.data):
+        check_examples(config.federation, [node.num_examples for node in nodes])
     folder.write_shards(nodes)
     examiner = _examiner(config, folder, backbone, method, prompting, setting, nodes)
     exchange = _exchange(config, method, prompting, setting.train.class_names)
+    check_room(config.run, exchange.tensors, examiner.rounds - (folder.resumed_after or 0))
     numbers = sum(tensor.numel() for tensor in prompting.prompt_tensors().values())
     for warning in setting.warnings:
         folder.event("warning", text=warning)
@@ -128,6 +145,7 @@ def _examiner(
     cache = feature_cache(config.run)
     shards = tested_shards(setting, nodes, config)
     check_attackable(method, shards, config)
+    check_attack(config.evaluation.robust_attack, chain(*tested_splits(setting, shards)))
     more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
     central = CentralEvaluation(backbone, setting, shards, cache, more)
     for cut in check_tasks(backbone, prompting, (task.task for task in central.tasks.values())):

@@ -53,32 +53,20 @@ def within_budget(config: RunConfig) -> RunConfig:
     """
     if config.privacy.privacy == "none" or config.federation.rounds == 0:
         return config
-    spends = [
-        epsilon_spent(config.privacy.noise_multiplier, rounds, config.privacy.dp_delta)
-        for rounds in (1, config.federation.rounds)
-    ]
+    rounds = affordable_rounds(config)
+    spent = epsilon_spent(
+        config.privacy.noise_multiplier, config.federation.rounds, config.privacy.dp_delta
+    )
     logger.info(
         "%s privacy: epsilon %.3f after the last of %d rounds, at delta %g%s",
         config.privacy.privacy,
-        spends[1],
+        spent,
         config.federation.rounds,
         config.privacy.dp_delta,
         "; dp-noise is seeded and protects nobody" if config.privacy.dp_noise == "seeded" else "",
     )
     if config.privacy.privacy == "local" and config.privacy.share_metrics:
         logger.warning("epsilon counts the prompt tensors alone; share-metrics sends more")
-    rounds = affordable_releases(
-        config.privacy.noise_multiplier,
-        config.privacy.dp_delta,
-        config.privacy.max_dp_epsilon,
-        config.federation.rounds,
-    )
-    if rounds == 0:
-        raise ConfigError(
-            f"max-dp-epsilon is {config.privacy.max_dp_epsilon:g}, but one round with "
-            f"noise-multiplier {config.privacy.noise_multiplier:g} spends {spends[0]:.3f}; "
-            "allowed: at least that, or more noise"
-        )
     if rounds < config.federation.rounds:
         logger.warning(
             "max-dp-epsilon %g ends training after round %d of %d",
@@ -87,6 +75,28 @@ def within_budget(config: RunConfig) -> RunConfig:
             config.federation.rounds,
         )
     return config.with_values(rounds=rounds)
+
+
+def affordable_rounds(config: RunConfig) -> int:
+    """How many of a run's rounds max-dp-epsilon allows; without privacy all of them.
+
+    Raises:
+        ConfigError: one round is too many, or the accountant is not installed.
+    """
+    privacy, rounds = config.privacy, config.federation.rounds
+    if privacy.privacy == "none" or rounds == 0:
+        return rounds
+    spent = epsilon_spent(privacy.noise_multiplier, 1, privacy.dp_delta)
+    affordable = affordable_releases(
+        privacy.noise_multiplier, privacy.dp_delta, privacy.max_dp_epsilon, rounds
+    )
+    if affordable == 0:
+        raise ConfigError(
+            f"max-dp-epsilon is {privacy.max_dp_epsilon:g}, but one round with "
+            f"noise-multiplier {privacy.noise_multiplier:g} spends {spent:.3f}; "
+            "allowed: at least that, or more noise"
+        )
+    return affordable
 
 
 def record_epsilon(folder: RunFolder, config: RunConfig, round: int) -> None:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
 from typer.core import TyperGroup
 
@@ -28,7 +27,9 @@ from simulations.commands.run import report, run
 from simulations.commands.shards import shards
 from simulations.commands.stress import stress
 from simulations.commands.suite import suite
+from simulations.console import Console, escape_what_streams_lack, one_line
 from simulations.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
+from simulations.runner.errors import RunFailedError
 
 
 class _Errors(TyperGroup):
@@ -47,11 +48,16 @@ def _shown_errors(ctx: Any) -> Iterator[None]:
         if ctx.obj is not None and ctx.obj.get("debug"):
             raise
         Console(stderr=True).print(
-            f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            f"error: {_words(error)}", style="red", highlight=False, soft_wrap=True
         )
         raise typer.Exit(BAD_INPUT if isinstance(error, ConfigError) else FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _words(error: FedMVPError) -> str:
+    """One line, unless it is the traceback of a run that failed."""
+    return str(error) if isinstance(error, RunFailedError) else one_line(error)
 
 
 app = typer.Typer(
@@ -81,4 +87,5 @@ def _root(debug: Debug = False) -> None:
 
 def main() -> None:
     """The entry point of the `fedmvp` command."""
+    escape_what_streams_lack()
     app()

@@ -2,7 +2,7 @@
 
 logits: (batch, classes) float. labels: (batch,) int64, or (batch, classes) of 1, 0 and -1 for a
 multi-label problem, in which a label is predicted when its logit is above 0; a label of -1 is
-unknown, and no loss but the divergence from the clean prediction looks at it.
+unknown, and no loss but KL(p_clean || p) looks at it.
 Every function returns (batch,).
 """
 

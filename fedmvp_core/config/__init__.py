@@ -6,7 +6,9 @@ rules.py, how a perturbation's budget is written in epsilon.py.
 
 from fedmvp_core.config.keys import (
     BY_DOMAIN,
+    OURS,
     PLACES,
+    PUBLISHED,
     STRESS_ATTACKS,
     AttackSection,
     DataSection,
@@ -26,7 +28,9 @@ from fedmvp_core.config.words import did_you_mean
 
 __all__ = [
     "BY_DOMAIN",
+    "OURS",
     "PLACES",
+    "PUBLISHED",
     "STRESS_ATTACKS",
     "AttackSection",
     "DataSection",

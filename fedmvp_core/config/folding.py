@@ -165,12 +165,13 @@ def _canonical(
     for key, value in older.items():
         spelling, default = MOVED[key]
         option = spelling.partition(".")[2]
+        if value == default:  # version 0.1 wrote every key; a newer plugin may have another default
+            continue
         if option in has:
             known[option] = value
-        elif value != default:
-            logger.warning("%s is %s, which %s does not read", key, value, owner)
-        if option in has and value != default:
             _note(f"{key}={value}", f"{spelling}={value}")
+        else:
+            logger.warning("%s is %s, which %s does not read", key, value, owner)
     options: Any = parse_options(owner, declared, options_text(known))
     for more in (text, options_text(singles)):
         options = parse_options(owner, declared, more, base=options)

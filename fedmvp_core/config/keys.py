@@ -29,6 +29,7 @@ PLACES = (
     *("run-name", "output-dir", "cache-dir", "overwrite", "resume"),
     *("log-format", "metrics-port", "metrics-host", "callbacks", "callback-options"),
 )
+OURS, PUBLISHED = "ours", "published"  # whose values a run begins with: methods/published.py
 SEVERAL_DATASETS = ("base-to-new", "few-shot")  # settings that may be of several data sets at once
 BY_DOMAIN = ("by-domain", "by-domain-and-class")
 
@@ -52,12 +53,13 @@ class RunSection:
 
 @dataclass(frozen=True)
 class ModelSection:
-    """The backbone, and the method that prompts it."""
+    """The backbone, the method that prompts it, and whose values the run began with."""
 
     backbone: str
     pretrained: str
     precision: Annotated[str, OneOf(("fp32", "bf16"))]
     device: Annotated[str, OneOf(("auto", "cpu", "cuda"))]
+    protocol: Annotated[str, OneOf((OURS, PUBLISHED))]
     method: Annotated[str, OneOf(group=METHODS)]
     method_options: str
     objective: Annotated[str, OneOf(("",), group=OBJECTIVES)]
@@ -99,6 +101,9 @@ class TrainingSection:
     learning_rate: Annotated[float, Between(0)]
     momentum: Annotated[float, Between(0, 1)]
     weight_decay: Annotated[float, Between(0)]
+    keep_momentum: bool
+    warmup_rounds: Annotated[int, Between(0)]
+    warmup_rate: Annotated[float, Between(0)]
     multi_label_loss: Annotated[str, OneOf(("asl", "bce", "softmax"))]
 
 

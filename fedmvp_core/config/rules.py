@@ -130,3 +130,5 @@ def _check_shared_metrics(config: RunConfig) -> None:
 def _check_run_name(run: RunSection) -> None:
     if not run.run_name or "/" in run.run_name or run.run_name in (".", ".."):
         raise ConfigError(f"run-name is '{run.run_name}'; allowed: a folder name without '/'")
+    if not all(letter.isprintable() for letter in run.run_name):
+        raise ConfigError(f"run-name is {run.run_name!r}; allowed: characters that can be shown")

@@ -9,6 +9,7 @@ from fedmvp_core.errors import ConfigError, FedMVPError, printable
 from fedmvp_core.registry import listed_as, names_in
 
 Scalar = bool | int | float | str
+LARGEST = 2**63 - 1  # whole numbers travel in 64 bits
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
     plain, *limits = get_args(kind) or (kind,)
     if any(isinstance(limit, Epsilon) for limit in limits) and type(value) in (int, float):
         value = str(value)  # "4/255" and 0.0157 are both fine
+    if type(value) is int and abs(value) > LARGEST:
+        low = next((limit.low for limit in limits if isinstance(limit, Between)), -LARGEST)
+        raise ConfigError(f"{key} is {_shown(value)}; allowed: {low:g} to {LARGEST}")
     converted: Scalar = _convert(key, value, plain)
     if isinstance(converted, str) and printable(converted) != converted:
         raise ConfigError(f"{key} is '{converted}'; allowed: text and names in valid UTF-8")
@@ -62,6 +66,12 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
         elif converted not in limit.choices():
             raise ConfigError(f"{key} is '{converted}'; allowed: {shown_words(limit.choices())}")
     return converted
+
+
+def _shown(number: int) -> str:
+    """A whole number, or how many digits it has."""
+    text = str(number)
+    return text if len(text) <= 40 else f"a number of {len(text)} digits"
 
 
 def _check_names(key: str, text: str, choices: tuple[str, ...]) -> str:

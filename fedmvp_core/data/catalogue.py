@@ -86,7 +86,9 @@ def class_sentence(data: DataSection, class_name: str) -> str:
 def attribute_template(data: DataSection) -> str:
     """The key `attribute-template`; "auto" is what FedMVP says, see tasks.Task for {glue}.
 
-    FedMVP's sentences for single domains are not used: a task is one for all domains.
+    A published sentence ends with the bare attribute, without a full stop: another last token would
+    be another feature of every sentence. FedMVP's sentences for single domains are not used: a task
+    is one for all domains.
     """
     if data.attribute_template != AUTO:
         return data.attribute_template
@@ -95,7 +97,7 @@ def attribute_template(data: DataSection) -> str:
     if _unpublished(data.dataset):
         return EMBEDDED_ATTRIBUTE_TEMPLATE
     stem = attribute_stems_of(data.dataset).get("", DEFAULT_STEM)
-    return f"{stem}, {{glue}} {{attribute}}."
+    return f"{stem}, {{glue}} {{attribute}}"
 
 
 def needs_folder(dataset: str) -> bool:

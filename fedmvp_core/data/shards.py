@@ -7,7 +7,7 @@ from fedmvp_core.data.catalogue import by_dataset
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.label_masks import mask_labels
 from fedmvp_core.data.partitions import partition
-from fedmvp_core.data.partitions.several import clients_of
+from fedmvp_core.data.partitions.cut import clients_of
 from fedmvp_core.data.settings import Evaluation, Setting
 from fedmvp_core.data.shots import draw_shots
 from fedmvp_core.errors import ConfigError

@@ -21,7 +21,8 @@ class LocalRound:
 
     number: of the round, from 1. phase: the one that the client trains in. received: the prompt
     tensors as they came from the server, by name, on the backbone's device. exchanged, kept:
-    tensors of client terms, by term and name; see terms/term.py. multi_label_loss: the run's.
+    tensors of client terms, by term and name; see terms/term.py. momentum: SGD's buffers of the
+    client's last round, by prompt tensor; {}: it begins without. multi_label_loss: the run's.
     strategy_config: what a plugin's strategy tells clients in this round.
     """
 
@@ -30,6 +31,7 @@ class LocalRound:
     received: Mapping[str, Tensor] = field(default_factory=dict)
     exchanged: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     kept: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    momentum: Mapping[str, Tensor] = field(default_factory=dict)
     multi_label_loss: str = "asl"
     strategy_config: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 

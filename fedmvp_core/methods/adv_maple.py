@@ -6,6 +6,7 @@ adversarial images.
 """
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import FAP_DEEP
 from fedmvp_core.prompting.coupled import DeepOptions, deep_prompts
 
 method = Method(
@@ -16,4 +17,6 @@ method = Method(
     ),
     objective="adversarial",
     options=DeepOptions,
+    published=FAP_DEEP,
+    reads_attributes=False,
 )

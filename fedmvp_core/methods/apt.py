@@ -10,21 +10,42 @@ constant    the run's hand-written template
 perturbed   the words after one step of SGD (`perturb-rate`) up the clean cross-entropy
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from fedmvp_core.config import Scalar
 from fedmvp_core.config.options import Between, OneOf, option
 from fedmvp_core.local.attack import TextForAttack, tuned_text
 from fedmvp_core.local.model import LocalModel
 from fedmvp_core.logits import class_logits
 from fedmvp_core.losses.classification import cross_entropy
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import APT_ATTACK
 from fedmvp_core.prompting import Features
 from fedmvp_core.prompting.text_context import TextContext, TextContextOptions
+
+# The public code's example for 16 shots: 50 epochs. Epsilon, 1/255 or 4/255, is the user's.
+PUBLISHED: Mapping[str, Scalar] = MappingProxyType(
+    {
+        **APT_ATTACK,
+        "rounds": 50,
+        "learning-rate": 0.002,
+        "warmup-rounds": 1,
+        "warmup-rate": 1e-5,
+        "batch-size": 32,
+        "shots": 16,
+        "shot-sampling": "coop",
+        "method.context-length": 16,
+        "method.class-specific": False,
+        "method.attack-prompt": "on-the-fly",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -75,4 +96,6 @@ method = Method(
     objective="adversarial",
     options=APTOptions,
     attack_text=attack_text,
+    published=PUBLISHED,
+    reads_attributes=False,
 )

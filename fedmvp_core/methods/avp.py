@@ -6,8 +6,18 @@ channels, five tokens, a learning rate of 40, cross-entropy on adversarial image
 puts the frame on test images; here it is there whenever the model looks at an image.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fedmvp_core.config import Scalar
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import FAP_SCHEDULE
 from fedmvp_core.prompting.pixel_frame import PixelFrameOptions
+
+# The frame's learning rate; a batch size was not seen.
+PUBLISHED: Mapping[str, Scalar] = MappingProxyType(
+    {**FAP_SCHEDULE, "learning-rate": 40.0, "method.pad-size": 0}
+)
 
 method = Method(
     name="avp",
@@ -15,4 +25,6 @@ method = Method(
     prompting="pixel-frame",
     objective="adversarial",
     options=PixelFrameOptions,
+    published=PUBLISHED,
+    reads_attributes=False,
 )

@@ -15,4 +15,5 @@ method = Method(
     prompting="coupled",
     objective="capt",
     options=CoupledOptions,
+    reads_attributes=False,
 )

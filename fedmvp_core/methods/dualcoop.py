@@ -13,4 +13,5 @@ method = Method(
     prompting="dual-text",
     objective="cross-entropy",
     options=TextContextOptions,
+    reads_attributes=False,
 )

@@ -15,4 +15,5 @@ method = Method(
     prompting="label-generator",
     objective="adversarial",
     options=LabelGeneratorOptions,
+    reads_attributes=False,
 )

@@ -14,4 +14,5 @@ method = Method(
     prompting="prompt-groups",
     objective="fedmgp",
     options=PromptGroupsOptions,
+    reads_attributes=False,
 )

@@ -14,4 +14,5 @@ method = Method(
     prompting="conditioned-text",
     objective="cross-entropy",
     options=ConditionedTextOptions,
+    reads_attributes=False,
 )

@@ -5,16 +5,47 @@ cross-entropy and a consistency term; the server averages prompt tensors. A clie
 loss falls below sigma goes on with rank-8 LoRA on the cross-attention's inputs and sends only that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.config.options import Between, OneOf, option
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting import FULL, Prompting
 from fedmvp_core.prompting.promptformer import LORA, PromptFormer, PromptFormerOptions
 from fedmvp_core.seeding import generator
+
+# Paper and released code; `partition.cut` of the rules that deal classes out.
+PUBLISHED: Mapping[str, Scalar] = MappingProxyType(
+    {
+        "rounds": 100,
+        "local-epochs": 1,
+        "fraction-train": 1.0,
+        "aggregation": "fedavg",
+        "weighting": "uniform",
+        "learning-rate": 0.003,
+        "momentum": 0.9,
+        "weight-decay": 1e-5,
+        "keep-momentum": True,
+        "warmup-rounds": 0,
+        "batch-size": 128,
+        "shots": 8,
+        "shot-sampling": "fedmvp",
+        "partition.cut": "published",
+        "attribute-template": "auto",
+        "attribute-weight": 1.0,
+        "objective.alpha": 10.0,
+        "method.prompt-length": 4,
+        "method.attention-heads": 4,
+        "method.prompt-init": "random",
+        "method.lora-rank": 8,
+        "method.lora-threshold": 0.5,
+        "method.lora-init": "normal",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -66,4 +97,5 @@ method = Method(
     next_phase=next_phase,
     begin_phase=begin_phase,
     check=check,
+    published=PUBLISHED,
 )

@@ -39,4 +39,5 @@ method = Method(
     next_phase=fedmvp.next_phase,
     begin_phase=begin_phase,
     check=fedmvp.check,
+    published=fedmvp.PUBLISHED,  # of its FedMVP half; CAPT's values are not public
 )

@@ -15,4 +15,5 @@ method = Method(
     prompting="global-local-text",
     objective="cross-entropy",
     options=GlobalLocalOptions,
+    reads_attributes=False,
 )

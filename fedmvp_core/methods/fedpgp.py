@@ -13,4 +13,5 @@ method = Method(
     prompting="low-rank-text",
     objective="fedpgp",
     options=LowRankTextOptions,
+    reads_attributes=False,
 )

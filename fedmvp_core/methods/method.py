@@ -1,12 +1,13 @@
 """What a method is made of."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.config.options import NoOptions, options_type, parse_options
 from fedmvp_core.data.catalogue import ClassWords, class_words
 from fedmvp_core.data.shards import Shard
@@ -46,6 +47,10 @@ def _fits(options: Any, config: RunConfig) -> None:
     return None
 
 
+def _nothing_public() -> Mapping[str, Scalar]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Method:
     """A prompting module, a default objective, options and phases, under the paper's name.
@@ -61,6 +66,10 @@ class Method:
     attack_text: the class features that an attack in training looks at; None: the tuned ones.
     term: a client term that the method asks for: its name and its options.
     check: raises ConfigError when the options do not fit the run's configuration.
+    published: what the paper and its code have for run-config keys and for options such as
+        "method.prompt-init", as far as they are known; {}: nothing is. See published.py.
+    reads_attributes: whether a class is recognised by its attribute sentences, or prompts are made
+        of them.
     """
 
     name: str
@@ -74,6 +83,8 @@ class Method:
     attack_text: Callable[[Any], TextForAttack] | None = None
     term: TermText | None = None
     check: Callable[[Any, RunConfig], None] = _fits
+    published: Mapping[str, Scalar] = field(default_factory=_nothing_public, hash=False)
+    reads_attributes: bool = True
 
     def build(self) -> BuildPrompting:
         """What makes the untrained prompting module."""

@@ -6,10 +6,13 @@ from the zero-shot classifier here; see `LinearHead` for what an untrained class
 """
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import APT_ATTACK
 
 method = Method(
     name="paft",
     paper="PAFT (CVPR 2020)",
     prompting="linear-head",
     objective="adversarial",
+    published=APT_ATTACK,  # whose code has it; the rest of its schedule was not seen
+    reads_attributes=False,
 )

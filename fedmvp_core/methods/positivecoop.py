@@ -13,4 +13,5 @@ method = Method(
     prompting="positive-text",
     objective="cross-entropy",
     options=PositiveContextOptions,
+    reads_attributes=False,
 )

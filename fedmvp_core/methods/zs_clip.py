@@ -7,4 +7,5 @@ method = Method(
     paper="CLIP (ICML 2021)",
     prompting="none",
     objective=None,
+    reads_attributes=False,
 )

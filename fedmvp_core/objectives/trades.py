@@ -1,6 +1,6 @@
 """TRADES: L = CE(p(x), y) + beta * KL(p(x) || p(x~)) (Zhang et al., ICML 2019).
 
-x~ climbs the same divergence, from the clean prediction.
+x~ climbs the same KL(p(x) || p(x~)), with p(x) held fixed.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class TradesOptions:
 
 
 def trades(options: TradesOptions) -> LossFunction:
-    """Clean cross-entropy and the weighted divergence of the attacked from the clean prediction."""
+    """Clean cross-entropy and the weighted KL(p(x) || p(x~)): the clean prediction comes first."""
 
     def loss(model: LocalModel, batch: Batch) -> Loss:
         _, clean = model.predict(batch.images)

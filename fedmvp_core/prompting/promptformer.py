@@ -54,7 +54,7 @@ class FeedForward(nn.Module):
 
 
 class InputLoRA(nn.Module):
-    """x -> x + x A B, low-rank, on the input of a projection."""
+    """x -> x + x A B, low-rank, on what a projection gets, before its norm if it has one."""
 
     def __init__(self, width: int, rank: int) -> None:
         super().__init__()
@@ -138,9 +138,9 @@ class PromptFormer(Prompting):
         Keys and values are the same for all images of a batch, so they are made once.
         """
         projected = self.project_attributes(attributes)  # (attributes, width)
-        # Norms on queries and keys only; the values stay as they are (section 3).
-        query = self.query(self.lora["query"](self.query_norm(patches)))
-        key = self.key(self.lora["key"](self.key_norm(projected)))
+        # Norms on queries and keys only, after LoRA as in the released code; values have none.
+        query = self.query(self.query_norm(self.lora["query"](patches)))
+        key = self.key(self.key_norm(self.lora["key"](projected)))
         value = self.value(self.lora["value"](projected))
         shape = (len(patches), self.heads, len(attributes), -1)
         return (

@@ -84,7 +84,7 @@ class Callbacks:
             ConfigError: a callback is not installed or cannot be made.
         """
         run = Run(config, folder)
-        _check_options(config.run)
+        check_callbacks(config.run)
         for name in callback_names(config.run):
             self._named[name] = make_callback(name, run)
 
@@ -106,6 +106,14 @@ class Callbacks:
             self._named.clear()
 
 
+def _own_options(name: str, run: RunSection) -> Any:
+    """A callback's part of `callback-options`."""
+    declared = options_type(find(CALLBACKS, name))
+    words = option_words("callbacks", run.callback_options)
+    own = {k.partition(".")[2]: v for k, v in words.items() if k.startswith(f"{name}.")}
+    return parse_options(f"callback '{name}'", declared, options_text(own))
+
+
 def callback_names(run: RunSection) -> Sequence[str]:
     """The names of the run's callbacks."""
     names = [name for name in run.callbacks.split(",") if name]
@@ -121,12 +129,9 @@ def make_callback(name: str, run: Run) -> Callback:
         ConfigError: it is not installed or cannot be made.
     """
     factory, owner = find(CALLBACKS, name), f"callback '{name}'"
-    declared = options_type(factory)
-    words = option_words("callbacks", run.config.run.callback_options)
-    own = {k.partition(".")[2]: v for k, v in words.items() if k.startswith(f"{name}.")}
-    options: Any = parse_options(owner, declared, options_text(own))
+    options = _own_options(name, run.config.run)
     try:
-        callback = factory(run, options) if option_names(declared) else factory(run)
+        callback = factory(run, options) if option_names(options_type(factory)) else factory(run)
     except ConfigError:
         raise
     except Exception as error:  # whatever another package's factory raises
@@ -136,8 +141,15 @@ def make_callback(name: str, run: Run) -> Callback:
     return callback
 
 
-def _check_options(run: RunSection) -> None:
+def check_callbacks(run: RunSection) -> None:
+    """See whether the run's callbacks are installed, and their options are what they may be.
+
+    Raises:
+        ConfigError: they are not.
+    """
     names = callback_names(run)
+    for name in names:
+        _own_options(name, run)
     for key in option_words("callbacks", run.callback_options):
         if key.partition(".")[0] not in names:
             raise ConfigError(

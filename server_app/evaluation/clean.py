@@ -44,12 +44,9 @@ class CentralEvaluation:
         more: Sequence[MetricFunction] = (),
     ) -> None:
         self._backbone, self._summary, self._more = backbone, setting.summary, more
-        self.splits = setting.evaluations
         self.headline = headline(setting.train.multi_label)
-        for split in self.splits:
-            _check(split)
-        # A client without test images of its classes cannot be measured.
-        self.local = tuple(e for e in local_evaluations(setting, shards) if _is_testable(e.images))
+        self.splits, self.local = tested_splits(setting, shards)
+        check_metrics(self.splits, self._more)
         every = (*self.splits, *self.local)
         self.tasks: dict[str, EncodedTask] = {
             split.name: encode_task(backbone, split.task, cache) for split in every
@@ -134,6 +131,34 @@ class CentralEvaluation:
             own = [values[split.name] for split in self.local if split.dataset == dataset]
             values[of_dataset(LOCAL, dataset)] = mean(own)
         return values | dict(self._summary(values))
+
+
+def tested_splits(
+    setting: Setting, shards: list[Shard]
+) -> tuple[tuple[Evaluation, ...], tuple[Evaluation, ...]]:
+    """The setting's splits, and those of clients' own classes that have test images.
+
+    Raises:
+        DataError: one of the setting's has no positive label at all, or is labelled otherwise than
+            its task.
+    """
+    for split in setting.evaluations:
+        _check(split)
+    local = (e for e in local_evaluations(setting, shards) if _is_testable(e.images))
+    return tuple(setting.evaluations), tuple(local)
+
+
+def check_metrics(splits: Sequence[Evaluation], more: Sequence[MetricFunction]) -> None:
+    """Measure a guess at each split, so that a metric that cannot be is found before training.
+
+    more: metrics of plugins.
+
+    Raises:
+        DataError: two measure the same, or one cannot be measured of a split.
+    """
+    for split in splits if more else ():
+        labels, classes = split.images.labels, len(split.task.class_names)
+        measure(torch.full((len(labels), classes), 1 / classes), labels, None, more)
 
 
 def _check(split: Evaluation) -> None:

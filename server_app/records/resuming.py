@@ -110,6 +110,23 @@ def check_splits(path: Path, now: Mapping[str, Fingerprint], place: str) -> None
         )
 
 
+def check_clients(path: Path, clients: int) -> None:
+    """Compare the number of clients with shards.json, where it is known before the run starts.
+
+    Raises:
+        ConfigError: there were more or fewer.
+    """
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if isinstance(before, list) and len(before) != clients:
+        raise ConfigError(
+            f"resume is latest, but there are {clients} clients, and '{path}' names {len(before)}; "
+            "allowed: as many supernodes, with the same data"
+        )
+
+
 def metric_rows(path: Path, last: int) -> list[MetricRow]:
     """The rows of metrics.csv of the rounds up to `last`.
 

@@ -15,9 +15,19 @@ from fedmvp_core.data.fingerprints import fingerprints
 from fedmvp_core.data.settings import Setting
 from fedmvp_core.disk import remove_leftovers, replace_file, replace_text
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.json_logs import logger
+from fedmvp_core.replaced_run import (
+    check_replaceable,
+    is_worth_keeping,
+    let_go,
+    set_aside,
+    settle,
+    settle_broken_off,
+)
 from fedmvp_core.run_folder import (
     CHECKPOINTS,
     CLASSES,
+    COMPLETED,
     CONFIG,
     ENVIRONMENT,
     LOGS,
@@ -32,6 +42,7 @@ from fedmvp_core.run_folder import (
     class_columns,
     holds_run,
     read_object,
+    read_status,
     remove_run,
     run_folder,
 )
@@ -66,15 +77,13 @@ class RunFolder:
         self._started, self.rounds_completed = time.time(), 0
         self.run_id = uuid.uuid4().hex  # that of the checkpoint once a run is resumed
         self.on_event: Callable[[Mapping[str, Any]], None] | None = None  # hears every event
-        replaced = config.run.resume != "latest" and holds_run(self.path)
-        if replaced and not config.run.overwrite:
-            raise ConfigError(
-                f"'{self.path}' holds a run already; choose another run-name, or overwrite"
-            )
+        self._replaces, self._found = False, read_status(self.path)
+        if holds_run(self.path) and (said := settle_broken_off(self.path)):
+            logger.warning("%s", said)
         self.resumed_after = round_to_resume(self.path, config)
         try:
             if self.resumed_after is None:
-                self._clear()
+                self._make_room()
                 self._write_json(CONFIG, config.as_mapping())
             else:
                 self._take_up(self.resumed_after)
@@ -109,8 +118,14 @@ class RunFolder:
         self.run_id = checkpoint.run_id or self.run_id
         return checkpoint
 
-    def _clear(self) -> None:
-        """Remove what an earlier run of this name left, but not the logs, which are of this run."""
+    def _make_room(self) -> None:
+        """Set aside a run of this name that came to something; of others, remove all but the logs,
+        which are of this run already."""
+        resuming = self.config.run.resume == "latest" and (self.path / CONFIG).exists()
+        if not resuming and is_worth_keeping(self.path):
+            check_replaceable(self.path, self.config.run.overwrite)
+            set_aside(self.path)
+            self._replaces = True
         remove_run(self.path, keep=LOGS)
         (self.path / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
 
@@ -118,6 +133,18 @@ class RunFolder:
         """Versions, platform, the hash of the running sources, and the backbone's activation."""
         content = environment(device, activation, self._started, self.resumed_after)
         self._write_json(ENVIRONMENT, content)
+
+    def give_way(self) -> None:
+        """Put back the run that this one has set aside, unless it has trained a round.
+
+        What `fedmvp run` has set aside it puts back itself, when all has been read.
+        """
+        failed = settle(self.path) if self._replaces else None
+        if failed is not None:
+            logger.warning(
+                "'%s' holds the earlier run as it was; the files of this one are in '%s'",
+                *(self.path, failed),
+            )
 
     def write_shards(self, nodes: Sequence[Node]) -> None:
         """Who holds what.
@@ -203,6 +230,8 @@ class RunFolder:
         self.tell("checkpoint", round=round, path=str(path))
         self.rounds_completed = round
         self.write_status(RUNNING)
+        if round:
+            let_go(self.path)
 
     def write_status(self, status: str, error: str | None = None) -> None:
         """running, completed, failed or interrupted."""
@@ -215,9 +244,18 @@ class RunFolder:
         self._write_json(STATUS, content)
 
     def end(self, status: str, error: str | None = None) -> None:
-        """Write how the run ended; a process of an earlier run may have written an end before."""
-        self.write_status(status, error)
+        """Write how the run ended; a process of an earlier run may have written an end before.
+
+        A completed run that was taken up, and could not be, is completed still.
+        """
+        again = self.resumed_after is not None and self._found.get("status") == COMPLETED
+        if again and self.rounds_completed == self._found.get("rounds-completed"):
+            self.write_status(COMPLETED)
+        else:
+            self.write_status(status, error)
         self.event("end", status=status, error=error)
+        if status == COMPLETED:
+            let_go(self.path)
 
     def event(self, event: str, **facts: Any) -> None:
         """Append one line to progress.jsonl, which `fedmvp run` shows while the run goes on."""

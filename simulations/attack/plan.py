@@ -1,6 +1,5 @@
 """What `fedmvp attack` was asked to do, checked before a model is loaded."""
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,13 +74,11 @@ def _check_attack(name: str) -> None:
     if name not in names_in(ATTACKS):
         raise ConfigError(f"attack is '{name}'{did_you_mean(name, list(names_in(ATTACKS)))}")
     from fedmvp_core.adversarial.attacks import evaluation_attack  # with torch
+    from server_app.start_checks import check_attack_package
 
     try:
         evaluation_attack(name)
     except FedMVPError as error:
         raise ConfigError(str(error)) from None
     # Refused now: other attacks may run for hours before this one.
-    if name == "autoattack" and importlib.util.find_spec("pyautoattack") is None:
-        raise ConfigError(
-            "attack 'autoattack' needs the package pyautoattack: pip install 'fedmvp[attacks]'"
-        )
+    check_attack_package(name, "attack")

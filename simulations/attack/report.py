@@ -16,6 +16,7 @@ from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.run_folder import ATTACKS
+from server_app.start_checks import check_attack
 from simulations.attack.drawing import draw_examples
 from simulations.attack.names import AttackName
 from simulations.attack.plan import AttackPlan
@@ -68,6 +69,8 @@ def report_attacks(
         saved = load_saved_run(folder, plan.device, data_dir=data_dir)
         evaluations = chosen_evaluations(saved, plan.splits)
         _check_pictures(saved, [evaluation.name for evaluation in evaluations])
+        for name in plan.names:
+            check_attack(name.attack, evaluations, "attack")
         targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
     rows: list[AttackRow] = []
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"
@@ -125,11 +128,11 @@ def _attack(
 def _watched(console: Console, total: int) -> Iterator[Callable[[str], OnWork]]:
     """A progress bar: the function takes what is attacked next and returns its OnWork."""
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("images attacked"),
-        TextColumn("{task.fields[passed]}"),
+        TextColumn("{task.fields[passed]}", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -17,9 +17,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from fedmvp_core.config import Scalar
+from simulations.console import Console
 from simulations.report.run_data import read_run
 from simulations.runner.named_runs import load_named_run
 from simulations.runner.overrides import parse_overrides

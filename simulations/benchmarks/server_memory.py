@@ -24,10 +24,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.errors import DataError
+from simulations.console import Console
 from simulations.runner.progress import shown_progress
 from simulations.runner.project import default_config
 from simulations.runner.resources import choose_resources

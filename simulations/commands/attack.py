@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
 from simulations.attack.plan import plan_attack
 from simulations.commands.options import OUTPUT_DIR, DataDir, Debug, Run
+from simulations.console import Console
 from simulations.runner.results import find_run, read_config
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.errors import ConfigError, DataError
+from simulations.console import Console
 
 app = typer.Typer(help="Attribute phrases of classes.", no_args_is_help=True)
 

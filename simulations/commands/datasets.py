@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.errors import DataError
+from simulations.console import Console
 
 app = typer.Typer(help="Data sets: names, checks, downloads.", no_args_is_help=True)
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
-from simulations.commands.options import Debug, RunWords
+from simulations.commands.options import Debug, Overwrite, RunWords
+from simulations.console import Console
 
 app = typer.Typer(help="Deployments: SuperLink and SuperNodes.", no_args_is_help=True)
 
@@ -28,10 +28,12 @@ def local(
         list[str] | None,
         typer.Option("--node-config", help="Of one node; repeat it. Default: a partition each."),
     ] = None,
+    overwrite: Overwrite = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     debug: Debug = False,
 ) -> None:
     """Run on a SuperLink and SuperNodes of this machine: fedmvp deploy local --nodes 3 demo"""
+    from simulations.commands.replacing import with_consent
     from simulations.deploy.local import run_deployment
     from simulations.runner.planning import named_by, plan_run
     from simulations.runner.progress import shown_progress
@@ -39,7 +41,7 @@ def local(
 
     if node_config and len(node_config) != nodes:
         raise ConfigError(f"nodes is {nodes}, but {len(node_config)} --node-config are given")
-    plan = plan_run(*named_by(words or []), nodes)
+    plan = with_consent(plan_run(*named_by(words or []), nodes), overwrite)
     console = Console()
     with shown_progress(console, plan.config) as on_event:
         outcome = run_deployment(plan.config, nodes, on_event, tls, port, node_config or ())
@@ -136,6 +138,7 @@ def submit(
     output_dir: Annotated[
         str, typer.Option("--output-dir", help="For runs, on the SuperLink's machine.")
     ] = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Run on a SuperLink and its SuperNodes: fedmvp deploy submit --superlink host:8000 demo"""
     from simulations.deploy.remote import connected
@@ -146,6 +149,8 @@ def submit(
     run, overrides = named_by(words or [])
     if output_dir:
         overrides = {**overrides, "output-dir": output_dir}
+    if overwrite:
+        overrides = {**overrides, "overwrite": True}
     config = resolve_config(run, overrides)
     with connected(superlink, Path(tls_dir) if tls_dir else None) as link:
         status = submit_run(link, config, Console())

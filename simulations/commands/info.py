@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from fedmvp_core.errors import ConfigError, FedMVPError
+from simulations.console import Console
 from simulations.runner.project import package_folder, project_file
 from simulations.runner.resources import visible_cpus, visible_gpus
 
@@ -57,7 +56,7 @@ def backbone_table(name: str, pretrained: str) -> Table:
         ("features", f"{loaded.embed_dim} numbers, logit scale {float(loaded.logit_scale):g}"),
     ]
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     return table
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.registry import ATTACKS, GROUPS, names_in
 from fedmvp_core.run_folder import CONFIG, read_object, read_status
 from simulations.attack.names import ATTACK_NAMES
 from simulations.commands.options import OUTPUT_DIR, OutputDir
+from simulations.console import Console
 from simulations.runner.named_runs import load_named_run, run_names
 from simulations.runner.results import final_accuracies, run_folders, shown
 

@@ -35,6 +35,7 @@ RunWords = Annotated[
     ),
 ]
 OutputDir = Annotated[Path, typer.Option("--output-dir", help="The folder that holds runs.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")]
 ClientsAtOnce = Annotated[
     int | None, typer.Option("--clients-at-once", help="Clients that train side by side.")
 ]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.registry import declared
+from simulations.console import Console
 from simulations.exit_codes import FAILED
 
 Kind = Annotated[

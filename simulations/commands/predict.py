@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.data.readers.entries import OTHER_MEDIA, suffix_of
-from fedmvp_core.errors import ConfigError, printable
+from fedmvp_core.errors import ConfigError
 from simulations.commands.options import OUTPUT_DIR, DataDir, Run
+from simulations.console import Console, one_line
 from simulations.runner.progress import percent
 from simulations.runner.results import find_run
 
@@ -65,9 +65,9 @@ def predict_command(
 
 def prediction_table(image: Path, scores: Iterable[tuple[str, float]], top: int) -> Table:
     """The `top` likeliest classes, best first."""
-    table = Table("class", title=printable(str(image)), title_justify="left")
+    table = Table("class", title=one_line(image), title_justify="left")
     table.add_column("probability", justify="right")
     best = sorted(scores, key=lambda score: -score[1])[:top]
     for name, probability in best:
-        table.add_row(name, percent(probability))
+        table.add_row(one_line(name), percent(probability))
     return table

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from simulations.commands.options import (
     OUTPUT_DIR,
@@ -12,9 +11,12 @@ from simulations.commands.options import (
     DataDir,
     Debug,
     Engine,
+    Overwrite,
     Run,
     RunWords,
 )
+from simulations.commands.replacing import with_consent
+from simulations.console import Console
 from simulations.runner.planning import RAY, named_by, plan_run
 from simulations.runner.reporting import open_page, run_plan, show_outcome, write_page
 from simulations.runner.results import find_run
@@ -30,6 +32,7 @@ def run(
     engine: Engine = RAY,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    overwrite: Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and start nothing.")
     ] = False,
@@ -39,6 +42,7 @@ def run(
     named, overrides = named_by(words or [])
     plan = plan_run(named, overrides, supernodes, clients_at_once, clients_per_gpu, engine)
     console = Console()
+    plan = with_consent(plan, overwrite, dry_run)
     if dry_run:
         from simulations.runner.dry_run import show_dry_run
 

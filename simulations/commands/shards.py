@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import RunWords
+from simulations.console import Console
 
 IMAGE_SIZE = 8  # any will do: nothing looks at the pictures
 

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from simulations.commands.options import ClientsAtOnce, Debug, SmallEngine
+from simulations.commands.options import ClientsAtOnce, Debug, Overwrite, SmallEngine
+from simulations.console import Console
 
 OUTPUT_DIR = Path("runs/stress")
 
@@ -45,6 +45,7 @@ def stress(
         Path, typer.Option("--output-dir", help="The folder of the runs and of the table.")
     ] = OUTPUT_DIR,
     clients_at_once: ClientsAtOnce = None,
+    overwrite: Overwrite = False,
     engine: SmallEngine = "",
     debug: Debug = False,
 ) -> None:
@@ -67,4 +68,4 @@ def stress(
     )
     from simulations.stress.running import run_stress  # with torch
 
-    raise typer.Exit(run_stress(Console(), runs, output_dir))
+    raise typer.Exit(run_stress(Console(), runs, output_dir, overwrite))

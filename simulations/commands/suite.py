@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import (
@@ -13,8 +12,10 @@ from simulations.commands.options import (
     ClientsPerGpu,
     Debug,
     OutputDir,
+    Overwrite,
     SmallEngine,
 )
+from simulations.console import Console
 
 
 def suite(
@@ -30,6 +31,7 @@ def suite(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint of broken-off runs.")
     ] = False,
+    overwrite: Overwrite = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="One short round of some of its runs, to see it work.")
     ] = False,
@@ -54,6 +56,7 @@ def suite(
         seeds=chosen,
         root=root,
         resume=resume,
+        overwrite=overwrite,
         smoke=smoke,
         clients_at_once=clients_at_once,
         clients_per_gpu=clients_per_gpu,

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.errors import printable
+from simulations.console import one_line, shown
 from simulations.datasets.check import ExaminedCopy, halves
 from simulations.datasets.zero_shot import measure_zero_shot
 
@@ -15,16 +15,16 @@ MOST_ROWS = 60  # classes that are listed one by one unless all are asked for
 def show_copy(console: Console, copy: ExaminedCopy, every_class: bool) -> None:
     """Splits, classes, their order, notes and faults."""
     listing = copy.listing
-    console.print(printable(f"{copy.name} in {copy.folder}"))
+    console.print(shown(f"{copy.name} in {copy.folder}"))
     if listing.class_names:
         _show_classes(console, copy, every_class)
     for note in listing.notes:
-        console.print(printable(f"note: {note}"))
+        console.print(shown(f"note: {note}"))
     for warning in listing.warnings:
         if warning not in listing.notes:
-            console.print(printable(f"mind: {warning}"), style="yellow")
+            console.print(shown(f"mind: {warning}"), style="yellow")
     for fault in copy.faults:
-        console.print(printable(f"wrong: {fault}"), style="red")
+        console.print(shown(f"wrong: {fault}"), style="red")
 
 
 def _show_classes(console: Console, copy: ExaminedCopy, every_class: bool) -> None:
@@ -36,7 +36,7 @@ def _show_classes(console: Console, copy: ExaminedCopy, every_class: bool) -> No
     console.print(f"class order: {kind}, {copy.order}")
     for half, of_half in halves(names).items():
         if of_half:
-            ends = printable(f"'{of_half[0]}' to '{of_half[-1]}'")
+            ends = shown(f"'{of_half[0]}' to '{of_half[-1]}'")
             console.print(f"  {half}: {len(of_half)} classes, {ends}")
 
 
@@ -66,7 +66,7 @@ def splits_table(copy: ExaminedCopy) -> Table:
             str(expected.get(split, "-")),
             str(len(counts)),
             f"{min(counts)} to {max(counts)}" if counts else "-",
-            printable(", ".join(f"{name} {count}" for name, count in domains.items())),
+            ", ".join(f"{one_line(name)} {count}" for name, count in domains.items()),
         )
     return table
 
@@ -77,5 +77,5 @@ def classes_table(copy: ExaminedCopy) -> Table:
     table = Table("label", "class", *splits)
     columns = [copy.class_counts(split) for split in splits]
     for label, name in enumerate(copy.listing.class_names):
-        table.add_row(str(label), printable(name), *(str(column[label]) for column in columns))
+        table.add_row(str(label), one_line(name), *(str(column[label]) for column in columns))
     return table

@@ -8,6 +8,7 @@ from rich.table import Table
 from fedmvp_core.config import DataSection
 from fedmvp_core.data.settings import Setting
 from fedmvp_core.data.shards import Shard
+from simulations.console import one_line
 
 NAMED = 6  # classes that a row of the table names
 
@@ -56,5 +57,5 @@ def shards_table(held: Sequence[Shard], title: str) -> Table:
 def _counted(counts: dict[str, int]) -> str:
     """The largest counts by name, and how many names there are beside."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
-    shown = ", ".join(f"{name or 'unnamed'} {count}" for name, count in ordered[:NAMED])
+    shown = ", ".join(f"{one_line(name) or 'unnamed'} {count}" for name, count in ordered[:NAMED])
     return shown + (f", {len(ordered) - NAMED} more" if len(ordered) > NAMED else "")

@@ -35,5 +35,5 @@ def show_findings(console: Console, findings: Sequence[Finding]) -> None:
     table = Table("check", "", "what was found", box=None, pad_edge=False)
     for finding in findings:
         level = Text(finding.level, _STYLE[finding.level])
-        table.add_row(finding.check, level, Text(finding.words))
+        table.add_row(finding.check, level, finding.words)
     console.print(table)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.run_folder import ENDED, read_status
+from fedmvp_core.run_folder import DEPLOYMENT_LOGS, ENDED, read_status
 from simulations.deploy.checks_network import refuse_taken_port
 from simulations.deploy.keys import PUBLIC_SUFFIX, check_different, make_keys
 from simulations.deploy.processes import HOST, LocalDeployment, local_deployment
@@ -40,7 +40,7 @@ def run_deployment(
     configs = node_configs or [f"partition-id={i} num-partitions={nodes}" for i in range(nodes)]
 
     def drive(folder: Path) -> str:
-        logs = folder / "logs"
+        logs = folder / DEPLOYMENT_LOGS
         shutil.rmtree(logs, ignore_errors=True)
         logs.mkdir()
         with local_deployment(logs, tls, port) as deployment:

@@ -4,45 +4,90 @@ docs/run_folder.md says what each file holds. The server writes them. The runner
 writes how a run ended if its server could not.
 """
 
-import fcntl
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.replaced_run import (
+    check_replaceable,
+    is_worth_keeping,
+    lock,
+    set_aside,
+    settle,
+    settle_broken_off,
+    trained_rounds,
+)
 from fedmvp_core.run_folder import (
+    COMPLETED,
     CONFIG,
     LOGS,
     PROGRESS,
     RUNNING,
+    SHARDS,
     STATUS,
-    holds_run,
     read_status,
     remove_run,
     run_folder,
 )
+
+logger = logging.getLogger(__name__)
 
 # A line between what one process wrote and what the next one writes. It is JSON, as events are.
 TAKEN_UP = b'{"event": "taken-up"}'
 
 
 @contextmanager
-def claimed_folder(config: RunConfig) -> Iterator[Path]:
-    """Make the run folder, lock it, and remove an earlier run's files.
+def claimed_folder(config: RunConfig, clients: int = 0) -> Iterator[Path]:
+    """Make the run folder and lock it; an earlier run is set aside (`replaced_run`).
 
-    With `resume = "latest"` the files stay, and the server decides whether it can go on with them.
+    With `resume = "latest"` the files stay, and the server goes on with them. On leaving, a run
+    that has not trained a round gives its place back to the one that it was to replace.
+
+    clients: how many there will be; 0: not known.
 
     Raises:
-        ConfigError: it cannot be written, another run uses it now, or it holds a run that
-            `overwrite = false` protects.
+        ConfigError: the folder cannot be written, another run uses it now, it holds a run that
+            nobody said may go, or, to be resumed, one of another configuration.
     """
-    folder = run_folder(config.run)
+    folder, done = run_folder(config.run), dict[str, Any]()
+    with ExitStack() as locks:
+        _lock(folder, locks)
+        if said := settle_broken_off(folder, locked=True):
+            logger.warning("%s", said)
+            _lock(folder, locks)
+        try:
+            if config.run.resume == "latest" and (folder / CONFIG).exists():
+                _check_resumable(folder, config, clients)
+                done = read_status(folder)
+                _take_up(folder, config.federation.rounds)
+            else:
+                check_replaceable(folder, config.run.overwrite)
+                if is_worth_keeping(folder):
+                    set_aside(folder)
+                    _lock(folder, locks)
+                else:
+                    remove_run(folder)
+            yield folder
+        finally:
+            settle(folder)
+            if done.get("status") == COMPLETED:
+                _keep_completed(folder, done)
+
+
+def _lock(folder: Path, locks: ExitStack) -> None:
+    """Make the folder and lock it, until `locks` is left.
+
+    Raises:
+        ConfigError: it cannot be written, or another run uses it now.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -50,19 +95,31 @@ def claimed_folder(config: RunConfig) -> Iterator[Path]:
     except OSError as error:
         raise ConfigError(f"the run folder {folder} cannot be written: {error.strerror}") from None
     handle = os.open(folder, os.O_RDONLY)
-    try:
-        _lock(handle, folder)
-        if config.run.resume == "latest" and (folder / CONFIG).exists():
-            _take_up(folder, config.federation.rounds)
-        elif holds_run(folder) and not config.run.overwrite:
-            raise ConfigError(
-                f"{folder} holds a run and overwrite is false; choose another run-name"
-            )
-        else:
-            remove_run(folder)
-        yield folder
-    finally:
-        os.close(handle)
+    locks.callback(os.close, handle)
+    lock(handle, folder)
+
+
+def _keep_completed(folder: Path, done: dict[str, Any]) -> None:
+    """A completed run that was taken up, and could not be, is completed still."""
+    now = read_status(folder)
+    if now.get("status") != COMPLETED and trained_rounds(folder) == done.get("rounds-completed"):
+        with suppress(OSError):
+            replace_text(folder / STATUS, json.dumps(done, indent=1) + "\n")
+
+
+def _check_resumable(folder: Path, config: RunConfig, clients: int) -> None:
+    """What the server would refuse, before anything is written.
+
+    Raises:
+        ConfigError: the folder holds a run of another configuration.
+        CheckpointError: what it holds is damaged.
+    """
+    # With torch, which `--help` does not need.
+    from server_app.records.resuming import check_clients, round_to_resume
+
+    round_to_resume(folder, config)
+    if clients and not config.federation.start_clients:
+        check_clients(folder / SHARDS, clients)
 
 
 def close_run(folder: Path, rounds: int, status: str, error: str) -> None:
@@ -122,13 +179,3 @@ class EventTail:
         complete = data[: data.rfind(b"\n") + 1]
         self._offset += len(complete)
         return [json.loads(line) for line in complete.splitlines() if line.strip()]
-
-
-def _lock(handle: int, folder: Path) -> None:
-    """Lock the folder itself, so that no lock file is left and a killed run leaves no lock."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigError(f"another run uses {folder} now; choose another run-name") from None
-    except OSError:
-        pass  # a file system without locks

@@ -16,23 +16,26 @@ from fedmvp_core.config import RunConfig, RunSection
 from fedmvp_core.data.fingerprints import fingerprints
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
-from fedmvp_core.data.shards import Shard, local_evaluations, make_shards
+from fedmvp_core.data.shards import Shard, make_shards
 from fedmvp_core.errors import ConfigError, DataError, FedMVPError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.methods import check_attackable, find_method
 from fedmvp_core.prompting import check_tasks
 from fedmvp_core.protocol import num_bytes
-from fedmvp_core.registry import CALLBACKS, find
-from fedmvp_core.run_folder import SPLITS, holds_run, read_status, run_folder
+from fedmvp_core.registry import METRICS, find
+from fedmvp_core.replaced_run import check_replaceable, held_run
+from fedmvp_core.run_folder import SPLITS, holds_run, run_folder
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
-from server_app.aggregation import ConfiguredAggregation, asked_terms
-from server_app.callbacks.callback import callback_names
+from server_app.aggregation import asked_terms
 from server_app.cohort.nodes import cohort_size
-from server_app.guest_strategy import make_strategy
+from server_app.evaluation.clean import check_metrics, tested_splits
+from server_app.privacy import affordable_rounds
 from server_app.records.resuming import check_splits, round_to_resume
+from server_app.start_checks import check_attack, check_examples, check_room, check_start
 from simulations.datasets.shard_tables import print_shards
 from simulations.runner.planning import Plan
+from simulations.runner.protocol_tables import print_protocol
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class RunParts:
     """What a run would be made of.
 
     elements: of all prompt tensors. sent: bytes of all of them. answered: bytes of a client's reply
-    by phase; a phase that the method does not have is missing. trains: zero-shot methods do not.
+    by phase; a phase that the method does not have is missing. rounds: 0 of a zero-shot method.
     activation: the backbone's, and how it is known. notes: how its weights were read. warnings: of
     sentences that the text encoder does not read wholly.
     """
@@ -53,7 +56,7 @@ class RunParts:
     elements: int
     sent: int
     answered: dict[str, int]
-    trains: bool
+    rounds: int
     activation: str = ""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -72,6 +75,7 @@ def show_dry_run(plan: Plan, console: Console) -> None:
         raise ConfigError(str(error)) from error
     print_shards(console, parts.shards, parts.setting, plan.config.data)
     console.print(run_table(plan.config, parts, plan.resources.clients_at_once))
+    print_protocol(console, plan.config)
 
 
 def look(config: RunConfig, clients: int) -> RunParts:
@@ -83,22 +87,29 @@ def look(config: RunConfig, clients: int) -> RunParts:
     check_folder(config.run)
     asked, config = config, config.with_values(decode_cache=False)  # a cache would be written
     method = find_method(config)
-    _check_federation(config, clients)
+    check_start(config, clients)
+    more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
     work = open_workspace(config)
     backbone, setting = work.backbone, work.setting
     check_resumed(asked, setting)
     shards = make_shards(setting, clients, config)
     check_attackable(method, shards, config)
-    local = local_evaluations(setting, shards)
+    if method.trains:
+        check_examples(config.federation, [len(shard.images) for shard in shards])
+    splits, local = tested_splits(setting, shards)
+    check_metrics(splits, more)
+    check_attack(config.evaluation.robust_attack, [*splits, *local])
     for shard in shards:
         _check_readable(shard.images, f"client {shard.partition_id}")
     for split in setting.evaluations:
         _check_readable(split.images, f"split '{split.name}'")
     prompting = method.build_prompting(backbone, setting.train.class_names)
-    splits = [evaluation.task for evaluation in (*setting.evaluations, *local)]
-    warnings = check_tasks(backbone, prompting, [*splits, *(shard.task for shard in shards)])
+    tasks = [tested.task for tested in (*splits, *local)] + [shard.task for shard in shards]
+    warnings = check_tasks(backbone, prompting, tasks)
     terms = configured_terms(asked_terms(config, method))
     tensors = travelling_tensors(prompting, terms)
+    rounds = affordable_rounds(config) if method.trains else 0
+    check_room(config.run, tensors, rounds)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
     answered = {p: num_bytes({n: tensors[n] for n in sent}) for p, sent in names.items()}
     return RunParts(
@@ -110,7 +121,7 @@ def look(config: RunConfig, clients: int) -> RunParts:
         elements=sum(tensor.numel() for tensor in tensors.values()),
         sent=num_bytes(tensors),
         answered=answered,
-        trains=method.trains,
+        rounds=rounds,
         activation=str(backbone.activation),
         notes=backbone.notes,
         warnings=warnings,
@@ -122,18 +133,6 @@ def check_resumed(config: RunConfig, setting: Setting) -> None:
     folder = run_folder(config.run)
     if round_to_resume(folder, config) is not None:
         check_splits(folder / SPLITS, fingerprints(setting), config.data.data_dir)
-
-
-def _check_federation(config: RunConfig, clients: int) -> None:
-    """Whether the aggregation, or a plugin's strategy, and the callbacks could be made."""
-    federation = config.federation
-    if federation.strategy:
-        make_strategy(federation)
-    else:
-        cohort = cohort_size(clients, federation.fraction_train)
-        ConfiguredAggregation(config).check_cohort(cohort)
-    for name in callback_names(config.run):
-        find(CALLBACKS, name)
 
 
 def _check_readable(images: ImageSet, holder: str) -> None:
@@ -154,8 +153,8 @@ def check_folder(run: RunSection) -> None:
         ConfigError: it could not.
     """
     folder = run_folder(run)
-    if holds_run(folder) and not run.overwrite and not run.resume:
-        raise ConfigError(f"{folder} holds a run and overwrite is false; choose another run-name")
+    if not run.resume:
+        check_replaceable(folder, run.overwrite)
     present = next(path for path in (folder, *folder.parents) if path.exists())
     if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
         why = "cannot be written" if present.is_dir() else "is no folder"
@@ -170,7 +169,6 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
     table.add_column("value", overflow="fold")
     clients, federation = len(parts.shards), config.federation
     cohort = cohort_size(clients, federation.fraction_train)
-    rounds = federation.rounds if parts.trains else 0
     weights = config.model.pretrained or "random"
     rows = [
         ("method", f"{config.model.method}, {federation.strategy or federation.aggregation}"),
@@ -181,7 +179,10 @@ def run_table(config: RunConfig, parts: RunParts, clients_at_once: int) -> Table
         ("activation", parts.activation),
         *(("weights", note) for note in parts.notes),
         ("data", f"{config.data.dataset}, {config.data.setting}, {config.data.partition}"),
-        ("rounds", f"{rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once"),
+        (
+            "rounds",
+            f"{parts.rounds}, {cohort} of {clients} clients in each, {clients_at_once} at once",
+        ),
         ("prompt tensors", f"{parts.elements:,} numbers, {_size(parts.sent)}"),
         ("a round", f"{_size(cohort * parts.sent)} down at most"),
     ]
@@ -228,6 +229,5 @@ def _folder(run: RunSection) -> str:
     folder = run_folder(run)
     if not holds_run(folder):
         return f"{folder} (new)"
-    status = read_status(folder).get("status", "unfinished")
     fate = "resumed" if run.resume else "replaced"
-    return f"{folder} (holds a {status} run, which would be {fate})"
+    return f"{folder} (holds {held_run(folder)}, which would be {fate})"

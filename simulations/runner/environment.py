@@ -41,4 +41,5 @@ def clean_environment(folder: Path, base: Mapping[str, str] | None = None) -> di
         # Ray's own warning about a change in a later version of it.
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",  # the logs are, whatever the terminal is
     }

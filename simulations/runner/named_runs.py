@@ -1,5 +1,6 @@
 """Named runs: TOML files that hold a description, a number of SuperNodes and run-config keys."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from fedmvp_core.errors import ConfigError
 from fedmvp_core.user_files import read_toml
 from simulations.runner.overrides import merged as merged_keys
 from simulations.runner.project import default_config, package_folder
+from simulations.runner.published import warn_departures, with_published
+from simulations.runner.unread import warn_unread
 
 DEFAULT_SUPERNODES = 6
 # Values of `pretrained` and `attributes` that name a thing of ours, not a file.
@@ -25,6 +28,7 @@ class NamedRun:
     description: str
     supernodes: int  # 0 = not said
     config: Mapping[str, Scalar]
+    own: bool = False  # a user's file: every key in it is the user's word
 
 
 def runs_folder() -> Path:
@@ -52,7 +56,8 @@ def load_named_run(name: str) -> NamedRun:
         raise ConfigError(f"unknown run '{name}'{did_you_mean(name, run_names())}") from None
     except ValueError as error:
         raise ConfigError(f"run file {path} is no TOML: {error}") from None
-    return named_run_from(path.stem, table, str(path))
+    own = name.endswith(".toml")
+    return dataclasses.replace(named_run_from(path.stem, table, str(path)), own=own)
 
 
 def named_run_from(name: str, table: Mapping[str, object], where: str) -> NamedRun:
@@ -76,8 +81,13 @@ def named_run_from(name: str, table: Mapping[str, object], where: str) -> NamedR
 
 
 def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
-    """Defaults, then the run's keys, then the overrides: checked, and with absolute paths."""
-    merged = merged_keys(default_config(), run.config, overrides)
+    """Defaults, then the run's keys, then the overrides: checked, and with absolute paths.
+
+    protocol=published puts the method's published values below the place that names it. What the
+    run has otherwise, and what is written and nothing reads, is logged as a warning.
+    """
+    layers = with_published([default_config(), run.config, overrides])
+    merged = merged_keys(*layers)
     for key in ("output-dir", "cache-dir", "data-dir", "label-split", "setting.label-split"):
         if merged.get(key):
             merged[key] = _absolute(str(merged[key]))
@@ -90,7 +100,10 @@ def resolve_config(run: NamedRun, overrides: Mapping[str, Scalar]) -> RunConfig:
     parts = pretrained_parts(str(merged.get("pretrained", "")))
     merged["pretrained"] = "+".join(_absolute(p) if _is_path(p) else p for p in parts)
     merged["backbone"] = _absolute_folder(str(merged["backbone"]))
-    return parse_config(merged)
+    config = parse_config(merged)
+    warn_departures(config)
+    warn_unread({**(run.config if run.own else {}), **overrides}, config)
+    return config
 
 
 def resolve_supernodes(

@@ -57,7 +57,8 @@ def plan_run(
     """Merge and check a run.
 
     Raises:
-        ConfigError: a key, a path, a number of clients, a port or the engine is not what it may be.
+        ConfigError: a key, a path, a number of clients, a port or the engine is not what it may be,
+            or a package is missing that the run's end would need.
     """
     check_engine(engine, clients_at_once, clients_per_gpu)
     config = resolve_config(run, overrides)
@@ -66,6 +67,9 @@ def plan_run(
     _check_paths(config)
     check_data_dir(config.data)
     try_port(config.run)  # this machine is the server's
+    from server_app.start_checks import check_start  # with torch, which `--help` does not need
+
+    check_start(config, nodes)
     return Plan(config, nodes, resources, engine)
 
 

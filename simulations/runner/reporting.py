@@ -23,6 +23,7 @@ from simulations.runner.results import (
 from simulations.runner.simulate import RunOutcome, run_simulation
 
 logger = logging.getLogger(__name__)
+WORST_CASES = ("ensemble", "autoattack")  # attacks that are several, of which the worst counts
 
 
 def run_plan(plan: Plan, console: Console) -> RunOutcome:
@@ -49,10 +50,19 @@ def show_outcome(
             f"what was done is in {outcome.folder}",
             soft_wrap=True,
         )
+        if outcome.kept:
+            console.print(f"{outcome.kept} holds the earlier run as it was", soft_wrap=True)
     elif outcome.status == FAILED:
         raise RunFailedError(outcome.error or f"the run failed; see {outcome.folder}")
     else:
         console.print(final_table(outcome.folder))
+        if config.evaluation.robust_attack not in ("none", *WORST_CASES):
+            console.print(
+                "one attack gives an upper bound; the worst case of several: "
+                f"fedmvp attack {outcome.folder} --attack {WORST_CASES[0]}",
+                soft_wrap=True,
+                highlight=False,
+            )
         with console.status("writing the report"):
             page = write_page(outcome.folder) if report else None
         console.print(

@@ -7,6 +7,7 @@ from pathlib import Path
 from fedmvp_core.config import RunConfig, did_you_mean, parse_config
 from fedmvp_core.errors import CheckpointError, ConfigError
 from fedmvp_core.metrics.names import ACCURACY, MAP
+from fedmvp_core.replaced_run import is_beside
 from fedmvp_core.run_folder import CONFIG, METRICS, holds_run, read_metrics
 from simulations.attack.names import AttackName, attack_of_metric
 from simulations.runner.progress import percent
@@ -40,7 +41,8 @@ def run_folders(output_dir: Path) -> list[Path]:
     """The run folders directly below a folder, by name."""
     if not output_dir.is_dir():
         return []
-    return sorted(path for path in output_dir.iterdir() if path.is_dir() and holds_run(path))
+    folders = (path for path in output_dir.iterdir() if path.is_dir() and not is_beside(path))
+    return sorted(path for path in folders if holds_run(path))
 
 
 def read_config(folder: Path) -> RunConfig:

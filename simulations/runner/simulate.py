@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
+from fedmvp_core.replaced_run import settle
 from fedmvp_core.run_folder import APP_LOG, ENDED, SUPERLINK_LOG, read_status
 from simulations.runner import flower
 from simulations.runner.claimed_folder import EventTail, claimed_folder, close_run
@@ -40,6 +41,7 @@ class RunOutcome:
     error: str | None
     rounds_completed: int
     seconds: float
+    kept: Path | None = None  # the run that was to be replaced, which is in its place again
 
 
 def run_simulation(
@@ -75,7 +77,7 @@ def conducted(
         ConfigError: the run folder cannot be used.
     """
     begun = time.monotonic()
-    with requests_as_interrupts(), claimed_folder(config) as folder:
+    with requests_as_interrupts(), claimed_folder(config, supernodes) as folder:
         try:
             starting = {
                 "run": config.run.run_name,
@@ -92,13 +94,21 @@ def conducted(
             status = _closed(folder, config, "failed", str(error))
         else:
             status = _closed(folder, config, "failed", failure)
+        moved = settle(folder)  # none of its files is written any more
+    why = status.get("error")
     return RunOutcome(
-        folder,
-        status["status"],
-        status.get("error"),
-        status.get("rounds-completed", 0),
-        time.monotonic() - begun,
+        folder=moved or folder,
+        status=status["status"],
+        error=_where_it_lies_now(why, folder, moved) if why and moved else why,
+        rounds_completed=status.get("rounds-completed", 0),
+        seconds=time.monotonic() - begun,
+        kept=folder if moved else None,
     )
+
+
+def _where_it_lies_now(error: str, folder: Path, moved: Path) -> str:
+    """An error that names the files of a run which gave its place back."""
+    return error.replace(str(folder), str(moved)) + f"; '{folder}' holds the earlier run as it was"
 
 
 def _closed(folder: Path, config: RunConfig, status: str, error: str) -> dict[str, Any]:

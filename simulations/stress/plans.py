@@ -81,7 +81,6 @@ def plan_stress(
         for name in asked:
             if name not in known:
                 raise ConfigError(f"{kind} is '{name}'; allowed: {'; '.join(known)}")
-    from server_app.aggregation import ConfiguredAggregation  # with torch
 
     engine = engine or small_engine(clients_at_once, None)
     runs = []
@@ -107,6 +106,5 @@ def plan_stress(
         named = NamedRun("stress", "", supernodes, chosen)
         own = merged(overrides, fixed)
         plan = plan_run(named, own, None, clients_at_once, None, engine)
-        ConfiguredAggregation(plan.config).check_cohort(plan.supernodes)
         runs.append(StressRun(defence, attack, plan))
     return sorted(runs, key=lambda run: run.attack == NO_LIARS and run.defence != UNPROTECTED)

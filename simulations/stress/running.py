@@ -15,17 +15,26 @@ from simulations.runner.results import final_accuracies
 from simulations.runner.saved_run import load_saved_run
 from simulations.stress.plans import StressRun
 from simulations.stress.table import FederationResult, as_table, rows, write_table
-from simulations.suite.running import is_done, run_undone
+from simulations.suite.running import is_done, replacing, run_undone
 
 
-def run_stress(console: Console, runs: Sequence[StressRun], output_dir: Path) -> int:
-    """Run what is not yet done, print and write the table; return the exit code."""
+def run_stress(
+    console: Console, runs: Sequence[StressRun], output_dir: Path, overwrite: bool = False
+) -> int:
+    """Run what is not yet done, print and write the table; return the exit code.
+
+    overwrite: replace runs of another configuration.
+
+    Raises:
+        ConfigError: there are some, and they may not be replaced; nothing has been started then.
+    """
+    plans = [replacing(run.plan, overwrite) for run in runs]
     titles = [
         f"{number} of {len(runs)}: {run.defence}, attack {run.attack}, "
         f"seed {run.plan.config.run.seed}"
         for number, run in enumerate(runs, start=1)
     ]
-    code = run_undone(console, [run.plan for run in runs], titles)
+    code = run_undone(console, plans, titles)
     if code == INTERRUPTED:
         return code
     found = [*rows([measure_run(run) for run in runs if is_done(run.plan.config)])]

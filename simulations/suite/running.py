@@ -7,6 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.replaced_run import has_results, held_run
 from fedmvp_core.run_folder import (
     CHECKPOINTS,
     COMPLETED,
@@ -39,7 +41,8 @@ class SuiteOptions:
     """How a suite is run.
 
     seeds: instead of the suite's own, if any. root: the folder that holds the data sets' folders.
-    resume: go on from the last checkpoint of runs that were broken off. smoke: one short round of
+    resume: go on from the last checkpoint of runs that were broken off. overwrite: replace runs of
+    another configuration. smoke: one short round of
     each run, at the first value of every axis, with one seed. engine: "": inline, unless clients
     are to train side by side.
     """
@@ -48,6 +51,7 @@ class SuiteOptions:
     seeds: Sequence[int] = ()
     root: Path | None = None
     resume: bool = False
+    overwrite: bool = False
     smoke: bool = False
     clients_at_once: int | None = None
     clients_per_gpu: int | None = None
@@ -102,11 +106,36 @@ def run_undone(console: Console, plans: Sequence[Plan], titles: Sequence[str] = 
 def is_done(config: RunConfig) -> bool:
     """Whether the run folder holds a completed run of this very configuration."""
     folder = run_folder(config.run)
-    saved = read_object(folder / CONFIG)
-    if not saved or read_status(folder).get("status") != COMPLETED:
+    if read_status(folder).get("status") != COMPLETED or not read_object(folder / CONFIG):
         return False
+    return not other_keys(config)
+
+
+def other_keys(config: RunConfig) -> dict[str, tuple[object, object]]:
+    """What makes the run that the run folder holds another one: key -> (its, the asked one)."""
+    saved = read_object(run_folder(config.run) / CONFIG)
     # A key that is younger than the run had its default then.
-    return not differences({**default_config(), **saved}, config)
+    return differences({**default_config(), **saved}, config) if saved else {}
+
+
+def replacing(plan: Plan, overwrite: bool) -> Plan:
+    """The plan of a run that is not done, with leave to begin anew.
+
+    The names are ours, so what was broken off goes unasked. Of another configuration only with
+    `overwrite`.
+
+    Raises:
+        ConfigError: the folder holds results of another configuration.
+    """
+    folder = run_folder(plan.config.run)
+    others = other_keys(plan.config) if has_results(folder) and not overwrite else {}
+    if others:
+        shown = ", ".join(f"{k} (was {was!r}, is {now!r})" for k, (was, now) in others.items())
+        raise ConfigError(
+            f"'{folder}' holds {held_run(folder)} of another configuration: {shown}; replace it "
+            "with --overwrite, or choose another --output-dir"
+        )
+    return replace(plan, config=plan.config.with_values(overwrite=True))
 
 
 def _plans(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
@@ -129,7 +158,7 @@ def _plans(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
             plan = plan_run(run, own, None, *resources, engine)
             if options.resume and _can_resume(plan):
                 plan = replace(plan, config=plan.config.with_values(resume="latest"))
-            planned.append(DoneRun(run.name, entry.mean, plan))
+            planned.append(DoneRun(run.name, entry.mean, replacing(plan, options.overwrite)))
     return planned
 
 

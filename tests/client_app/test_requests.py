@@ -8,6 +8,7 @@ import pytest
 import torch
 from federation_harness import set_identity
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
+from run_configs import run_config
 
 from client_app.requests import check_server_sources, class_names_of, receive
 from client_app.state import remember
@@ -16,6 +17,8 @@ from fedmvp_core import protocol
 from fedmvp_core.code_version import source_folder, source_hash
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError, WireError
+
+TRAINING = run_config().training
 
 
 def message(prompts: dict[str, torch.Tensor] | None = None, **changes: Any) -> Message:
@@ -84,13 +87,13 @@ def test_tensors_of_terms_come_beside_the_prompt_tensors(
         ("fedprox", {"mu": 2.0}),
     ]
     assert list(received.tensors) == list(schema)
-    round = received.local_round({}, "asl")
+    round = received.local_round({}, TRAINING)
     assert set(round.received) == set(prompts)
     assert set(round.exchanged["scaffold"]) == set(round.kept["scaffold"]) == set(prompts)
     assert all((value == 0.5).all() for value in round.exchanged["scaffold"].values())
     assert not any(value.any() for value in round.kept["scaffold"].values())
     kept = {f"scaffold/{n}": torch.ones_like(t) for n, t in prompts.items()}
-    again = received.local_round(kept, "asl")
+    again = received.local_round(kept, TRAINING)
     assert all((value == 1).all() for value in again.kept["scaffold"].values())
 
 
@@ -118,8 +121,8 @@ def test_what_a_strategy_tells_is_in_the_round(small_run: Callable[..., RunConfi
     told = {"temperature": 0.5, "name": "a", "fast": True}
     facts = {"strategy_config": json.dumps(told), "schema_hash": protocol.schema_hash(prompts)}
     received = receive(message(prompts, **facts), RecordDict(), config)
-    assert received.local_round({}, "asl").strategy_config == told
-    assert received.local_round({}, "asl").exchanged == {}
+    assert received.local_round({}, TRAINING).strategy_config == told
+    assert received.local_round({}, TRAINING).exchanged == {}
 
 
 @pytest.mark.parametrize("run_id", ["", "../other", "a/b", "A1B2", "0" * 1000])

@@ -130,6 +130,14 @@ def test_learning_rate_is_a_cosine_over_the_rounds(
         schedule.step()
 
 
+def test_a_warm_up_takes_the_place_of_the_first_rounds(
+    default_config: Callable[..., RunConfig],
+) -> None:
+    training = default_config(learning_rate=0.4, warmup_rounds=2, warmup_rate=1e-5).training
+    rates = [learning_rate(training, 4, number) for number in (1, 2, 3, 4)]
+    assert rates == pytest.approx([1e-5, 1e-5, 0.2, 0.4 * (1 - math.sqrt(0.5)) / 2])
+
+
 @pytest.mark.parametrize("phase", [FULL, LORA])
 def test_only_the_tensors_of_the_phase_change(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig], phase: str

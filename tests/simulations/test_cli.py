@@ -129,6 +129,15 @@ def test_a_completed_run_prints_its_table_and_report(tmp_path, fake_engine, monk
     assert (plans[0].supernodes, plans[0].config.federation.rounds) == (2, 3)
 
 
+@pytest.mark.parametrize("attack", ["pgd", "ensemble", "none"])
+def test_one_attack_is_called_an_upper_bound(tmp_path, fake_engine, attack):
+    fake_engine("completed")
+    words = [f"output-dir={tmp_path}", f"robust-attack={attack}", "--no-report"]
+    output = fedmvp("run", *words).output
+    said = f"upper bound; the worst case of several: fedmvp attack {tmp_path}/demo"
+    assert (said in output) == (attack == "pgd")
+
+
 def test_no_report_names_the_folder(tmp_path, fake_engine):
     fake_engine("completed")
     result = fedmvp("run", f"output-dir={tmp_path}", "--no-report")

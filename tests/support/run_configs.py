@@ -22,6 +22,7 @@ PINNED = {
     "local_epochs": 2,
     "learning_rate": 0.1,
     "attack_steps": 3,
+    "overwrite": True,
 }
 PINNED_OPTIONS = {
     "capt": {"objective.capt-weight": 1.0},

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from federation_harness import final_tensors, run_federation, run_folder
+from flwr.app import Message, MessageType
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import StorageError
@@ -30,11 +31,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def fill(disk: Path, left: int) -> Path:
-    """A file that leaves so many bytes free."""
-    path = disk / "other"
-    path.write_bytes(bytes(shutil.disk_usage(disk).free - left))
-    return path
+def fill(path: Path, left: int) -> None:
+    """Write a file that leaves so many bytes free."""
+    path.write_bytes(bytes(shutil.disk_usage(path.parent).free - left))
 
 
 def test_a_full_disk(small_run: Make, small_disk: Path) -> None:
@@ -44,9 +43,14 @@ def test_a_full_disk(small_run: Make, small_disk: Path) -> None:
     undisturbed = final_tensors(config)
 
     config = config.with_values(output_dir=str(small_disk), run_name="full")
-    other = fill(small_disk, left=2 * one + one // 2)  # rounds 0 and 1 have room
+    other = small_disk / "other"
+
+    def fill_in_round_1(message: Message, partition_id: int) -> None:
+        if message.metadata.message_type == MessageType.TRAIN and not other.exists():
+            fill(other, left=one + one // 2)  # round 1 has room
+
     with pytest.raises(StorageError, match="no space is left for the run folder") as caught:
-        run_federation(config, CLIENTS)
+        run_federation(config, CLIENTS, intercept=fill_in_round_1)
     folder = run_folder(config)
     sentence = str(caught.value)
     assert str(folder) in sentence

@@ -27,6 +27,15 @@ CLIENTS = 3
 # Each reaches other code: both phases, attacks in training, deep prompts, words, frames, rules.
 RUNS: Mapping[str, Mapping[str, Any]] = {
     "fedmvp": {"lora_threshold": 1e9, "lora_init": "normal", "rounds": 3},
+    # Queries and keys matter: from a random start, and with class features that differ.
+    "fedmvp-random": {
+        "pretrained": "embedded",
+        "method_options": "prompt-init=random lora-threshold=1e9 lora-init=normal",
+        "rounds": 3,
+        "keep_momentum": True,
+        "warmup_rounds": 1,
+        "warmup_rate": 0.01,
+    },
     "fedmvp-capt": {
         "method": "fedmvp-capt",
         "partition": "iid",

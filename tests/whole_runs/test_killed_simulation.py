@@ -27,6 +27,7 @@ CONFIG = {
     "evaluate-every": 100,
     "method.lora-threshold": 1e9,
     "node-timeout": 600,
+    "keep-momentum": "true",
 }
 WAIT_SECONDS = 300.0
 

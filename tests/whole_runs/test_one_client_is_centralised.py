@@ -20,8 +20,13 @@ from fedmvp_core.tasks import encode_task
 ALPHA = 3.0  # weight of FedMVP's consistency loss
 
 
-def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> dict[str, Tensor]:
-    """Plain minibatch SGD over all the training images: no client, no message, no average."""
+def train_centrally(
+    backbone: Backbone, config: RunConfig, lora_from: int, one_optimizer: bool = False
+) -> dict[str, Tensor]:
+    """Plain minibatch SGD over all the training images: no client, no message, no average.
+
+    one_optimizer: one for all rounds, as FedMVP's released client has it, instead of one a round.
+    """
     setting = load_setting(config, backbone.image_size)
     names = setting.train.class_names
     held = draw_shots(setting.train, config.data.shots, config.run.seed, 0)
@@ -35,12 +40,13 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
         lora = round_number >= lora_from
         trained = [p for n, p in prompting.named_parameters() if n.startswith("lora.") == lora]
         cosine = 0.5 * (1 + math.cos(math.pi * (round_number - 1) / config.federation.rounds))
-        optimizer = torch.optim.SGD(
-            trained,
-            config.training.learning_rate * cosine,
-            config.training.momentum,
-            weight_decay=1e-5,
-        )
+        rate = config.training.learning_rate * cosine
+        if round_number <= config.training.warmup_rounds:
+            rate = config.training.warmup_rate
+        if round_number == 1 or not one_optimizer:
+            params = prompting.parameters() if one_optimizer else trained
+            optimizer = torch.optim.SGD(params, rate, config.training.momentum, weight_decay=1e-5)
+        optimizer.param_groups[0]["lr"] = rate
         draw = generator(config.run.seed, "local training", round_number, 0)
         for _ in range(config.training.local_epochs):
             order = torch.randperm(len(labels), generator=draw)
@@ -56,7 +62,7 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
                 consistency = (1 - F.cosine_similarity(features, target, dim=-1)).mean()
                 loss = F.cross_entropy(logits, labels[rows]) + ALPHA * consistency
                 prompting.zero_grad()
-                loss.backward()
+                loss.backward(inputs=trained)
                 optimizer.step()
     return prompting.prompt_tensors()
 
@@ -64,21 +70,29 @@ def train_centrally(backbone: Backbone, config: RunConfig, lora_from: int) -> di
 @pytest.mark.parametrize(
     ("threshold", "lora_from"), [(0.0, 99), (1e9, 2)], ids=["full phase", "LoRA from round 2"]
 )
+@pytest.mark.parametrize(
+    ("keeps", "warmup"), [(False, 0), (True, 0), (True, 1)], ids=["afresh", "kept", "warm-up"]
+)
 def test_one_client_is_centralised_training(
     small_run: Callable[..., RunConfig],
     tiny_backbone: Backbone,
     threshold: float,
     lora_from: int,
+    keeps: bool,
+    warmup: int,
 ) -> None:
     config = small_run(
         rounds=3,
+        keep_momentum=keeps,
+        warmup_rounds=warmup,
+        warmup_rate=0.003,
         local_epochs=2,
         evaluate_every=9,
         batch_size=5,
         **{"method.lora-threshold": threshold, "objective.alpha": ALPHA},
     )
     grid = run_federation(config, clients=1)
-    expected = train_centrally(tiny_backbone, config, lora_from)
+    expected = train_centrally(tiny_backbone, config, lora_from, one_optimizer=keeps)
     found = final_tensors(config)
     assert not any(reply.has_error() for reply in grid.replies)
     assert found.keys() == expected.keys()

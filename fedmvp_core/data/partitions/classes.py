@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.partitions.cut import CutOptions, cut_classes
 from fedmvp_core.data.partitions.rows import require_one_label, rows_by_name
 from fedmvp_core.errors import ConfigError, DataError
 from fedmvp_core.seeding import derived_seed
@@ -30,8 +31,14 @@ class DirichletOptions:
     )
 
 
-def disjoint_classes(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
-    """A contiguous group of classes for each client, as equal as can be (FedMVP, FedTPG)."""
+def disjoint_classes(
+    images: ImageSet, clients: int, seed: int, options: CutOptions
+) -> list[Tensor]:
+    """A contiguous group of classes for each client (FedMVP, FedTPG), see cut.cut_classes.
+
+    As published where the number of clients is FedMVP's (Caltech 20, 30; Flowers 20, 20, 11; Cars
+    20, 20, 20, 20, 18), as equal as can be with any other.
+    """
     require_one_label(images, "disjoint-classes")
     classes = images.labels.unique()
     if clients > len(classes):
@@ -39,7 +46,7 @@ def disjoint_classes(images: ImageSet, clients: int, seed: int) -> list[Tensor]:
             f"{clients} clients, but partition 'disjoint-classes' has {len(classes)} classes to "
             f"give; allowed: 1 to {len(classes)}"
         )
-    groups = torch.tensor_split(classes, clients)
+    groups = cut_classes(classes, clients, options.cut)
     return [torch.nonzero(torch.isin(images.labels, group)).flatten() for group in groups]
 
 

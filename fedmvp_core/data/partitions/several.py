@@ -7,17 +7,8 @@ from torch import Tensor
 
 from fedmvp_core.data.catalogue import by_dataset
 from fedmvp_core.data.image_set import ImageSet
+from fedmvp_core.data.partitions.cut import clients_of
 from fedmvp_core.errors import ConfigError, FedMVPError
-
-CLASSES_A_CLIENT = 20
-
-
-def clients_of(classes: int) -> int:
-    """About 20 classes each: max(round(classes / 20), 1), half to even (FedMVP's released code).
-
-    classes: the base classes of a base-to-new run, or all classes of a domain.
-    """
-    return max(round(classes / CLASSES_A_CLIENT), 1)
 
 
 def cut_each(

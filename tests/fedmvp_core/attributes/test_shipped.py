@@ -20,6 +20,8 @@ CLASSES = {
     "vlcs": 5,
     "voc2007": 20,
 }
+# Characters and clothes of one colour, in sentences of their own ("with {attribute}").
+SMALL = {"digits": 10, "fashion-mnist": 10, "kana": 46, "letters": 26}
 EUROSAT = (
     "Annual Crop Land",
     "Forest",
@@ -35,8 +37,20 @@ EUROSAT = (
 
 
 def test_the_sets_and_their_sizes() -> None:
-    assert shipped_names() == tuple(CLASSES)
-    assert {name: len(shipped_attributes(name)) for name in CLASSES} == CLASSES
+    every = CLASSES | SMALL
+    assert shipped_names() == tuple(sorted(every))
+    assert {name: len(shipped_attributes(name)) for name in every} == every
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_phrases_of_the_small_sets_tell_classes_apart(name: str) -> None:
+    described = shipped_attributes(name)
+    for class_name, phrases in described.items():
+        assert 5 <= len(phrases) <= 10, class_name
+        for phrase in phrases:
+            assert len(phrase.split()) < 12, phrase
+            assert phrase == " ".join(phrase.split()).rstrip(".,;"), phrase
+    assert len({frozenset(phrases) for phrases in described.values()}) == len(described)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -94,7 +108,7 @@ def test_aliases_lead_to_shipped_sets() -> None:
 
 
 def test_an_unknown_set_lists_the_others() -> None:
-    with pytest.raises(DataError, match=r"shipped for 'food'; for: coco, dtd, .* voc2007"):
+    with pytest.raises(DataError, match=r"shipped for 'food'; for: coco, digits, dtd, .* voc2007"):
         shipped_attributes("food")
 
 

@@ -26,13 +26,13 @@ from fedmvp_core.tasks import Task
         ("emojidomains", "a picture of a X.", "a picture of a X, such as ears."),
         ("emojiscenes", "a picture of a X.", "a picture of a X, such as ears."),
         ("imagefolder", "a picture of a X.", "a picture of a X, such as ears."),
-        ("csv-folder", "a photo of a X.", "a photo of a X, which has ears."),
-        ("caltech101", "a photo of a X.", "a photo of a X, which has ears."),
+        ("csv-folder", "a photo of a X.", "a photo of a X, which has ears"),
+        ("caltech101", "a photo of a X.", "a photo of a X, which has ears"),
         ("eurosat", "a centered satellite photo of X.",
-         "a centered satellite photo of X, which has ears."),
-        ("dtd", "X texture.", "a photo of a X, a type of texture, which has ears."),
-        ("pacs", "a photo of a X.", "a photo of a X, which has ears."),
-        ("coco2014", "a photo of a X.", "a photo of a X, which has ears."),
+         "a centered satellite photo of X, which has ears"),
+        ("dtd", "X texture.", "a photo of a X, a type of texture, which has ears"),
+        ("pacs", "a photo of a X.", "a photo of a X, which has ears"),
+        ("coco2014", "a photo of a X.", "a photo of a X, which has ears"),
     ],
 )  # fmt: skip
 def test_auto_is_what_is_published_for_the_data_set(
@@ -42,6 +42,45 @@ def test_auto_is_what_is_published_for_the_data_set(
     task = Task(("X",), (("ears",),), class_template(config.data), attribute_template(config.data))
     assert task.class_sentences() == [sentence]
     assert task.attribute_sentences(0) == [described]
+
+
+# What the released code writes before ", which has <attribute>", which is all that follows. It has
+# no words for EuroSAT; of the domain sets the sentence is the one that names no domain.
+RELEASED = {
+    "caltech101": "a photo of a X",
+    "oxford_pets": "a photo of a X, a type of pet",
+    "stanford_cars": "a photo of a X",
+    "oxford_flowers": "a photo of a X, a type of flower",
+    "food101": "a photo of a X, a type of food",
+    "fgvc_aircraft": "a photo of a X, a type of aircraft",
+    "sun397": "a photo of a X",
+    "dtd": "a photo of a X, a type of texture",
+    "eurosat": "a centered satellite photo of X",
+    "ucf101": "a photo of a person doing X",
+    "imagenet": "a photo of a X",
+    "pacs": "a photo of a X",
+    "officehome": "a photo of a X",
+    "vlcs": "a photo of a X",
+    "terraincognita": "a photo of a X",
+    "domainnet": "a photo of a X",
+}
+
+
+@pytest.mark.parametrize("dataset", RELEASED)
+def test_a_published_attribute_sentence_ends_with_the_bare_attribute(dataset: str) -> None:
+    phrases = ("four legs", "a wet nose", "often near water", "used for hunting")
+    said = ("which has", "which is", "which", "which is")
+    expected = [
+        f"{RELEASED[dataset]}, {glue} {phrase}" for glue, phrase in zip(said, phrases, strict=True)
+    ]
+    data = run_config(dataset=dataset, data_dir="somewhere").data
+    task = Task(("X",), (phrases,), class_template(data), attribute_template(data))
+    assert task.attribute_sentences(0) == expected
+
+
+def test_there_are_sixteen_published_sets_with_attributes() -> None:
+    assert len(RELEASED) == 16
+    assert set(RELEASED) <= set(READERS)
 
 
 def test_a_sentence_of_ones_own_holds_for_every_data_set() -> None:

@@ -76,8 +76,9 @@ def plain_attention(
         return x + x @ weights[f"lora.{name}.down"] @ weights[f"lora.{name}.up"]
 
     projected = linear("project_attributes", attributes)
-    query = linear("query", lora("query", norm("query_norm", patches)))
-    key = linear("key", lora("key", norm("key_norm", projected)))
+    # As released: LoRA first, then the norm.
+    query = linear("query", norm("query_norm", lora("query", patches)))
+    key = linear("key", norm("key_norm", lora("key", projected)))
     value = linear("value", lora("value", projected))
     size = query.shape[1] // HEADS
     rows, gathered = [], []

@@ -10,6 +10,7 @@ import torch
 
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.replaced_run import aside_of
 from server_app.cohort.nodes import Node
 from server_app.records.run_folder import RunFolder
 
@@ -117,15 +118,24 @@ def test_a_second_run_of_the_name_starts_from_nothing(default_config: Make) -> N
     (first.path / "report.html").write_text("old")
     (first.path / "notes.txt").write_text("the user's own")
     second = RunFolder(default_config())
-    left = {str(p.relative_to(second.path)) for p in second.path.rglob("*") if p.is_file()}
-    assert left == {"config.json", "status.json", "notes.txt"}
+
+    def left() -> set[str]:
+        return {str(p.relative_to(second.path)) for p in second.path.rglob("*") if p.is_file()}
+
+    assert left() == {"config.json", "status.json"}
+    second.write_checkpoint(1, {"a": torch.ones(2)}, "beef")
+    checkpoint = {f"checkpoints/round-0001.{suffix}" for suffix in ("json", "safetensors")}
+    assert left() == {"config.json", "status.json", "notes.txt", *checkpoint}
+    assert not aside_of(second.path).exists()
 
 
 def test_a_run_is_not_overwritten_when_that_is_not_wanted(default_config: Make) -> None:
     config = default_config(overwrite=False)
     folder = RunFolder(config)
+    folder.write_checkpoint(1, {"a": torch.ones(2)}, "beef")
     folder.write_metrics()
-    with pytest.raises(ConfigError, match=r"'.*demo' holds a run already; choose another run-name"):
+    sentence = r"'.*demo' holds a running run of 1 round; choose another run-name=NAME, replace it"
+    with pytest.raises(ConfigError, match=sentence):
         RunFolder(config)
     assert (folder.path / "metrics.csv").exists()
 

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import torch
 
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.run_folder import read_status
+from server_app.records.checkpoints import save_checkpoint
 from simulations.runner.claimed_folder import EventTail, claimed_folder, close_run
 from simulations.runner.failure import reason
 from simulations.runner.named_runs import NamedRun, resolve_config
@@ -16,14 +18,16 @@ def config_in(folder, **overrides):
 
 
 def test_an_earlier_run_is_removed_and_a_users_file_kept(tmp_path):
-    config = config_in(tmp_path)
+    config = config_in(tmp_path, overwrite=True)
     with claimed_folder(config) as folder:
         (folder / "checkpoints").mkdir()
         (folder / "checkpoints" / "round-0001.safetensors").touch()
         (folder / "notes.txt").touch()
         close_run(folder, 5, "failed", "why")
     with claimed_folder(config) as folder:
-        assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+        assert not list(folder.iterdir())
+        (folder / "status.json").write_text('{"status": "running", "rounds-completed": 1}')
+    assert {path.name for path in folder.iterdir()} == {"status.json", "notes.txt"}
 
 
 def test_a_run_is_protected_when_overwrite_is_false(tmp_path):
@@ -31,7 +35,7 @@ def test_a_run_is_protected_when_overwrite_is_false(tmp_path):
     with claimed_folder(config) as folder:
         close_run(folder, 5, "completed", "")
     with (
-        pytest.raises(ConfigError, match="holds a run and overwrite is false"),
+        pytest.raises(ConfigError, match="holds a completed run of 0 rounds; choose another run-n"),
         claimed_folder(config),
     ):
         pass
@@ -41,16 +45,17 @@ def test_a_run_is_protected_when_overwrite_is_false(tmp_path):
 def test_a_run_to_be_resumed_keeps_its_files_and_may_write_to_them(tmp_path):
     config = config_in(tmp_path)
     with claimed_folder(config) as folder:
-        (folder / "checkpoints").mkdir()
-        kept = ["config.json", "metrics.csv", "checkpoints/round-0002.safetensors"]
-        for name in kept:
-            (folder / name).write_text("kept")
+        names = ["config.json", "metrics.csv", "checkpoints/round-0002.safetensors"]
+        (folder / "metrics.csv").write_text("kept")
+        (folder / "config.json").write_text(json.dumps(config.as_mapping()))
+        save_checkpoint(folder / "checkpoints", 2, {"a": torch.ones(2)}, {})
+        kept = {name: (folder / name).read_bytes() for name in names}
         (folder / "status.json").write_text('{"status": "running", "rounds-completed": 2}')
         (folder / "progress.jsonl").write_text('{"event": "end"}\n{"event": "rou')
         (folder / "app.log").write_text("ValueError: of the process before")
     for overwrite in (True, False):  # nothing is overwritten
         with claimed_folder(config_in(tmp_path, resume="latest", overwrite=overwrite)) as folder:
-            assert all((folder / name).read_text() == "kept" for name in kept)
+            assert {name: (folder / name).read_bytes() for name in names} == kept
             status = read_status(folder)
             assert (status["status"], status["rounds-completed"]) == ("running", 2)
             tail = EventTail(folder)

@@ -11,6 +11,7 @@ from small_pictures import write_folder
 from typer.testing import CliRunner
 
 from fedmvp_core.backbone import load_backbone
+from fedmvp_core.methods.differences import DIFFERENCES
 from fedmvp_core.run_folder import run_folder
 from simulations import cli
 from simulations.runner import dry_run
@@ -67,9 +68,11 @@ def test_a_run_that_would_be_replaced_is_told_of_and_stays(dry, tmp_path):
     (folder / "config.json").write_text("{}")
     (folder / "status.json").write_text('{"status": "completed"}')
     before = everything(tmp_path)
-    result = dry()
+    result = dry("--overwrite")
     assert result.exit_code == 0
-    assert "holds a completed run, which would be replaced" in " ".join(result.output.split())
+    assert "holds a completed run of 0 rounds, which would be replaced" in " ".join(
+        result.output.split()
+    )
     assert everything(tmp_path) == before
 
 
@@ -99,7 +102,7 @@ def test_a_protected_run_is_bad_input(dry, tmp_path):
     (folder / "config.json").write_text("{}")
     result = dry("overwrite=false")
     assert result.exit_code == 2
-    assert "holds a run and overwrite is false" in result.stderr
+    assert "holds an unfinished run of 0 rounds; choose another run-name" in result.stderr
 
 
 def test_a_picture_that_cannot_be_read_is_found(dry, tmp_path, picture_folder):
@@ -186,3 +189,36 @@ def test_a_guessed_activation_and_stripped_names_are_told(dry, tmp_path, monkeyp
     assert "'_orig_mod.' was taken off the names of the tensors of" in words
     words = " ".join(dry().output.split())
     assert "activation GELU, by the backbone's name 'tiny' data" in words
+
+
+def test_the_published_protocol_is_printed_with_what_differs(dry, monkeypatch, caplog):
+    """Every value that it sets, and every row of docs/methods.md's table."""
+    monkeypatch.setenv("COLUMNS", "600")
+    result = dry("protocol=published", "method=fedmvp", "batch-size=16", "partition.cut=auto")
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    for row in (
+        "rounds 100 10 as published",
+        "learning-rate 0.003 0.3 as published",
+        "batch-size 128 36 16 (departs)",
+        "partition.cut published auto auto (departs)",
+        "keep-momentum true false as published",
+        "objective.alpha 10 3 as published",
+        "method.prompt-init random frozen as published",
+    ):
+        assert row in lines, row
+    for difference in DIFFERENCES:
+        assert " ".join(difference.row) in lines, difference
+    assert "batch-size is 16, published: 128" in caplog.text
+
+
+def test_our_own_protocol_prints_neither_table(dry):
+    assert "released code" not in dry("method=fedmvp").stdout
+
+
+def test_a_published_cut_that_leaves_a_client_empty_is_refused(dry):
+    result = dry("protocol=published", "method=fedmvp")
+    assert result.exit_code == 2, result.output
+    words = " ".join(result.stderr.split())
+    assert "6 clients, but the published cut gives 20 classes to each, and there are 18" in words
+    assert "allowed: 1 to 1 (1 as published)" in words

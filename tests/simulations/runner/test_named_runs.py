@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from fedmvp_core.data.settings import load_setting
+from fedmvp_core.data.shards import local_evaluations, make_shards
 from fedmvp_core.errors import ConfigError
 from simulations.runner.named_runs import (
     DEFAULT_SUPERNODES,
@@ -29,6 +31,23 @@ def test_shipped_run_is_valid_and_described(name):
 
 def test_shipped_runs_are_the_promised_ones():
     assert {"demo", "demo-short", "msst", "zs-clip"} <= set(run_names())
+
+
+def test_the_short_demo_is_small():
+    """A few seconds of work: few classes, few pictures that are attacked, few steps."""
+    run = load_named_run("demo-short")
+    config = resolve_config(run, {"pretrained": ""})
+    setting = load_setting(config, 8)
+    shards = make_shards(setting, run.supernodes, config)
+    assert len(setting.train.class_names) <= 10
+    assert sum(len(shard.images) for shard in shards) <= 20
+    assert min(len(shard.task.class_names) for shard in shards) >= 2, "attacks need another class"
+    attacked = sum(len(split.images) for split in setting.evaluations)
+    attacked += sum(len(split.images) for split in local_evaluations(setting, shards))
+    # At the end the tuned and the frozen model, and at the start a few pictures of each split.
+    assert 2 * attacked * config.evaluation.robust_steps <= 1200
+    assert (config.federation.rounds, config.attack.attack_steps) == (2, 1)
+    assert config.evaluation.robust_attack == "pgd", "the report shows what is robust"
 
 
 def test_run_file_by_path(tmp_path):

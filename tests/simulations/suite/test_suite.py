@@ -122,7 +122,11 @@ def test_another_config_is_run_again(suite_file, tmp_path, engine):
     changed = tmp_path / "pair.toml"
     changed.write_text(SUITE.replace("rounds = 3", "rounds = 4"))
     engine.started.clear()
-    run(str(changed), tmp_path, ["1"])
+    sentence = r"of another configuration: rounds \(was 3, is 4\); replace it with --overwrite"
+    with pytest.raises(ConfigError, match=sentence):
+        run(str(changed), tmp_path, ["1"])
+    assert engine.started == []
+    run(str(changed), tmp_path, ["1"], overwrite=True)
     assert engine.started == ["pair-tuned-seed1", "pair-frozen-seed1"]
 
 
@@ -137,7 +141,7 @@ def test_a_key_that_is_younger_than_a_run_had_its_default(suite_file, tmp_path, 
     assert engine.started == []
     changed = tmp_path / "pair.toml"
     changed.write_text(SUITE.replace("rounds = 3", "rounds = 3\nmomentum = 0.5"))
-    run(str(changed), tmp_path, ["1"])
+    run(str(changed), tmp_path, ["1"], overwrite=True)
     assert engine.started == ["pair-tuned-seed1", "pair-frozen-seed1"]
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedmvp_core.data.partitions.several import clients_of, clients_of_each
+from fedmvp_core.data.partitions.cut import clients_of
+from fedmvp_core.data.partitions.several import clients_of_each
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.errors import ConfigError
 

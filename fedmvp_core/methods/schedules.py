@@ -1,0 +1,42 @@
+"""What the public codes of two families of methods share, for `Method.published`.
+
+These methods were trained on one machine: an epoch there is a round here, and one optimiser lives
+through all of them. Nothing is set that the codes were not seen to have.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fedmvp_core.config import Scalar
+
+ONE_MACHINE: Mapping[str, Scalar] = MappingProxyType(
+    {"local-epochs": 1, "keep-momentum": True, "robust-attack": "pgd", "robust-steps": 100}
+)
+# APT: PGD-3 with a step of two thirds of epsilon, which "" stands for.
+APT_ATTACK: Mapping[str, Scalar] = MappingProxyType(
+    {**ONE_MACHINE, "attack-steps": 3, "attack-step-size": ""}
+)
+# FAP and its baselines: PGD-2 of 1/255 within 1/255, 16 shots, 10 epochs.
+FAP_SCHEDULE: Mapping[str, Scalar] = MappingProxyType(
+    {
+        **ONE_MACHINE,
+        "rounds": 10,
+        "warmup-rounds": 0,
+        "shots": 16,
+        "shot-sampling": "coop",
+        "epsilon": "1/255",
+        "attack-steps": 2,
+        "attack-step-size": "1/255",
+    }
+)
+# Of those with deep prompts in both encoders.
+FAP_DEEP: Mapping[str, Scalar] = MappingProxyType(
+    {
+        **FAP_SCHEDULE,
+        "learning-rate": 0.0035,
+        "batch-size": 4,
+        "method.deep-length": 2,
+        "method.deep-depth": 0,
+        "method.prompt-init": "random",
+    }
+)
