@@ -110,7 +110,11 @@ def evaluate(message: Message, context: Context) -> Message:
     config, holding = _identity(context)
     received = receive(message, context.state, config)
     keeper = Keeper.of(config.run.cache_dir, received.request.run_id, holding.partition_id)
-    received.take_up(keeper.kept(context.state, received.request.round + 1))
+    kept = keeper.kept(context.state, received.request.round + 1)
+    received.take_up(kept)
+    if untrained := [n for n in received.prompting.personal_tensors() if n not in kept]:
+        words = "client %d has not trained yet: it is measured with %s as they began"
+        logger.warning(words, holding.partition_id, ", ".join(untrained))
     backbone = configured_backbone(config)
     shard = shard_of(config, holding, received.request.class_names)
     held = shard.validation

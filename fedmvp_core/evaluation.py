@@ -163,9 +163,4 @@ def _features_function(
     module = prompting if prompting is not None else NoPrompts()
     with torch.no_grad():
         class_features = module.class_features(backbone, task)
-
-    def features_of(images: Tensor) -> Features:
-        seen = module.image_features(backbone, images, task)
-        return Features(seen, module.class_features_for(backbone, seen, task, class_features))
-
-    return features_of
+    return lambda images: module.recognise(backbone, images, task, class_features, task)

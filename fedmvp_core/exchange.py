@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.terms.term import ConfiguredTerm, exchanged_name, exchanged_tensors
@@ -39,6 +40,22 @@ def sent_in(prompting: Prompting, terms: Sequence[ConfiguredTerm], phase: str) -
     tensors = dict(prompting.named_parameters())
     trained = {name: tensors[name] for name in names}
     return (*names, *(exchanged_name(t, n) for t, _ in terms for n in t.exchanged(trained)))
+
+
+def kept_by_clients(prompting: Prompting, config: RunConfig) -> str:
+    """What a reader of a run's tables should know of personal tensors; "" where there are none."""
+    names, federation = prompting.personal_tensors(), config.federation
+    if not names:
+        return ""
+    sentence = (
+        f"clients keep {', '.join(names)} of method '{config.model.method}' to themselves, so "
+        "that all but clients test what they began as"
+    )
+    if not config.evaluation.fraction_evaluate:
+        return f"{sentence}; fraction-evaluate above 0 measures clients with what they keep"
+    if federation.fraction_train < 1:
+        return f"{sentence}, and so are clients measured that have not trained yet"
+    return sentence
 
 
 def prompt_part(tensors: Mapping[str, Tensor], prompting: Prompting) -> dict[str, Tensor]:

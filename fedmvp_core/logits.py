@@ -31,10 +31,13 @@ from fedmvp_core.tasks import EncodedTask
 def class_logits(features: Features, task: EncodedTask, logit_scale: Tensor) -> Tensor:
     """(batch, classes): CLIP's scaled cosines; for a multi-label task `label_logits`.
 
+    Features that bring logits of their own keep them.
     What all classes of `features` share is their negative, which is why the same class has other
     logits in a task of more classes. For methods that train text it is made of the tuned classes
     and gradients flow through it: what is trained is then what is tested.
     """
+    if features.logits is not None:
+        return features.logits
     if task.task.multi_label:
         return label_logits(features.image_features, features.class_features, logit_scale)
     return cosine_logits(features, logit_scale)

@@ -110,6 +110,7 @@ def train_locally(
     steps = {name: torch.stack([step[name] for step in measured]).tolist() for name in measured[0]}
     _check_finite(steps["loss"], shard.partition_id, number)
     finished = finished_terms(terms, round, gradients.means())
+    prompting.hand_over(round.received, generator(seed, "hand over", number, shard.partition_id))
     momentum = _momentum(optimizer, trained, round.momentum) if training.keep_momentum else {}
     return TrainingResult(time.perf_counter() - started, steps, *finished, momentum)
 

@@ -14,7 +14,7 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig, parse_config
 from fedmvp_core.data.settings import Setting, load_setting
 from fedmvp_core.errors import FedMVPError, StorageError
-from fedmvp_core.exchange import prompt_part, travelling_tensors
+from fedmvp_core.exchange import kept_by_clients, prompt_part, travelling_tensors
 from fedmvp_core.json_logs import follow_config, logger
 from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
 from fedmvp_core.methods.published import departures
@@ -103,6 +103,8 @@ def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     setting = load_setting(config, backbone.image_size)
     folder.write_splits(setting)
     prompting = method.build_prompting(backbone, setting.train.class_names)
+    if note := kept_by_clients(prompting, config):
+        logger.warning("%s", note)
     nodes = find_nodes(grid, config, setting.train.class_names)
     check_counts(config, places(nodes, config.data))
     if method.trains and len(nodes) == places(nodes, config.data):

@@ -100,8 +100,10 @@ def embed_patches(visual: Any, pixels: Tensor) -> Tensor:
     return torch.cat([class_token, patches], dim=1) + positions
 
 
-def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts) -> Tensor:
+def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, regions: bool = False) -> Tensor:
     """[class; patches] (n, 1 + patches, width) -> image features (n, embed_dim).
+
+    regions: features of the class token and of every patch, (n, 1 + patches, embed_dim).
 
     Prompts of depth 0 are appended before `ln_pre`, without positions: [class; patches; prompts],
     as in FedMVP (ICCV 2025) and VPT (ECCV 2022); deeper ones as in MaPLe and VPT-deep.
@@ -117,8 +119,9 @@ def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts) -> Tensor:
         first,
         batch_first=transformer.batch_first,
     )
-    # LayerNorm treats each token alone, so normalising the class token is enough.
-    features: Tensor = visual.ln_post(tokens[:, 0]) @ visual.proj
+    # LayerNorm treats each token alone, so normalising those that are asked for is enough.
+    asked = tokens[:, :first] if regions else tokens[:, 0]
+    features: Tensor = visual.ln_post(asked) @ visual.proj
     return features
 
 

@@ -121,7 +121,9 @@ class Backbone(nn.Module):
         visual = self.clip.visual
         return (visual.class_embedding + visual.positional_embedding[0]).float()
 
-    def encode_tokens(self, tokens: Tensor, prompts: Prompts | None = None) -> Tensor:
+    def encode_tokens(
+        self, tokens: Tensor, prompts: Prompts | None = None, regions: bool = False
+    ) -> Tensor:
         """The rest of the image tower: tokens of `embed_patches` -> features (n, embed_dim).
 
         Args:
@@ -129,6 +131,8 @@ class Backbone(nn.Module):
             prompts: depth -> (m, image_width) or (n, m, image_width). Depth 0 is appended before
                 ln_pre; depth d >= 1 replaces the prompt tokens at the input of block d (the first
                 ones, when it has fewer), or is appended there when nothing shallower was.
+            regions: features of the class token, which are the image's, and of each patch behind
+                it, projected alike: (n, 1 + patches, embed_dim).
 
         Raises:
             ValueError: tokens or prompts of another shape, or a depth that does not exist.
@@ -142,13 +146,17 @@ class Backbone(nn.Module):
         self.encoded["prompted_images" if placed else "images"] += n
         with self.autocast():
             held = tokens.to(torch.bfloat16 if self._lowered else torch.float32)
-            return forward.encode_patches(self.clip.visual, held, placed).float()
+            return forward.encode_patches(self.clip.visual, held, placed, regions).float()
 
     def encode_image(
-        self, images: Tensor, prompts: Prompts | None = None, normalize: bool = False
+        self,
+        images: Tensor,
+        prompts: Prompts | None = None,
+        normalize: bool = False,
+        regions: bool = False,
     ) -> Tensor:
         """`embed_patches`, then `encode_tokens`: images -> (n, embed_dim), unit if `normalize`."""
-        features = self.encode_tokens(self.embed_patches(images), prompts)
+        features = self.encode_tokens(self.embed_patches(images), prompts, regions)
         return F.normalize(features, dim=-1) if normalize else features
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:

@@ -42,8 +42,9 @@ class LocalModel:
     This is what an objective, an attack in training or a client term sees: `predict`, the
     prompting, the shard, and the round with the tensors that were received.
 
-    attacked_classes: (attacked classes, d), features of the classes that an attack may aim at.
-    classes: (classes, d), those of the client's own classes among them.
+    attacked_classes: (attacked classes, d), features of the classes that an attack may aim at, as
+    the prompting's `class_features` makes them. classes: (classes, d), those of the client's own
+    classes among them.
     """
 
     def __init__(
@@ -79,9 +80,8 @@ class LocalModel:
 
     def predict(self, images: Tensor) -> tuple[Features, Tensor]:
         """images: (batch, 3, height, width), in [0, 1] -> features, logits: (batch, classes)."""
-        task = self.shard.task
-        features = self._features(images, task, self.classes)
-        return features, class_logits(features, task, self.backbone.logit_scale)
+        features = self._recognised(images, self.classes, self.shard.task)
+        return features, class_logits(features, self.shard.task, self.backbone.logit_scale)
 
     def frozen_logits(self, images: Tensor) -> Tensor:
         """(batch, classes) of the frozen model and the plain template, without a graph."""
@@ -102,12 +102,10 @@ class LocalModel:
         class_features: (attacked classes, d) instead of the tuned ones.
         """
         aimed_at = self.attacked_classes if class_features is None else class_features
-        task = self.shard.attack_task
-        features = self._features(images, task, aimed_at.detach())
-        return class_logits(features, task, self.backbone.logit_scale)
+        features = self._recognised(images, aimed_at.detach(), self.shard.attack_task)
+        return class_logits(features, self.shard.attack_task, self.backbone.logit_scale)
 
-    def _features(self, images: Tensor, task: EncodedTask, class_features: Tensor) -> Features:
+    def _recognised(self, images: Tensor, class_features: Tensor, asked: EncodedTask) -> Features:
         # The client's own task, whatever an attack aims at: PromptFormer looks at its attributes.
-        seen = self.prompting.image_features(self.backbone, images, self.shard.task)
-        made = self.prompting.class_features_for(self.backbone, seen, task, class_features)
-        return Features(seen, made)
+        own = self.shard.task
+        return self.prompting.recognise(self.backbone, images, own, class_features, asked)

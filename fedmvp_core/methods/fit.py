@@ -6,11 +6,18 @@ from fedmvp_core.prompting import Prompting
 
 
 def check_served(objective: Objective, method: str, prompting: Prompting) -> None:
-    """See that a method's module changes the features of which an objective says something.
+    """See that a method's module has what an objective asks for, and changes what it holds.
 
     Raises:
-        ConfigError: it leaves them alone, so that the objective adds nothing to cross-entropy.
+        ConfigError: the module lacks the function that the objective asks for; or it leaves alone
+            the features of which the objective says something, which then adds nothing to
+            cross-entropy.
     """
+    if objective.asks and not hasattr(prompting, objective.asks):
+        raise ConfigError(
+            f"objective is '{objective.name}', which asks a module for its '{objective.asks}'; "
+            f"that of method '{method}', {type(prompting).__name__}, has none"
+        )
     changed = {"image": prompting.prompts_images(), "text": prompting.prompts_text()}
     if changed.get(objective.needs, True):
         return

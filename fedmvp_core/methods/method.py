@@ -121,7 +121,7 @@ class ConfiguredMethod:
         """The untrained prompting module, the same wherever it is built from the same seed.
 
         Raises:
-            ConfigError: the module cannot be built, or serves the objective nothing to train.
+            ConfigError: the module cannot be built, or cannot serve the configured objective.
         """
         words = class_words(self._config.data, class_names)
         with seeded_global_rng(self._config.run.seed, "initial prompt tensors"):

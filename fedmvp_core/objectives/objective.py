@@ -56,6 +56,7 @@ class Objective:
         on instead; None: as they are.
     needs: "image" or "text": the features that a module has to change, since the objective says
         something of them that is a constant otherwise; "": either.
+    asks: a function that the prompting module must have beside those of every one; "": none.
     several_labels: whether an image may have several.
     """
 
@@ -66,4 +67,5 @@ class Objective:
     attack: str | None = None
     adjust: Callable[[Any, LocalModel, Tensor], Tensor] | None = None
     needs: str = ""
+    asks: str = ""
     several_labels: bool = True

@@ -16,12 +16,16 @@ FULL = "full"  # the phase of methods that have one alone: all prompt tensors ar
 
 
 class Features(NamedTuple):
-    """image_features: (batch, d), unit. class_features: (classes, d), or (batch, classes, d) where
-    they depend on the image.
+    """What images are recognised by.
+
+    image_features: (batch, d), unit. class_features: (classes, d), or (batch, classes, d) where
+    they depend on the image. logits: (batch, classes), of a module with a rule of its own; None:
+    CLIP's scaled cosines, see logits.py.
     """
 
     image_features: Tensor
     class_features: Tensor
+    logits: Tensor | None = None
 
 
 class Prompting(nn.Module, ABC):
@@ -40,6 +44,7 @@ class Prompting(nn.Module, ABC):
         """(classes, d) of the task's classes; the frozen ones unless the module prompts text.
 
         It does not depend on images, so a step encodes text once, whatever the number of images.
+        A module whose `recognise` makes more of it may return (classes, ..., d).
         """
         return task.class_features
 
@@ -53,6 +58,23 @@ class Prompting(nn.Module, ABC):
         image unless the module makes each its own.
         """
         return class_features
+
+    def recognise(
+        self,
+        backbone: Backbone,
+        images: Tensor,
+        task: EncodedTask,
+        class_features: Tensor,
+        asked: EncodedTask,
+    ) -> Features:
+        """What images are recognised by: image and class features, and logits if not their cosines.
+
+        images: (batch, 3, height, width), in [0, 1]. task: what prompts are made from, a client's
+        own. asked: whose classes are asked for; the task, or all that an attack may aim at.
+        class_features: what the method of this name made of `asked`.
+        """
+        seen = self.image_features(backbone, images, task)
+        return Features(seen, self.class_features_for(backbone, seen, asked, class_features))
 
     def prompts_images(self) -> bool:
         """Whether image features depend on the prompt tensors."""
@@ -71,9 +93,8 @@ class Prompting(nn.Module, ABC):
 
     def forward(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Features:
         """images: (batch, 3, height, width), in [0, 1] -> prompted features for the task."""
-        seen = self.image_features(backbone, images, task)
         classes = self.class_features(backbone, task)
-        return Features(seen, self.class_features_for(backbone, seen, task, classes))
+        return self.recognise(backbone, images, task, classes, task)
 
     def phase_tensors(self, phase: str) -> tuple[str, ...]:
         """Names of the prompt tensors that are trained and sent in a phase; all by default."""
@@ -86,6 +107,13 @@ class Prompting(nn.Module, ABC):
         travel. The server's model has them as they began.
         """
         return ()
+
+    def hand_over(self, received: Mapping[str, Tensor], draw: torch.Generator) -> None:
+        """Decide, after a client's last step, what stands in the tensors that are sent; no change.
+
+        received: the prompt tensors as the round began at the server, {} where there was none.
+        draw: of this client and round, on the CPU.
+        """
 
     def prompt_tensors(self) -> dict[str, Tensor]:
         """Name -> detached copy on the CPU, in a fixed order."""

@@ -155,12 +155,15 @@ def _scores_new_classes(prompting: Prompting, backbone: Backbone, shard: Prepare
     task = task_of(backbone, (*CLASSES[:1], *NEW_CLASSES))
     with torch.no_grad():
         features = prompting(backbone, _pictures(shard), task)
-    expected = (1 + len(NEW_CLASSES), backbone.embed_dim)
-    found = tuple(features.class_features.shape)
-    if found not in (expected, (IMAGES, *expected)):  # of all images, or of each its own
-        return f"class features have shape {found}; not {expected} or {(IMAGES, *expected)}"
-    finite = all(bool(torch.isfinite(part).all()) for part in features)
-    return "" if finite else "features are NaN or infinite"
+    count = 1 + len(NEW_CLASSES)
+    expected, found = (count, backbone.embed_dim), tuple(features.class_features.shape)
+    if found not in (expected, (IMAGES, *expected)):
+        return f"class features have shape {found}; not {expected}, or that of each image"
+    if features.logits is not None and features.logits.shape != (IMAGES, count):
+        return f"its logits have shape {tuple(features.logits.shape)}; not {(IMAGES, count)}"
+    parts = [part for part in features if part is not None]
+    finite = all(bool(torch.isfinite(part).all()) for part in parts)
+    return "" if finite else "features or logits are NaN or infinite"
 
 
 def _steps(

@@ -11,7 +11,7 @@ from fedmvp_core.local.model import LocalRound
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.methods import find_method
 from fedmvp_core.objectives import Objective
-from fedmvp_core.registry import OBJECTIVES
+from fedmvp_core.registry import METHODS, OBJECTIVES, usable_in
 from fedmvp_core.training import train_locally
 from simulations.plugins.examples import CLASSES, example_shard, random_backbone
 from simulations.plugins.findings import (
@@ -40,10 +40,19 @@ def check_objective(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
     yield checked("it needs features that there are", lambda: _needs(objective))
     backbone = random_backbone()
     shard = example_shard(backbone)
-    for method, changed in UNDER.items():
-        what = f"its loss and gradient are finite under method '{method}'"
-        if objective.needs in ("", changed):
-            yield checked(what, _step(name, method, words, backbone, shard))
+    for method in _methods_for(objective):
+        yield checked(
+            f"its loss and gradient are finite under method '{method}'",
+            _step(name, method, words, backbone, shard),
+        )
+
+
+def _methods_for(objective: Objective) -> tuple[str, ...]:
+    """Methods to try it under: its own where it asks for what not every module has."""
+    if objective.asks:
+        methods = usable_in(METHODS).items()
+        return tuple(name for name, method in methods if method.objective == objective.name)
+    return tuple(name for name, changed in UNDER.items() if objective.needs in ("", changed))
 
 
 def _attack(objective: Objective) -> str:

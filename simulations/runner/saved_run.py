@@ -15,7 +15,7 @@ from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.data.settings import Setting
 from fedmvp_core.errors import CheckpointError, ConfigError
 from fedmvp_core.evaluation import predict_probabilities
-from fedmvp_core.exchange import prompt_part, travelling_tensors
+from fedmvp_core.exchange import kept_by_clients, prompt_part, travelling_tensors
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.run_folder import CHECKPOINTS, SPLITS, no_fingerprint, read_object
@@ -69,6 +69,8 @@ def load_saved_run(
     classes, changed = _compared(folder, opened.setting, config.data.data_dir)
     method = find_method(config)
     prompting = method.build_prompting(opened.backbone, classes[TRAIN])
+    if note := kept_by_clients(prompting, config):
+        logger.warning("%s", note)
     schema = travelling_tensors(prompting, configured_terms(asked_terms(config, method)))
     loaded = load_checkpoint(checkpoints, wanted, schema)
     prompting.load_prompt_tensors(prompt_part(loaded, prompting))

@@ -3,9 +3,10 @@
 import pytest
 import torch
 from personal_frame import HALF, PersonalFrame
+from run_configs import run_config
 
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.exchange import prompt_part, sent_in, travelling_tensors
+from fedmvp_core.exchange import kept_by_clients, prompt_part, sent_in, travelling_tensors
 from fedmvp_core.prompting import FULL
 from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.prompting.promptformer import LORA, PromptFormer
@@ -69,3 +70,21 @@ def test_a_personal_tensor_that_is_not_there_is_refused() -> None:
     module = PersonalFrame(WIDTH, personal=("own", "mine", "ours"))
     with pytest.raises(ConfigError, match="PersonalFrame calls mine, ours personal; its prompt te"):
         travelling_tensors(module)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({}, "; fraction-evaluate above 0 measures clients with what they keep"),
+        ({"fraction_evaluate": 0.5}, ""),
+        (
+            {"fraction_evaluate": 0.5, "fraction_train": 0.5},
+            ", and so are clients measured that have not trained yet",
+        ),
+    ],
+)
+def test_what_clients_keep_is_said(keys: dict[str, float], said: str) -> None:
+    config = run_config(method="fedotp", **keys)
+    start = "clients keep own of method 'fedotp' to themselves, so that all but clients test what"
+    assert kept_by_clients(PersonalFrame(WIDTH), config) == f"{start} they began as{said}"
+    assert kept_by_clients(NoPrompts(), config) == ""

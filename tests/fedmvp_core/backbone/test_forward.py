@@ -31,6 +31,28 @@ def test_without_prompts_equals_open_clip(name: str, generator: torch.Generator)
         assert_close(backbone.encode_image(images, normalize=True), expected)
 
 
+@pytest.mark.parametrize("name", ["tiny", "ViT-B-32"])
+def test_regions_equal_open_clips_tokens(
+    name: str, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = load_backbone(name)
+    visual, mean, std = backbone.clip.visual, backbone._config.mean, backbone._config.std
+    images = torch.rand(2, 3, backbone.image_size, backbone.image_size, generator=generator)
+    pixels = (images - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    monkeypatch.setattr(visual, "output_tokens", True)
+    with torch.no_grad():
+        pooled, tokens = visual(pixels)
+        found = backbone.encode_image(images, regions=True)
+        assert_close(found, torch.cat([pooled[:, None], tokens @ visual.proj], dim=1))
+        unit = backbone.encode_image(images, regions=True, normalize=True)
+        assert_close(unit, found / found.norm(dim=-1, keepdim=True))
+        prompts = {0: torch.randn(3, backbone.image_width, generator=generator)}
+        prompted = backbone.encode_image(images, prompts, regions=True)
+        assert prompted.shape == found.shape
+        assert_close(prompted[:, 0], backbone.encode_image(images, prompts))
+        assert not torch.allclose(prompted[:, 1:], found[:, 1:], atol=1e-3)
+
+
 @pytest.mark.parametrize("fixture", ["tiny", "small"])
 @pytest.mark.parametrize("depths", [[0], [0, 1, 3], [2], [1, 2]])
 @pytest.mark.parametrize("per_image", [False, True])

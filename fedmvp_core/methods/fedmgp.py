@@ -1,0 +1,18 @@
+"""FedMGP: Personalized Federated Learning with Multi-Group Text-Visual Prompts.
+
+Bo et al., NeurIPS 2025. Fixed by the public code: five groups of two words and two image tokens,
+two of them sent, drawn without replacement by a softmax of temperature 1. Its start, the words "a
+photo" with noise, is left for a plain draw.
+"""
+
+from fedmvp_core.methods.method import Method
+from fedmvp_core.prompting.prompt_groups import PromptGroupsOptions
+
+method = Method(
+    name="fedmgp",
+    paper="FedMGP (NeurIPS 2025)",
+    prompting="prompt-groups",
+    objective="fedmgp",
+    options=PromptGroupsOptions,
+    reads_attributes=False,
+)

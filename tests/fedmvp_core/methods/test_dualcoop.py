@@ -1,0 +1,8 @@
+"""DualCoOp: its size."""
+
+from simulations.plugins.sizes import method_sizes
+
+
+def test_size_at_published_widths() -> None:
+    (size,) = method_sizes("dualcoop", "ViT-B-16")
+    assert (size.elements, size.personal) == (2 * 16 * 512, 0)
