@@ -8,7 +8,7 @@ demo: $(VENV)/installed
 	$(VENV)/bin/fedmvp run $(RUN) --overwrite
 
 test: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -m "not slow and not multihost"
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not multihost"
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
