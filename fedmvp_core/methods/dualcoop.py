@@ -4,6 +4,8 @@ Sun et al., NeurIPS 2022. Trained with `multi-label-loss` (asl, whose defaults a
 paper knows no federation: here its prompts are averaged as all others are.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.text_context import TextContextOptions
 
@@ -14,4 +16,7 @@ method = Method(
     objective="cross-entropy",
     options=TextContextOptions,
     reads_attributes=False,
+    published=MappingProxyType(
+        {"rounds": 50, "local-epochs": 1, "learning-rate": 0.001, "batch-size": 32}
+    ),
 )

@@ -5,6 +5,8 @@ feature. Fixed by the public code: CLIP's contrastive loss over the pairs of a b
 uniform mean. Here clients take SGD's steps, as those of every method do.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 
 method = Method(
@@ -12,4 +14,6 @@ method = Method(
     paper="FedCLIP (IEEE DEB 2023)",
     prompting="feature-adapter",
     objective="fedclip",
+    published=MappingProxyType({"rounds": 300, "batch-size": 32, "weighting": "uniform"}),
+    reads_attributes=False,
 )

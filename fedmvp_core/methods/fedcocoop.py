@@ -6,6 +6,7 @@ image, since every image has sentences of its own; here any `batch-size` goes.
 """
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import FEDTPG
 from fedmvp_core.prompting.conditional_context import ConditionalContextOptions
 
 method = Method(
@@ -14,4 +15,6 @@ method = Method(
     prompting="conditional-context",
     objective="cross-entropy",
     options=ConditionalContextOptions,
+    published=FEDTPG,
+    reads_attributes=False,
 )

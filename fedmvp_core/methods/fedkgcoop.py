@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import FEDTPG
 from fedmvp_core.prompting.text_context import TextContextOptions
 
 
@@ -26,4 +27,6 @@ method = Method(
     prompting="text-context",
     objective="fedkgcoop",
     options=FedKgCoOpOptions,
+    published=FEDTPG,
+    reads_attributes=False,
 )

@@ -5,6 +5,8 @@ MaPLe (Khattak et al., CVPR 2023), federated in the experiments of FedMVP (Singh
 cross-entropy. It is `adv-maple` on clean images.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.coupled import DeepOptions, deep_prompts
 
@@ -16,4 +18,8 @@ method = Method(
     ),
     objective="cross-entropy",
     options=DeepOptions,
+    published=MappingProxyType(
+        {"method.deep-length": 2, "method.deep-depth": 0, "method.prompt-init": "random"}
+    ),
+    reads_attributes=False,
 )

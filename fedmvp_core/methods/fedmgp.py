@@ -5,6 +5,8 @@ two of them sent, drawn without replacement by a softmax of temperature 1. Its s
 photo" with noise, is left for a plain draw.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.prompt_groups import PromptGroupsOptions
 
@@ -15,4 +17,14 @@ method = Method(
     objective="fedmgp",
     options=PromptGroupsOptions,
     reads_attributes=False,
+    published=MappingProxyType(
+        {
+            "rounds": 10,
+            "local-epochs": 2,
+            "learning-rate": 0.001,
+            "batch-size": 8,
+            "method.groups": 5,
+            "method.sent-groups": 2,
+        }
+    ),
 )

@@ -5,6 +5,8 @@ public code; the paper lets a language model name them. What else is this projec
 prompting/conditioned_text.py: the paper counts 0.80 million parameters, this module 0.17.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.conditioned_text import ConditionedTextOptions
 
@@ -15,4 +17,5 @@ method = Method(
     objective="cross-entropy",
     options=ConditionedTextOptions,
     reads_attributes=False,
+    published=MappingProxyType({"local-epochs": 1, "learning-rate": 0.001}),
 )

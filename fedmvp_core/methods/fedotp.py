@@ -6,6 +6,8 @@ epsilon 0.1 (0.01 in its scripts), 80 % of the patches' mass, up to 100 iteratio
 a gradient in training.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.global_local_text import GlobalLocalOptions
 
@@ -16,4 +18,5 @@ method = Method(
     objective="cross-entropy",
     options=GlobalLocalOptions,
     reads_attributes=False,
+    published=MappingProxyType({"rounds": 10, "learning-rate": 0.001, "weighting": "examples"}),
 )

@@ -4,6 +4,8 @@ Cui et al., ICML 2024. Clients share words sigma and keep a change U V of rank 4
 contrastive term holds the shared text near the hand-written one and away from the client's own.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.low_rank_text import LowRankTextOptions
 
@@ -14,4 +16,5 @@ method = Method(
     objective="fedpgp",
     options=LowRankTextOptions,
     reads_attributes=False,
+    published=MappingProxyType({"weighting": "examples"}),
 )

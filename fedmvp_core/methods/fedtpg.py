@@ -6,6 +6,7 @@ generator sent, an unweighted mean.
 """
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import FEDTPG
 from fedmvp_core.prompting.generated_context import GeneratedContextOptions
 
 method = Method(
@@ -14,4 +15,6 @@ method = Method(
     prompting="generated-context",
     objective="cross-entropy",
     options=GeneratedContextOptions,
+    published=FEDTPG,
+    reads_attributes=False,
 )

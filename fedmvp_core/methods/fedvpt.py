@@ -7,6 +7,7 @@ template.
 """
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import FEDTPG
 from fedmvp_core.prompting.visual_tokens import VisualTokensOptions
 
 method = Method(
@@ -15,4 +16,6 @@ method = Method(
     prompting="visual-tokens",
     objective="cross-entropy",
     options=VisualTokensOptions,
+    published=FEDTPG,
+    reads_attributes=False,
 )

@@ -5,6 +5,8 @@ Guo et al., IEEE TMC 2023: CoOp's learned words, cross-entropy, averaged. Fixed 
 have it with 4 words (`context-length=4`), as FedCoOp.
 """
 
+from types import MappingProxyType
+
 from fedmvp_core.methods.method import Method
 from fedmvp_core.prompting.text_context import TextContextOptions
 
@@ -14,4 +16,15 @@ method = Method(
     prompting="text-context",
     objective="cross-entropy",
     options=TextContextOptions,
+    published=MappingProxyType(
+        {
+            "rounds": 20,
+            "local-epochs": 5,
+            "learning-rate": 0.001,
+            "batch-size": 32,
+            "weighting": "uniform",
+            "method.context-length": 16,
+        }
+    ),
+    reads_attributes=False,
 )

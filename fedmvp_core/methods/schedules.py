@@ -1,6 +1,6 @@
-"""What the public codes of two families of methods share, for `Method.published`.
+"""What the public codes of three families of methods share, for `Method.published`.
 
-These methods were trained on one machine: an epoch there is a round here, and one optimiser lives
+APT's and FAP's were trained on one machine: an epoch there is a round here, and one optimiser lives
 through all of them. Nothing is set that the codes were not seen to have.
 """
 
@@ -38,5 +38,18 @@ FAP_DEEP: Mapping[str, Scalar] = MappingProxyType(
         "method.deep-length": 2,
         "method.deep-depth": 0,
         "method.prompt-init": "random",
+    }
+)
+# FedTPG's public code, in which its baselines are trained too: 8 shots, 500 rounds of one epoch.
+FEDTPG: Mapping[str, Scalar] = MappingProxyType(
+    {
+        "rounds": 500,
+        "local-epochs": 1,
+        "learning-rate": 0.003,
+        "momentum": 0.9,
+        "weight-decay": 1e-5,
+        "batch-size": 200,
+        "shots": 8,
+        "weighting": "uniform",
     }
 )

@@ -193,8 +193,17 @@ _PROGRAMS: Mapping[str, Callable[[Sequence[str]], Iterator[str]]] = {
     "pytest": _pytest,
     "python": _python,
 }
+
+
+def _done_runs() -> Sequence[str]:
+    """Runs that a saved run may be of: those that are shipped, and what README calls its own."""
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    return (*run_names(), *re.findall(r"run-name=([\w-]+)", readme))
+
+
 _NAMES: Mapping[str, Callable[[], Sequence[str]]] = {
-    **dict.fromkeys(("run", "shards", "attack", "report", "predict"), run_names),
+    **dict.fromkeys(("run", "shards"), run_names),
+    **dict.fromkeys(("attack", "report", "predict"), _done_runs),
     **dict.fromkeys(("deploy local", "deploy submit"), run_names),
     "suite": suite_names,
     "datasets prepare": lambda: names_in("fedmvp.datasets"),

@@ -29,6 +29,7 @@ def embedded(name: str) -> DatasetLoader:
     def load(data: DataSection, run: RunSection, image_size: int) -> Dataset:
         return load_sheet(name, image_size)
 
+    load.__doc__ = f"The package's {name}."
     return load
 
 

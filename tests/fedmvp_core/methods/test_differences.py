@@ -17,7 +17,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "methods.md"
 
 def test_the_page_holds_the_table_row_by_row() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    start, end = "<!-- differences: fedmvp_core/methods/differences.py -->\n", "<!-- end of diff"
+    start, end = "<!-- differences: fedmvp_core/methods/differences -->\n", "<!-- end of diff"
     lines = text.partition(start)[2].partition(end)[0].strip().splitlines()
     cells = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in lines]
     assert cells[0] == HEADINGS

@@ -41,7 +41,29 @@ PAPERS: dict[str, dict[str, Any]] = {
     "hep": {"robust-steps": 100},
     "capt": {},
     "zs-clip": {},
+    "promptfl": {
+        **{"rounds": 20, "local-epochs": 5, "learning-rate": 0.001, "batch-size": 32},
+        **{"weighting": "uniform", "method.context-length": 16},
+    },
+    "fedtpg": {
+        **{"rounds": 500, "local-epochs": 1, "learning-rate": 0.003, "batch-size": 200},
+        **{"momentum": 0.9, "weight-decay": 1e-5, "shots": 8, "weighting": "uniform"},
+    },
+    "fedmaple": {"method.deep-length": 2, "method.prompt-init": "random"},
+    "fedclip": {"rounds": 300, "batch-size": 32, "weighting": "uniform"},
+    "fedotp": {"rounds": 10, "learning-rate": 0.001, "weighting": "examples"},
+    "fedpgp": {"weighting": "examples"},
+    "fedmgp": {
+        **{"rounds": 10, "local-epochs": 2, "learning-rate": 0.001, "batch-size": 8},
+        **{"method.groups": 5, "method.sent-groups": 2},
+    },
+    "dualcoop": {"rounds": 50, "learning-rate": 0.001, "batch-size": 32},
+    "fedmpt": {"local-epochs": 1, "learning-rate": 0.001},
+    "positivecoop": {},
+    "fedapt": {},
+    "fedkeep": {},
 }
+PAPERS |= dict.fromkeys(("fedkgcoop", "fedcocoop", "fedvpt"), PAPERS["fedtpg"])
 PAPERS["adv-maple"] = PAPERS["fap"]
 PAPERS["fedmvp-capt"] = PAPERS["fedmvp"]
 
