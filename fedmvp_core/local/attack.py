@@ -50,13 +50,16 @@ def pgd_attack(
     """PGD through the tuned model, input-conditioned prompts included.
 
     loss: "ce", or "kl" against the logits of the clean images. text: the class features that the
-    attack looks at, made once for a batch. adjust: what becomes of the logits before the loss.
+    attack looks at, made once for a batch. adjust: what becomes of the logits before the loss. With
+    epsilon 0 the images are their own attack, as in evaluation.
     """
     radius, step_size = attack_radius(attack), attack_step_size(attack)
 
     def attacked(
         model: LocalModel, images: Tensor, labels: Tensor, generator: torch.Generator
     ) -> Tensor:
+        if radius == 0:
+            return images.detach()
         class_features = text(model, images, labels)
         return pgd(
             lambda pixels: adjust(model, model.attacked_logits(pixels, class_features)),

@@ -1,6 +1,7 @@
 """`--dry-run` green means that the run does not end for a reason that was knowable at its start."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from fedmvp_core.config import Scalar
 from fedmvp_core.config.keys import STRESS_ATTACKS
+from fedmvp_core.data.emoji import scenes as emojiscenes
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.registry import AGGREGATIONS, ATTACKS, METHODS, PARTITIONS, SETTINGS, names_in
 from fedmvp_core.run_folder import COMPLETED
@@ -75,7 +77,7 @@ CHOICES: dict[str, tuple[Scalar, ...]] = {
     "precision": ("bf16",),
     "evaluate-every": (1, 7),
 }
-EMBEDDED = ("emojidomains", "emoji-objects", "emojiscenes", "emojithings")
+SCENES: dict[str, Scalar] = {"setting": "multi-label", "shots": 0}  # several labels an image
 
 
 def configurations(*datasets: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -86,7 +88,21 @@ def configurations(*datasets: str) -> st.SearchStrategy[dict[str, Any]]:
     always = st.fixed_dictionaries(
         {"dataset": st.sampled_from(datasets), "method": st.sampled_from(names_in(METHODS))}
     )
-    return st.builds(lambda some, all_: {**USUAL, **all_, **some}, changed, always)
+
+    def together(some: dict[str, Any], drawn: dict[str, Any]) -> dict[str, Any]:
+        own = SCENES if drawn["dataset"] == "emojiscenes" else {}
+        return {**USUAL, **own, **drawn, **some}
+
+    return st.builds(together, changed, always)
+
+
+@pytest.fixture
+def few_scenes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The embedded scenes, few of them."""
+    emojiscenes._load.cache_clear()
+    monkeypatch.setattr(emojiscenes, "SCENES", {"train": 24, "validation": 12, "test": 12})
+    yield
+    emojiscenes._load.cache_clear()
 
 
 def ends_as_its_dry_run_says(keys: dict[str, Any], clients: int, pictures: Path) -> str:
@@ -115,14 +131,22 @@ def limits(examples: int) -> settings:
     )
 
 
-@limits(10)
+@limits(16)
 @given(configurations("imagefolder"), st.integers(1, 6))
 def test_green_runs_complete(picture_folder: Path, keys: dict[str, Any], clients: int) -> None:
     assert ends_as_its_dry_run_says(keys, clients, picture_folder) in ("refused", COMPLETED)
 
 
 @pytest.mark.slow
-@limits(150)
-@given(configurations("imagefolder", *EMBEDDED), st.integers(1, 8))
-def test_many_green_runs_complete(picture_folder: Path, keys: dict[str, Any], clients: int) -> None:
+@limits(100)
+@given(configurations("imagefolder", "emojiscenes"), st.integers(1, 8))
+def test_many_green_runs_complete(
+    picture_folder: Path, few_scenes: None, keys: dict[str, Any], clients: int
+) -> None:
     assert ends_as_its_dry_run_says(keys, clients, picture_folder) in ("refused", COMPLETED)
+
+
+@pytest.mark.parametrize("method", ["apt", "avp", "adv-maple"])
+def test_training_with_an_attack_that_may_change_nothing(picture_folder: Path, method: str) -> None:
+    keys = {**USUAL, "method": method, "epsilon": "0", "robust-attack": "none"}
+    assert ends_as_its_dry_run_says(keys, 2, picture_folder) == COMPLETED
