@@ -64,7 +64,6 @@ def check(
     """Check a file's form, and that it describes every class named; fails when it does not."""
     from fedmvp_core.attributes.files import missing_classes, read_attributes
     from simulations.attributes.classes import chosen_classes
-    from simulations.attributes.sentences import unread
 
     attributes = read_attributes(file)
     asked = classes is not None or bool(dataset)
@@ -82,6 +81,8 @@ def check(
     if extra:
         console.print(f"not asked for, and so not used: {', '.join(extra)}")
     if backbone:
+        from simulations.attributes.sentences import unread  # with torch
+
         warnings = unread(attributes, names, backbone, dataset, template, attribute_template)
         for warning in warnings:
             console.print(f"warning: {warning}")

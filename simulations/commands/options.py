@@ -31,7 +31,7 @@ RunWords = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME] [KEY=VALUE]...",
-        help="A named run (fedmvp list) or a .toml file, then run-config keys. Default: demo.",
+        help="A named run (fedmvp list) or a .toml file, then run-config keys. No word: demo.",
     ),
 ]
 OutputDir = Annotated[Path, typer.Option("--output-dir", help="The folder that holds runs.")]

@@ -35,13 +35,18 @@ class Plan:
 
 
 def named_by(words: Sequence[str]) -> tuple[NamedRun, dict[str, Scalar]]:
-    """The run of the first word, or the demo if that is a KEY=VALUE, and the overrides.
+    """The run of the first word and the overrides; the demo if there is no word at all.
+
+    If the first word is a KEY=VALUE, the run is what pyproject.toml's defaults say, so that what
+    makes the demo a demo is in nobody's own run.
 
     Raises:
         ConfigError: there is no such run, or a word is no KEY=VALUE of a run's configuration.
     """
-    named = bool(words) and "=" not in words[0]
-    name, rest = (words[0], words[1:]) if named else (DEFAULT_RUN, words)
+    if words and "=" in words[0]:
+        plain = NamedRun(str(default_config()["run-name"]), "", supernodes=0, config={})
+        return plain, parse_overrides(words, default_config())
+    name, rest = (words[0], words[1:]) if words else (DEFAULT_RUN, words)
     overrides = parse_overrides(rest, default_config())
     return load_named_run(name), overrides
 

@@ -149,7 +149,7 @@ def test_a_lone_surrogate_of_a_json_file_is_refused(
     }
     (folder / "split_zhou_DescribableTextures.json").write_text(json.dumps(rows))
     config = default_config(dataset="dtd", data_dir=str(tmp_path / "data"))
-    with pytest.raises(DataError, match=r"the name 'cat\\ud83d' .* is not valid UTF-8"):
+    with pytest.raises(DataError, match="it holds half of a character"):
         dataset_of(config, 8)
 
 

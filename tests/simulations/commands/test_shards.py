@@ -34,7 +34,7 @@ def rows(output: str) -> list[list[str]]:
 
 def test_the_rows_are_the_shards_of_the_run(picture_folder):
     words = ["dataset=imagefolder", f"data-dir={picture_folder}", "shots=3", "partition=iid"]
-    result = fedmvp("shards", "demo", *words, "--supernodes", "4")
+    result = fedmvp("shards", *words, "--supernodes", "4")
     assert result.exit_code == 0, result.output
     config = run_config(
         dataset="imagefolder", data_dir=str(picture_folder), shots=3, partition="iid"

@@ -19,13 +19,13 @@ from simulations.runner import dry_run
 
 @pytest.fixture
 def dry(tmp_path, monkeypatch):
-    """`fedmvp run demo --dry-run` with more words; all that it may write lies in tmp_path."""
+    """`fedmvp run --dry-run` with words; all that it may write lies in tmp_path."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def invoke(*words: str):
         quick = ["dataset=emojidomains", "pretrained="]  # fewer classes, random weights
-        return CliRunner().invoke(cli.app, ["run", "demo", *quick, *words, "--dry-run"])
+        return CliRunner().invoke(cli.app, ["run", *quick, *words, "--dry-run"])
 
     return invoke
 

@@ -2,8 +2,7 @@
 
 import io
 
-from rich.console import Console
-
+from simulations.console import Console
 from simulations.runner.named_runs import NamedRun, resolve_config
 from simulations.runner.progress import LiveTable, shown_progress
 

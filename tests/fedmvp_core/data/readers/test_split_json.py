@@ -119,7 +119,10 @@ def test_spellings_of_validation(tmp_path: Path, key: str) -> None:
             "has the lists train, test, val, valid; allowed: 'train'",
         ),
         ({**TWO, "extra": [ROW]}, "has the lists train, test, extra; allowed: 'train', 'val'"),
-        ('{"train": [], "train": [], "test": []}', "cannot be read as JSON: it has 'train' twice"),
+        (
+            '{"train": [], "train": [], "test": []}',
+            "cannot be read as JSON: an object has names twice: 'train'",
+        ),
         ({"train": [["a/1.jpg", True, "a"]], "test": []}, r"'train'\[0\] in .*; allowed: \[path"),
         (
             {"train": [ROW], "test": [["a/1.jpg", 1, "b"]]},
