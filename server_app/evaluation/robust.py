@@ -57,7 +57,7 @@ class RobustEvaluation:
         central, limit = self._central, 0 if every_image else self._config.evaluation.robust_images
         own_limit = -(-limit // max(len(central.local), 1))  # the clients share one split's number
         results = {s.name: self._split(prompting, s, round, limit) for s in central.splits}
-        results |= {s.name: self._split(prompting, s, round, own_limit) for s in central.local}
+        results |= self._of_clients(prompting, round, own_limit)
         for name, value in central.with_summary(of_metric(results, self._robust)).items():
             results.setdefault(name, {})[self._robust] = value
         prefix = "" if prompting is not None else ZERO_SHOT
@@ -65,6 +65,21 @@ class RobustEvaluation:
             split: {self._metric(metric, prefix): value for metric, value in metrics.items()}
             for split, metrics in results.items()
         }
+
+    def _of_clients(
+        self, prompting: Prompting | None, round: int, limit: int
+    ) -> dict[str, dict[str, float]]:
+        """Clients with the same classes share one attack on all images of these classes."""
+        results: dict[str, dict[str, float]] = {}
+        known: dict[tuple[str, ...], str] = {}  # classes -> the first client that has them
+        for split in self._central.local:
+            whole = limit == 0 or limit >= len(split.images)
+            first = known.setdefault(split.task.class_names, split.name) if whole else ""
+            if first in results:
+                results[split.name] = dict(results[first])
+            else:
+                results[split.name] = self._split(prompting, split, round, limit)
+        return results
 
     def _metric(self, metric: str, prefix: str) -> str:
         """Names say under which attack a number was found; "alignment" alone is the clean one."""

@@ -1,0 +1,51 @@
+"""Clients that hold the same classes are attacked once, on all images of these classes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from federation_harness import metric_rows, run_federation
+
+from fedmvp_core import evaluation
+from fedmvp_core.config import RunConfig
+from server_app.evaluation import robust
+
+CLIENTS = 3
+
+
+@pytest.mark.parametrize(("partition", "attacked"), [("iid", 3), ("disjoint-classes", 2 + CLIENTS)])
+def test_one_attack_for_the_same_classes(
+    small_run: Callable[..., RunConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    partition: str,
+    attacked: int,
+) -> None:
+    sets: list[int] = []
+
+    def counted(*arguments: Any, **more: Any) -> evaluation.UnderAttack:
+        sets.append(len(arguments[3]))
+        return evaluation.evaluate_under_attack(*arguments, **more)
+
+    monkeypatch.setattr(robust, "evaluate_under_attack", counted)
+    config = small_run(
+        rounds=1,
+        partition=partition,
+        robust_attack="fgsm",
+        robust_steps=1,
+        robust_every=0,
+        attack_classes="global",
+    )
+    run_federation(config, CLIENTS)
+    # Base, new, and each different set of classes; zero-shot, untrained and tuned.
+    several = [s for s in sets if s]
+    assert len(several) <= 3 * attacked
+    rows = {(s, m): v for n, s, m, v in metric_rows(config) if n == 1}
+    found = [
+        value
+        for (split, metric), value in sorted(rows.items())
+        if split.startswith("client-") and metric.startswith("robust-accuracy")
+    ]
+    assert len(found) == CLIENTS
+    if partition == "iid":
+        assert len(several) == 3 * attacked
+        assert len(set(found)) == 1
