@@ -1,11 +1,14 @@
 """Put the report together and write it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from fedmvp_core.config.options import option_words
 from fedmvp_core.disk import replace_text
+from fedmvp_core.objectives.capt import CAPTOptions
 from fedmvp_core.run_folder import REPORT
 from simulations.report import bars, configuration, figures, robust, robust_figures, summary
 from simulations.report.by_data_set import by_data_set
@@ -113,7 +116,18 @@ def _under_attack(run: RunData) -> dict[str, Any]:
         "robust_rounds": robust.rounds_table(run, attack) if attack else [],
     }
     alpha = (float(by_round.iloc[0]), float(by_round.iloc[-1])) if len(by_round) else None
-    return shown | {"alpha_cons_chart": robust_figures.alpha_cons_chart(run), "alpha_cons": alpha}
+    return shown | {
+        "alpha_cons_chart": robust_figures.alpha_cons_chart(run),
+        "alpha_cons": alpha,
+        "trust": _trust(run.config),
+    }
+
+
+def _trust(config: Mapping[str, Any]) -> dict[str, str]:
+    """How alpha_cons was found: its options, as version 0.1 wrote them or as options."""
+    given = option_words("the objective", str(config.get("objective-options", "")))
+    usual = {"alpha-cons": CAPTOptions().alpha_cons, "alpha-cons-per": CAPTOptions().alpha_cons_per}
+    return {key: given.get(key, str(config.get(key, value))) for key, value in usual.items()}
 
 
 def _charts(run: RunData) -> dict[str, Any]:

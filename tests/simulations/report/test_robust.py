@@ -100,11 +100,21 @@ def test_progress_stands_in_for_robust_metrics(make_run, tmp_path):
     assert read_run(folder).series("base", metric).tolist() == table.series("base", metric).tolist()
 
 
-def test_alpha_cons_is_shown_without_an_attack_in_evaluation(make_run, tmp_path):
-    keys = {"alpha-cons": "confidence"}
+@pytest.mark.parametrize(
+    ("keys", "strategy"),
+    [
+        ({"alpha-cons": "confidence"}, "confidence , decided for each sample"),
+        (
+            {"objective-options": "alpha-cons=constant alpha-cons-per=batch"},
+            "constant , decided for each batch",
+        ),
+        ({}, "ce-ratio , decided for each sample"),
+    ],
+)
+def test_alpha_cons_is_shown_without_an_attack_in_evaluation(make_run, tmp_path, keys, strategy):
     folder = make_run(tmp_path / "run", clients=5, alpha_cons=True, config=keys)
     shown = words(write_report(folder))
-    assert "The strategy here was confidence ," in shown
+    assert f"The strategy here was {strategy}" in shown
     assert "Under attack" not in shown
     first = np.mean([0.8 - 0.01 * (3 + index) / 2 for index in range(5)])
     assert f"On average it was {first:.3f} in the first round" in shown
