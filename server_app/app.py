@@ -3,7 +3,6 @@
 import errno
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 from flwr.app import ArrayRecord, Context
@@ -25,7 +24,7 @@ from fedmvp_core.workspace import feature_cache, open_backbone
 from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
 from server_app.callbacks import Callbacks
 from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
-from server_app.evaluation.clean import CentralEvaluation, tested_splits
+from server_app.evaluation.clean import CentralEvaluation
 from server_app.evaluation.examiner import Examiner
 from server_app.evaluation.robust import ZERO_SHOT, RobustEvaluation
 from server_app.evaluation.shards import tested_shards
@@ -145,9 +144,9 @@ def _examiner(
     cache = feature_cache(config.run)
     shards = tested_shards(setting, nodes, config)
     check_attackable(method, shards, config)
-    check_attack(config.evaluation.robust_attack, chain(*tested_splits(setting, shards)))
     more = [find(METRICS, name) for name in config.evaluation.metrics.split(",") if name]
     central = CentralEvaluation(backbone, setting, shards, cache, more)
+    check_attack(config.evaluation.robust_attack, (*central.splits, *central.local))
     for cut in check_tasks(backbone, prompting, (task.task for task in central.tasks.values())):
         logger.warning("%s", cut)
     attacked = config.evaluation.robust_attack != "none"

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
-from fedmvp_core.errors import ConfigError
-from fedmvp_core.prompting.coupled import PROMPT_STD, PUBLISHED_DEPTH, DeepOptions
+from fedmvp_core.prompting.coupled import PROMPT_STD, DeepOptions, deep_blocks
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts
 from fedmvp_core.prompting.prompting import Prompting
+from fedmvp_core.prompting.sentences import FrozenTexts
 from fedmvp_core.tasks import EncodedTask
 
 
@@ -69,7 +69,7 @@ class ClassMemory(Prompting):
         )
         self.memory = nn.Parameter(torch.zeros(len(trained), embed_dim))
         self.trained, self.options = tuple(trained), options
-        self._kept: dict[tuple[str, ...], Tensor] = {}
+        self._names = FrozenTexts()
 
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d)."""
@@ -90,26 +90,15 @@ class ClassMemory(Prompting):
         return weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
 
     def _features(self, backbone: Backbone, names: Sequence[str]) -> Tensor:
-        """(names, d), unit, frozen; kept for the steps to come. Names alone, in no template, are
-        furthest apart."""
-        wanted = tuple(names)
-        if wanted not in self._kept:
-            with torch.no_grad():
-                tokens = backbone.tokenize([f"{name}." for name in wanted])
-                self._kept[wanted] = backbone.encode_text(tokens, normalize=True)
-        return self._kept[wanted]
+        """(names, d), unit and frozen. Names alone, in no template, are furthest apart."""
+        return self._names.features(backbone, [f"{name}." for name in names])
 
 
 def build_class_memory(
     backbone: Backbone, options: ClassMemoryOptions, words: ClassWords
 ) -> ClassMemory:
     """The module; raises ConfigError when the backbone has fewer layers than `deep-depth`."""
-    if options.deep_depth > backbone.image_layers:
-        raise ConfigError(
-            f"deep-depth is {options.deep_depth}; allowed: 1 to {backbone.image_layers}, the image "
-            f"layers of backbone '{backbone.name}', or 0 for up to {PUBLISHED_DEPTH}"
-        )
-    depth = options.deep_depth or min(PUBLISHED_DEPTH, backbone.image_layers)
+    depth = deep_blocks(backbone, options.deep_depth, images_alone=True)
     module = ClassMemory(backbone.image_width, backbone.embed_dim, words.spoken, options, depth)
     if options.prompt_init == "frozen":
         start = frozen_image_prompts(backbone, options.deep_length, depth)

@@ -16,8 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
-from fedmvp_core.prompting.prompting import Prompting
-from fedmvp_core.prompting.sentences import PromptedSentences
+from fedmvp_core.prompting.sentences import PromptedSentences, WordsBeforeNames
 from fedmvp_core.prompting.text_context import CONTEXT_STD
 from fedmvp_core.tasks import EncodedTask
 
@@ -32,7 +31,7 @@ class ConditionalContextOptions:
     context_length: Annotated[int, Between(1, 64)] = option(4, "number of learned words")
 
 
-class ConditionalContext(Prompting):
+class ConditionalContext(WordsBeforeNames):
     """Words v + pi(z), then a class name and a full stop; z is the image's unit frozen feature.
 
     pi: Linear, ReLU, Linear; its (text_width) output is added to each of the words. At ViT-B/16
@@ -82,10 +81,6 @@ class ConditionalContext(Prompting):
     def prompts_images(self) -> bool:
         """No: they stay as the frozen model sees them."""
         return False
-
-    def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
-        """(classes, context_length); raises ConfigError when a name leaves the words no room."""
-        return self._sentences.token_ids(backbone, [f"{name}." for name in names])
 
 
 def _encode(backbone: Backbone, tokens: Tensor, words: Tensor) -> Tensor:

@@ -160,13 +160,7 @@ def deep_prompts(
         ConfigError: it has fewer layers than `deep-depth`, or the template's sentence of a class
             leaves no room for `deep-length` prompts.
     """
-    layers = min(backbone.image_layers, backbone.text_layers)
-    if options.deep_depth > layers:
-        raise ConfigError(
-            f"deep-depth is {options.deep_depth}; allowed: 1 to {layers}, the layers that both "
-            f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
-        )
-    length, depth = options.deep_length, options.deep_depth or min(PUBLISHED_DEPTH, layers)
+    length, depth = options.deep_length, deep_blocks(backbone, options.deep_depth)
     before_class = [template.partition("{class}")[0] for template in words.templates]
     ends = backbone.tokenize(before_class).argmax(dim=-1)
     own_words = int(ends.min()) - 1  # between start and end of text
@@ -187,3 +181,24 @@ def deep_prompts(
             frozen_image_prompts(backbone, length, depth),
         )
     return prompts
+
+
+def deep_blocks(backbone: Backbone, asked: int, images_alone: bool = False) -> int:
+    """How many blocks get prompts of their own. asked: `deep-depth`; 0: up to 9, as published.
+
+    images_alone: whether text gets none, so that the image encoder alone must have so many.
+
+    Raises:
+        ConfigError: the encoders have fewer.
+    """
+    if images_alone:
+        layers, whose = backbone.image_layers, f"the image layers of backbone '{backbone.name}'"
+    else:
+        layers = min(backbone.image_layers, backbone.text_layers)
+        whose = f"the layers that both encoders of backbone '{backbone.name}' have"
+    if asked > layers:
+        raise ConfigError(
+            f"deep-depth is {asked}; allowed: 1 to {layers}, {whose}, or 0 for up to "
+            f"{PUBLISHED_DEPTH}"
+        )
+    return asked or min(PUBLISHED_DEPTH, layers)

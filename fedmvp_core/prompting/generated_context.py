@@ -15,8 +15,7 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.promptformer import FeedForward
-from fedmvp_core.prompting.prompting import Prompting
-from fedmvp_core.prompting.sentences import PromptedSentences
+from fedmvp_core.prompting.sentences import FrozenTexts, PromptedSentences, WordsBeforeNames
 from fedmvp_core.prompting.text_context import CONTEXT_STD
 from fedmvp_core.tasks import EncodedTask
 
@@ -30,7 +29,7 @@ class GeneratedContextOptions:
     context_length: Annotated[int, Between(1, 64)] = option(4, "number of words that are made")
 
 
-class GeneratedContext(Prompting):
+class GeneratedContext(WordsBeforeNames):
     """Learned queries attend to the names' frozen features; a feed-forward makes words of it.
 
     Keys and values are both normalised (PromptFormer's values are not), and there is no residual
@@ -50,7 +49,7 @@ class GeneratedContext(Prompting):
         self.attention = nn.MultiheadAttention(text_width, HEADS, kdim=embed_dim, vdim=embed_dim)
         self.feed_forward = FeedForward(text_width)
         self._sentences = PromptedSentences(length, "context-length")
-        self._names: dict[tuple[str, str, str, tuple[str, ...]], Tensor] = {}
+        self._names = FrozenTexts()
 
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """images: (batch, 3, height, width), in [0, 1] -> unit frozen features (batch, d)."""
@@ -64,11 +63,7 @@ class GeneratedContext(Prompting):
 
     def name_features(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
         """(classes, embed_dim), unit and frozen, of the bare names; encoded once."""
-        key = backbone.weights_hash, backbone.precision, str(backbone.device), names
-        if key not in self._names:
-            with torch.no_grad():
-                self._names[key] = backbone.encode_text(names, normalize=True)
-        return self._names[key]
+        return self._names.features(backbone, names)
 
     def words(self, names: Tensor) -> Tensor:
         """names: (classes, embed_dim), unit features of bare names -> (length, text_width)."""
@@ -80,10 +75,6 @@ class GeneratedContext(Prompting):
     def prompts_images(self) -> bool:
         """No: they stay as the frozen model sees them."""
         return False
-
-    def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
-        """(classes, context_length); raises ConfigError when a name leaves the words no room."""
-        return self._sentences.token_ids(backbone, [f"{name}." for name in names])
 
 
 def build_generated_context(

@@ -18,13 +18,10 @@ from torch import Tensor, nn
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
-from fedmvp_core.errors import ConfigError
-from fedmvp_core.prompting.prompting import Prompting
-from fedmvp_core.prompting.sentences import PromptedSentences
-from fedmvp_core.tasks import EncodedTask, Task
+from fedmvp_core.prompting.coupled import PROMPT_STD, deep_blocks
+from fedmvp_core.prompting.sentences import FrozenTexts, PromptedSentences, WordsBeforeNames
+from fedmvp_core.tasks import EncodedTask
 
-PROMPT_STD = 0.02
-PUBLISHED_DEPTH = 9  # of MaPLe and its followers; FedAPT's own is not public
 HEADS = 4
 
 
@@ -38,7 +35,7 @@ class LabelGeneratorOptions:
     )
 
 
-class LabelGenerator(Prompting):
+class LabelGenerator(WordsBeforeNames):
     """Text prompts of each block, and one generator of the image prompts of all blocks.
 
     At ViT-B/16 with length 2 and depth 9 there are 1,453,824 prompt tensor elements.
@@ -64,7 +61,7 @@ class LabelGenerator(Prompting):
         )
         self.to_image = nn.Linear(text_width, image_width)
         self._label_sentences = label_sentences
-        self._labels: Tensor | None = None
+        self._labels = FrozenTexts()
         self._sentences = PromptedSentences(length, "deep-length")
 
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
@@ -77,20 +74,9 @@ class LabelGenerator(Prompting):
         tokens = self.token_ids(backbone, task.task.spoken_names)
         return backbone.encode_text(tokens, dict(enumerate(self.text)), normalize=True)
 
-    def check_task(self, backbone: Backbone, task: Task) -> None:
-        """Raises ConfigError when a class name of the task leaves the prompts no room."""
-        self.token_ids(backbone, task.spoken_names)
-
-    def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
-        """(classes, context_length); raises ConfigError when a name leaves prompts no room."""
-        return self._sentences.token_ids(backbone, [f"{name}." for name in names])
-
     def label_embedding(self, backbone: Backbone) -> Tensor:
         """(classes of the federation, d), unit and frozen; encoded once."""
-        if self._labels is None:
-            with torch.no_grad():
-                self._labels = backbone.encode_text(self._label_sentences, normalize=True)
-        return self._labels
+        return self._labels.features(backbone, self._label_sentences)
 
     def image_prompts(self, labels: Tensor) -> Tensor:
         """labels: (classes, d) -> (depth, length, image_width), all by the same weights."""
@@ -105,19 +91,13 @@ def build_label_generator(
     backbone: Backbone, options: LabelGeneratorOptions, words: ClassWords
 ) -> LabelGenerator:
     """The generator; raises ConfigError for more blocks than there are, or no room for prompts."""
-    layers = min(backbone.image_layers, backbone.text_layers)
-    if options.deep_depth > layers:
-        raise ConfigError(
-            f"deep-depth is {options.deep_depth}; allowed: 1 to {layers}, the layers that both "
-            f"encoders of backbone '{backbone.name}' have, or 0 for up to {PUBLISHED_DEPTH}"
-        )
     generator = LabelGenerator(
         text_width=backbone.text_width,
         image_width=backbone.image_width,
         embed_dim=backbone.embed_dim,
         label_sentences=words.sentences,
         length=options.deep_length,
-        depth=options.deep_depth or min(PUBLISHED_DEPTH, layers),
+        depth=deep_blocks(backbone, options.deep_depth),
     )
     generator.token_ids(backbone, words.spoken)
     return generator

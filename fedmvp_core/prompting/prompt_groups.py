@@ -22,12 +22,11 @@ from fedmvp_core.backbone import Backbone
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.errors import ConfigError
-from fedmvp_core.prompting.prompting import Features, Prompting
-from fedmvp_core.prompting.sentences import PromptedSentences
+from fedmvp_core.prompting.coupled import PROMPT_STD
+from fedmvp_core.prompting.prompting import Features
+from fedmvp_core.prompting.sentences import PromptedSentences, WordsBeforeNames
 from fedmvp_core.prompting.transport import less_shared, with_shared
-from fedmvp_core.tasks import EncodedTask, Task
-
-PROMPT_STD = 0.02
+from fedmvp_core.tasks import EncodedTask
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class PromptGroupsOptions:
     group_length: Annotated[int, Between(1, 64)] = option(2, "tokens of each prompt of a group")
 
 
-class PromptGroups(Prompting):
+class PromptGroups(WordsBeforeNames):
     """Logits are the mean over groups of CLIP's; image prompts come in at the input.
 
     At ViT-B/16 with 5 groups of length 2, 2 of them sent, 5,120 prompt tensor elements are sent and
@@ -81,14 +80,6 @@ class PromptGroups(Prompting):
         sentences = tokens.repeat_interleave(len(groups), dim=0)
         features = backbone.encode_text(sentences, {0: words}, normalize=True)
         return features.view(len(tokens), len(groups), -1)
-
-    def check_task(self, backbone: Backbone, task: Task) -> None:
-        """Raises ConfigError when a class name of the task leaves the words no room."""
-        self.token_ids(backbone, task.spoken_names)
-
-    def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
-        """(classes, context_length); raises ConfigError when a name leaves the words no room."""
-        return self._sentences.token_ids(backbone, [f"{name}." for name in names])
 
     def seen_by_groups(self, backbone: Backbone, images: Tensor) -> Tensor:
         """images: (batch, 3, height, width), in [0, 1] -> (batch, groups, d), unit."""

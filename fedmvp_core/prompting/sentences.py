@@ -1,11 +1,14 @@
-"""Sentences with learned words in front, tokenised once."""
+"""Sentences with learned words in front, and frozen ones, each read once."""
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, placeholder_sentences
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.prompting.prompting import Prompting
+from fedmvp_core.tasks import Task
 
 
 class PromptedSentences:
@@ -42,3 +45,36 @@ class PromptedSentences:
                 f"encoder of '{backbone.name}' reads {room} tokens, which leaves {left}"
             )
         return tokens
+
+
+class WordsBeforeNames(Prompting):
+    """A module that puts words of its own before a class name and a full stop.
+
+    _sentences: knows how many words.
+    """
+
+    _sentences: PromptedSentences
+
+    def check_task(self, backbone: Backbone, task: Task) -> None:
+        """Raises ConfigError when a class name of the task leaves the words no room."""
+        self.token_ids(backbone, task.spoken_names)
+
+    def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
+        """(classes, context_length); raises ConfigError when a name leaves the words no room."""
+        return self._sentences.token_ids(backbone, [f"{name}." for name in names])
+
+
+class FrozenTexts:
+    """Unit features of sentences as the frozen model has them, kept for the steps to come."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str, tuple[str, ...]], Tensor] = {}
+
+    def features(self, backbone: Backbone, sentences: Sequence[str]) -> Tensor:
+        """(sentences, d), unit, without a graph."""
+        wanted = tuple(sentences)
+        key = backbone.weights_hash, backbone.precision, str(backbone.device), wanted
+        if key not in self._kept:
+            with torch.no_grad():
+                self._kept[key] = backbone.encode_text(wanted, normalize=True)
+        return self._kept[key]

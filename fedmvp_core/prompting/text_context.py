@@ -13,9 +13,8 @@ from torch.nn import functional as F
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
-from fedmvp_core.prompting.prompting import Prompting
-from fedmvp_core.prompting.sentences import PromptedSentences
-from fedmvp_core.tasks import EncodedTask, Task
+from fedmvp_core.prompting.sentences import PromptedSentences, WordsBeforeNames
+from fedmvp_core.tasks import EncodedTask
 
 CONTEXT_STD = 0.02
 
@@ -28,7 +27,7 @@ class TextContextOptions:
     class_specific: bool = option(False, "words of each class's own, instead of the same for all")
 
 
-class TextContext(Prompting):
+class TextContext(WordsBeforeNames):
     """Learned words, then a class name and a full stop; one context, or one for each class.
 
     A class that was not trained has no words of its own: it gets the mean of the trained classes'.
@@ -66,19 +65,11 @@ class TextContext(Prompting):
         """(classes, d), unit."""
         return self.class_features_with(self.context, backbone, task)
 
-    def check_task(self, backbone: Backbone, task: Task) -> None:
-        """Raises ConfigError when a class name of the task leaves the words no room."""
-        self.token_ids(backbone, task.spoken_names)
-
     def class_features_with(self, context: Tensor, backbone: Backbone, task: EncodedTask) -> Tensor:
         """(classes, d), unit, with other words than the module's own, of the same shape."""
         names = task.task.class_names
         tokens = self.token_ids(backbone, task.task.spoken_names)
         return backbone.encode_text(tokens, {0: self._words(context, names)}, normalize=True)
-
-    def token_ids(self, backbone: Backbone, names: tuple[str, ...]) -> Tensor:
-        """(classes, context_length); raises ConfigError when a name leaves the words no room."""
-        return self._sentences.token_ids(backbone, [f"{name}." for name in names])
 
     def _words(self, context: Tensor, names: tuple[str, ...]) -> Tensor:
         """(length, text_width), or (classes, length, text_width) with words of each class's own."""

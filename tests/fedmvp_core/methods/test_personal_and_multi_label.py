@@ -59,7 +59,7 @@ def test_an_objective_that_a_module_cannot_serve_is_refused(
         built(tiny_backbone, config)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "fedcocoop", "fedtpg", "promptfl"])
 def test_a_class_name_that_leaves_no_room_is_refused_before_a_run(
     tiny_backbone: Backbone, default_config: Make, name: str
 ) -> None:
