@@ -6,7 +6,7 @@ The loaders at the end of this file are what entry points name, one for each of 
 import dataclasses
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -54,15 +54,20 @@ def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
 
 
 def checked(
-    listing: Listing, folder: Path, merge_spellings: bool, allow_leaks: bool = False
+    listing: Listing,
+    folder: Path,
+    names: Mapping[str, Sequence[str]],
+    merge_spellings: bool,
+    allow_leaks: bool = False,
 ) -> Listing:
     """The listing with what is wrong, or worth minding, whatever reader it comes from.
+
+    names: see `names_by_split`.
 
     One spelling a class; names in UTF-8; unless `allow_leaks`, no picture that is trained on and
     tested on; a warning for each thin class.
     """
     listing = settled(listing, merge_spellings)
-    names = picture_names(listing, folder)
     faults = name_faults(folder, chain(listing.class_names, *names.values()))
     if not allow_leaks and (found := leaks(names)):
         faults.append(
@@ -89,10 +94,10 @@ def make_dataset(
     Raises:
         DataError: no picture of a split can be read, or the listing has faults, see `checked`.
     """
-    listing = checked(listing, folder, data.merge_spellings, data.allow_leaks)
+    names = names_by_split(listing, folder)
+    listing = checked(listing, folder, names, data.merge_spellings, data.allow_leaks)
     if listing.faults:
         raise DataError(f"{listing.name} in '{folder}': {_refusal(listing.faults, data)}")
-    names = picture_names(listing, folder)
     cache = cache_directory(run.cache_dir) / PICTURES
     kept_in = cache if data.decode_cache else None
 
@@ -124,7 +129,7 @@ def _refusal(faults: Sequence[str], data: DataSection) -> str:
     return f"{said}; and {len(faults) - 3} more faults: {look}"
 
 
-def picture_names(listing: Listing, folder: Path) -> dict[str, list[str]]:
+def names_by_split(listing: Listing, folder: Path) -> dict[str, list[str]]:
     """Split -> what its pictures are called."""
     return {
         split: [picture_name(picture.path, folder) for picture in pictures]

@@ -12,7 +12,7 @@ from pathlib import Path
 from fedmvp_core.data.catalogue import OWN_PICTURES, needs_folder, without_folder
 from fedmvp_core.data.findings import twins
 from fedmvp_core.data.imagefolder import list_folder
-from fedmvp_core.data.listed import checked, picture_name, picture_names, read_listing
+from fedmvp_core.data.listed import checked, names_by_split, picture_name, read_listing
 from fedmvp_core.data.listing import Listing, ReaderEntry
 from fedmvp_core.data.pixels.check import Looked, look_at
 from fedmvp_core.data.readers import hugging_face
@@ -87,7 +87,8 @@ def examine(name: str, root: Path, decode: bool, merge_spellings: bool = False) 
         DataError: the folder cannot be read as that data set.
     """
     folder, listing = _read(name, root)
-    listing = checked(listing, folder, merge_spellings)
+    names = names_by_split(listing, folder)
+    listing = checked(listing, folder, names, merge_spellings)
     expected = READERS.get(name)
     faults = list(listing.faults) + (unlike(listing, expected) if expected else [])
     notes: list[str] = []
@@ -97,7 +98,7 @@ def examine(name: str, root: Path, decode: bool, merge_spellings: bool = False) 
         faults += [one.fault for one in looked if one.fault]
         notes = particulars(folder, paths, looked)
         # Published sets do have twins, as everybody's results on them do.
-        (notes if expected else faults).extend(twins(folder, picture_names(listing, folder)))
+        (notes if expected else faults).extend(twins(folder, names))
     listing = dataclasses.replace(listing, notes=(*listing.notes, *notes))
     return ExaminedCopy(name, folder, listing, expected, tuple(faults))
 
