@@ -138,8 +138,7 @@ def test_the_endpoint_closes_when_a_run_fails(small_run, port, monkeypatch, erro
         monkeypatch.setattr(RunFolder, "end", fail)
     with pytest.raises(raised):
         run_federation(small_run(metrics_port=port), clients=1)
-    with socket.socket() as again:
-        again.bind(("127.0.0.1", port))
+    try_port(run_config(metrics_port=port).run)  # the port is free again
 
 
 def test_the_endpoint_closes_when_another_callback_cannot_be_made(small_run, port, monkeypatch):
@@ -150,8 +149,7 @@ def test_the_endpoint_closes_when_another_callback_cannot_be_made(small_run, por
     config = small_run(metrics_port=port, callbacks="prometheus,broken")
     with pytest.raises(ConfigError, match="callback 'broken' cannot be made: OSError: no such"):
         run_federation(config, clients=1)
-    with socket.socket() as again:
-        again.bind(("127.0.0.1", port))
+    try_port(run_config(metrics_port=port).run)  # the port is free again
 
 
 @pytest.mark.parametrize("callbacks", ["", "prometheus"], ids=["by port", "by name"])
