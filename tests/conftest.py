@@ -7,11 +7,16 @@ from typing import Any
 import pytest
 import torch
 from federation_harness import forget_worker, set_identity
+from hypothesis import HealthCheck, settings
 from run_configs import run_config
 from small_pictures import write_folder
 
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
 from fedmvp_core.config import RunConfig
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,6 +31,7 @@ def attributes_of(data: DataSection, dataset: Dataset) -> Attributes | None:
     auto      the data set's own, else the shipped set of the data set's name, else none
     none      none
     template  GENERIC_PHRASES for every class
+    shuffled  as auto, each class with the phrases of the next one by name: for ablations
     a path    a JSON file, see read_attributes
 
     Raises:
@@ -40,9 +41,16 @@ def attributes_of(data: DataSection, dataset: Dataset) -> Attributes | None:
         return None
     if data.attributes == "template":
         return dict.fromkeys(dataset.class_names, GENERIC_PHRASES)
-    if data.attributes == "auto":
-        return _shipped_for(dataset) if dataset.attributes is None else dataset.attributes
+    if data.attributes in ("auto", "shuffled"):
+        own = _shipped_for(dataset) if dataset.attributes is None else dataset.attributes
+        return own if own is None or data.attributes == "auto" else _of_the_next(own)
     return read_attributes(Path(data.attributes).expanduser())
+
+
+def _of_the_next(attributes: Attributes) -> Attributes:
+    names = sorted(attributes)
+    followers = [*names[1:], *names[:1]]
+    return {name: attributes[other] for name, other in zip(names, followers, strict=True)}
 
 
 def _shipped_for(dataset: Dataset) -> Attributes | None:

@@ -41,7 +41,8 @@ class CoupledPromptFormer(Prompting):
         """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d)."""
         tokens = backbone.embed_patches(images)  # (batch, 1 + patches, width)
         with backbone.autocast():
-            made = self.promptformer.prompts(tokens[:, 1:], task.attribute_features)
+            patches = self.promptformer.queried(tokens[:, 1:])
+            made = self.promptformer.prompts(patches, task.attribute_features)
         prompts = self.coupled.image_prompts()
         shallow = prompts[0].expand(len(tokens), -1, -1)
         both = shallow, made.to(shallow.dtype)

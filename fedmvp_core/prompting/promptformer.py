@@ -36,6 +36,9 @@ class PromptFormerOptions:
     prompt_init: Annotated[str, OneOf(("frozen", "random"))] = option(
         "frozen", "frozen: as nearly the frozen model as can be; random: as published"
     )
+    queries: Annotated[str, OneOf(("image", "shuffled", "noise", "constant"))] = option(
+        "image", "for ablations: the image's patches, another image's, or what is drawn instead"
+    )
 
 
 class FeedForward(nn.Module):
@@ -76,6 +79,7 @@ class PromptFormer(Prompting):
         prompt_length: number m of prompts.
         heads: attention heads; must divide image_width.
         lora_rank: rank of the LoRA phase.
+        queries: what asks the attributes; see `queried`.
     Raises:
         ValueError: heads do not divide the width.
     """
@@ -87,11 +91,12 @@ class PromptFormer(Prompting):
         prompt_length: int = 4,
         heads: int = 4,
         lora_rank: int = 8,
+        queries: str = "image",
     ) -> None:
         super().__init__()
         if image_width % heads:
             raise ValueError(f"{heads} attention heads do not divide the image width {image_width}")
-        self.heads, self.prompt_length = heads, prompt_length
+        self.heads, self.prompt_length, self.queries = heads, prompt_length, queries
         self.project_attributes = nn.Linear(text_width, image_width)
         self.query_norm = nn.LayerNorm(image_width)
         self.key_norm = nn.LayerNorm(image_width)
@@ -109,9 +114,23 @@ class PromptFormer(Prompting):
         """Append the image's prompts after its patches, before the first block ([CLS; E; P])."""
         tokens = backbone.embed_patches(images)  # (batch, 1 + patches, width)
         with backbone.autocast():
-            prompts = self.prompts(tokens[:, 1:], task.attribute_features)
+            prompts = self.prompts(self.queried(tokens[:, 1:]), task.attribute_features)
         features = backbone.encode_tokens(tokens, {0: prompts})
         return F.normalize(features, dim=-1)
+
+    def queried(self, patches: Tensor) -> Tensor:
+        """patches: (batch, patches, width) -> what takes their place in an ablation.
+
+        image: themselves. shuffled: those of the next image of the batch. noise: N(0, 1), of each
+        place in the batch its own. constant: N(0, 1), the same for all images.
+        """
+        if self.queries == "image":
+            return patches
+        if self.queries == "shuffled":
+            return patches.roll(1, dims=0)
+        shape = patches.shape if self.queries == "noise" else (1, *patches.shape[1:])
+        drawn = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        return drawn.to(patches).expand_as(patches)
 
     def prompts(self, patches: Tensor, attributes: Tensor) -> Tensor:
         """patches: (batch, patches, width); attributes: (attributes, text_width).
@@ -128,7 +147,7 @@ class PromptFormer(Prompting):
     def attention(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """Which attribute each patch looks at: (batch, patches, attributes), mean over heads."""
         patches = backbone.embed_patches(images)[:, 1:]
-        query, key, _ = self._project(patches, task.attribute_features)
+        query, key, _ = self._project(self.queried(patches), task.attribute_features)
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
         return scores.softmax(dim=-1).mean(dim=1)
 
@@ -200,6 +219,7 @@ def build_promptformer(
         prompt_length=options.prompt_length,
         heads=options.attention_heads,
         lora_rank=options.lora_rank,
+        queries=options.queries,
     )
     if options.prompt_init == "frozen":
         promptformer.start_with(backbone.class_token())

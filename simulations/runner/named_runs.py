@@ -16,7 +16,7 @@ from simulations.runner.unread import warn_unread
 
 DEFAULT_SUPERNODES = 6
 # Values of `pretrained` and `attributes` that name a thing of ours, not a file.
-_NO_PATHS = ("", "embedded", "shipped", "none", "auto", "template")
+_NO_PATHS = ("", "embedded", "shipped", "none", "auto", "template", "shuffled")
 _WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 

@@ -35,7 +35,7 @@ def parsed(mapping: dict[str, Any]) -> tuple[RunConfig | None, str]:
         return None, str(error)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(KEYS), VALUES)
 def test_one_malformed_value(key: str, value: Any) -> None:
     config, refused = parsed(defaults() | {key: value})
@@ -52,14 +52,14 @@ def test_one_malformed_value(key: str, value: Any) -> None:
         assert kept == value or str(value) == kept
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.one_of(st.text(max_size=10), st.sampled_from(KEYS)), VALUES, min_size=2))
 def test_several_malformed_values(changed: dict[str, Any]) -> None:
     config, refused = parsed(defaults() | changed)
     assert refused if config is None else changed.keys() <= defaults().keys()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sets(st.sampled_from(KEYS), min_size=1))
 def test_missing_keys_are_named(missing: set[str]) -> None:
     with pytest.raises(ConfigError, match="lacks the keys") as caught:

@@ -39,14 +39,14 @@ def read(text: str, load: Callable[[str], object]) -> object | str:
             return str(error)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(FILES)
 def test_run_files(text: str) -> None:
     found = read(text, lambda path: resolve_config(load_named_run(path), {}))
     assert isinstance(found, RunConfig) or (isinstance(found, str) and found)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FILES)
 def test_suites(text: str) -> None:
     for content in (text, f"[runs.a]\n{text}"):

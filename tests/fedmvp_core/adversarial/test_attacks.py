@@ -60,7 +60,7 @@ def test_an_unknown_name_gets_near_ones() -> None:
         evaluation_attack("deepfool")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(OURS),
     seed=st.integers(0, 2**31),

@@ -48,7 +48,7 @@ def test_equals_a_plain_one(problem: Callable[..., Any]) -> None:
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**31),
     epsilon=st.floats(0, 1, width=32),

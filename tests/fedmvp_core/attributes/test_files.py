@@ -98,6 +98,7 @@ def test_the_key_chooses(default_config: Callable[..., RunConfig], tmp_path: Pat
 
     write_folder(root, ("ant", "bee"), 9)
     assert chosen("auto") == {"ant": ("tiny",), "bee": ("striped",)}
+    assert chosen("shuffled") == {"ant": ("striped",), "bee": ("tiny",)}
     assert chosen("none") is None
     assert chosen("template") == {"ant": GENERIC_PHRASES, "bee": GENERIC_PHRASES}
     assert chosen(str(other)) == {"ant": ("busy",), "bee": ("loud",)}

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fedmvp_core.config.epsilon import parse_epsilon
@@ -46,7 +46,6 @@ def test_grey_levels_get_a_hint() -> None:
         parse_epsilon("8")
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0123456789.e-+/ nai∞"))
 def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):

@@ -217,7 +217,7 @@ def taken_or_refused(keys: dict[str, Any]) -> tuple[RunConfig | None, str]:
         return None, str(error)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted([*MOVED, *(spelling for spelling, _ in MOVED.values())])), VALUES)
 def test_a_malformed_option_is_refused_with_a_sentence_or_taken_as_it_is(
     key: str, value: Any

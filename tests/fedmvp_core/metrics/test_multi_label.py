@@ -46,7 +46,7 @@ def test_equal_scores_share_a_threshold() -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
     scores, labels = random_case(seed)
     for c, found in enumerate(average_precisions(scores, labels).tolist()):
@@ -106,7 +106,7 @@ def test_precision_and_recall_by_hand() -> None:
 
 
 @given(seed=st.integers(0, 10_000), threshold=st.sampled_from([0.15, 0.5, 0.85]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_precision_and_recall_are_those_of_scikit_learn(seed: int, threshold: float) -> None:
     probabilities, labels = random_case(seed)
     predicted = probabilities > threshold

@@ -50,7 +50,7 @@ def mean(updates: list[dict[str, Tensor]], **changes: object) -> dict[str, Tenso
 
 
 @given(st.floats(1e-3, 1e30), st.floats(1e-3, 1e3), st.integers(0, 9))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_clipped_update_is_as_long_as_allowed_and_points_the_same_way(
     size: float, clipping_norm: float, seed: int
 ) -> None:
@@ -97,7 +97,7 @@ def test_without_noise_and_clipping_it_is_the_mean() -> None:
 
 
 @given(st.lists(st.integers(0, 99), max_size=4, unique=True), st.floats(0.01, 1e4))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_one_client_more_or_less_moves_the_mean_by_the_sensitivity_at_most(
     seeds: list[int], size: float
 ) -> None:
@@ -134,7 +134,7 @@ def test_every_tensor_gets_noise_whoever_sent_it() -> None:
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.floats(0.01, 1e4))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_other_data_moves_what_a_client_sends_by_the_sensitivity_at_most(
     one: int, other: int, size: float
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from method_checks import encoded
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, FeatureCache
@@ -274,3 +275,34 @@ def test_normal_init_leaves_factors_alone_that_training_has_moved(
     before = module.prompt_tensors()
     find_method(config).begin_phase(module, LORA)
     assert all(torch.equal(value, before[n]) for n, value in module.prompt_tensors().items())
+
+
+def test_queries_of_an_ablation_take_the_place_of_patches(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
+) -> None:
+    patches = torch.randn(3, 4, tiny_backbone.image_width)
+    asked = {
+        queries: build(tiny_backbone, default_config(method_options=f"queries={queries}")).queried(
+            patches
+        )
+        for queries in ("image", "shuffled", "noise", "constant")
+    }
+    assert torch.equal(asked["image"], patches)
+    assert torch.equal(asked["shuffled"], patches[[2, 0, 1]])
+    assert asked["noise"].shape == asked["constant"].shape == patches.shape
+    assert not torch.equal(asked["noise"][0], asked["noise"][1])
+    assert torch.equal(asked["constant"][0], asked["constant"][1])
+    assert not torch.equal(asked["constant"][0, 0], asked["constant"][0, 1])
+
+
+def test_prompts_of_other_queries_do_not_depend_on_the_image(
+    tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
+) -> None:
+    task = encoded(tiny_backbone, "cat", "dog")
+    for queries, depends in (("image", True), ("noise", False), ("constant", False)):
+        module = build(tiny_backbone, default_config(method_options=f"queries={queries}"))
+        attended = [
+            module.attention(tiny_backbone, images, task)
+            for images in torch.rand(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+        ]
+        assert torch.equal(*attended) != depends, queries

@@ -38,7 +38,7 @@ label_sets = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     rule=st.sampled_from(RULES),
     rows=label_sets,

@@ -47,7 +47,7 @@ def knobs(rule: str, alpha: float = 5.0, each: int = 4) -> str:
 pictures = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=0, max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rule=st.sampled_from(RULES),
     rows=pictures,

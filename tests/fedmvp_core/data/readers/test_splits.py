@@ -17,7 +17,7 @@ from fedmvp_core.data.readers.splits import (
 names = st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=60)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(files=names, turn=st.integers(0, 60))
 def test_every_picture_goes_to_one_group_whatever_the_order(files: list[str], turn: int) -> None:
     shuffled = [*reversed(files[turn:]), *files[:turn]]
@@ -26,7 +26,7 @@ def test_every_picture_goes_to_one_group_whatever_the_order(files: list[str], tu
     assert Counter(file for group in groups for file in group) == Counter(files)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(number=st.integers(0, 200))
 def test_sizes_are_coops(number: int) -> None:
     """round() of every share, half to even, the rest to the test part; the first is never empty."""

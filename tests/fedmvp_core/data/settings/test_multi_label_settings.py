@@ -74,9 +74,7 @@ def test_all_labels_are_trained_and_tested(default_config: Make) -> None:
 # --- unseen labels
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 50), rate=st.sampled_from([0.0, 0.5]))
 @pytest.mark.parametrize("rule", ["zsl", "gzsl"])
 def test_nothing_unseen_is_ever_trained(
