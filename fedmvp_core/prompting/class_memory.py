@@ -1,8 +1,9 @@
-"""Deep image prompts beside a memory of trained classes: FedKeep's prompting module.
+"""Deep image prompts and a memory, both for trained classes alone: FedKeep's prompting module.
 
 A class's text feature moves by what the memory holds for class names like its own. A trained class
 finds its own row. A new class finds rows of classes with like names, or none, and is then what it
-is for the frozen model, which knows it best.
+is for the frozen model, which knows it best. Images are seen twice where both kinds are asked for:
+through the prompts to be compared with classes that the memory knows, without them for the others.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from fedmvp_core.config.options import Between, option
 from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.coupled import PROMPT_STD, DeepOptions, deep_blocks
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts
-from fedmvp_core.prompting.prompting import Prompting
+from fedmvp_core.prompting.prompting import Features, Prompting
 from fedmvp_core.prompting.sentences import FrozenTexts
+from fedmvp_core.prompting.transport import less_shared, with_shared
 from fedmvp_core.tasks import EncodedTask
 
 
@@ -34,6 +36,12 @@ class ClassMemoryOptions(DeepOptions):
     memory_rate: Annotated[float, Between(0)] = option(
         1.0, "how far a class moves for each unit of its row"
     )
+    image_rate: Annotated[float, Between(0.01, 100)] = option(
+        2.5, "how far an image prompt moves for each unit of its tensor"
+    )
+
+
+KNOWN = 0.5  # of a row: a class that recalls as much of the memory is one that it knows
 
 
 class ClassMemory(Prompting):
@@ -42,7 +50,8 @@ class ClassMemory(Prompting):
     A class with frozen feature t has t + rate * sum_j w_j v_j, as long as t; v_j is the row of
     trained class j. With n the frozen feature of a class's name alone, w_j is
     exp(-sharpness * (1 - cos(n, n_j))); all w_j are divided by their sum where it is above 1. Rows
-    start at 0 and image prompts as the frozen model would have them.
+    start at 0 and image prompts as the frozen model would have them. A class whose w_j sum to KNOWN
+    or more is compared with the prompted image, any other with the image of the frozen model.
 
     Prompt tensor elements: depth x length x image width + trained classes x d; at ViT-B/16 with the
     defaults 27,648 + 512 a class.
@@ -60,10 +69,10 @@ class ClassMemory(Prompting):
         depth: int,
     ) -> None:
         super().__init__()
-        length = options.deep_length
+        length, rate = options.deep_length, options.image_rate
         self.image = nn.ParameterDict(
             {
-                str(layer): nn.Parameter(PROMPT_STD * torch.randn(length, image_width))
+                str(layer): nn.Parameter(PROMPT_STD / rate * torch.randn(length, image_width))
                 for layer in range(depth)
             }
         )
@@ -72,15 +81,48 @@ class ClassMemory(Prompting):
         self._names = FrozenTexts()
 
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
-        """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d)."""
-        prompts: dict[int, Tensor] = {int(d): tokens for d, tokens in self.image.items()}
-        return backbone.encode_image(images, prompts, normalize=True)
+        """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d).
+
+        Prompted, unless the memory knows none of the task's classes.
+        """
+        known = self.known(backbone, task.task.spoken_names)
+        return self._seen(backbone, images, prompted=bool(known.any()))
+
+    def recognise(
+        self,
+        backbone: Backbone,
+        images: Tensor,
+        task: EncodedTask,
+        class_features: Tensor,
+        asked: EncodedTask,
+    ) -> Features:
+        """As every module's; each kind of class has logits from an image feature of its own."""
+        known = self.known(backbone, asked.task.spoken_names)
+        seen = self._seen(backbone, images, prompted=bool(known.any()))
+        if known.all() or not known.any():
+            return Features(seen, class_features)
+        as_frozen = self._seen(backbone, images, prompted=False)
+        texts = with_shared(class_features, asked)
+        scores = less_shared(seen @ texts.T, asked)
+        frozen_scores = less_shared(as_frozen @ texts.T, asked)
+        logits = backbone.logit_scale * scores.where(known, frozen_scores)
+        return Features(seen, class_features, logits)
+
+    def known(self, backbone: Backbone, names: Sequence[str]) -> Tensor:
+        """(names,) bool: whether the memory knows each class."""
+        return self.recalled(backbone, names).sum(dim=-1) >= KNOWN
+
+    def _seen(self, backbone: Backbone, images: Tensor, prompted: bool) -> Tensor:
+        """(batch, d), unit, with the image prompts or as the frozen model has it."""
+        rate = self.options.image_rate
+        prompts = {int(layer): rate * tokens for layer, tokens in self.image.items()}
+        return backbone.encode_image(images, prompts if prompted else None, normalize=True)
 
     def class_features(self, backbone: Backbone, task: EncodedTask) -> Tensor:
-        """(classes, d): the frozen features, attributes and all, moved by the memory."""
+        """(classes, d): the frozen features of the plain template, moved by the memory."""
         recalled = self.recalled(backbone, task.task.spoken_names)
-        moved = task.class_features + self.options.memory_rate * recalled @ self.memory
-        length = task.class_features.norm(dim=-1, keepdim=True)
+        moved = task.zero_shot_features + self.options.memory_rate * recalled @ self.memory
+        length = task.zero_shot_features.norm(dim=-1, keepdim=True)
         return F.normalize(moved, dim=-1) * length
 
     def recalled(self, backbone: Backbone, names: Sequence[str]) -> Tensor:
@@ -104,5 +146,5 @@ def build_class_memory(
         start = frozen_image_prompts(backbone, options.deep_length, depth)
         with torch.no_grad():
             for layer, tokens in start.items():
-                module.image[str(layer)].copy_(tokens)
+                module.image[str(layer)].copy_(tokens / options.image_rate)
     return module
