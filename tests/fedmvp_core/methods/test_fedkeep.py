@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from method_checks import built, elements, moved_by_one_step
 from prepared import prepared
 
 from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.local.model import LocalRound
 from fedmvp_core.methods import find_method
+from fedmvp_core.prompting.class_memory import ABSENT
 from fedmvp_core.training import train_locally
 
 
@@ -17,7 +20,7 @@ def test_size_is_prompts_and_a_row_for_each_class(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
     config = default_config(method="fedkeep")
-    assert elements(tiny_backbone, config, "ViT-B-16") == 9 * 4 * 768 + 3 * 512
+    assert elements(tiny_backbone, config, "ViT-B-16") == 9 * 4 * 768 + 3 * 513
 
 
 def test_a_step_moves_every_tensor(
@@ -25,17 +28,25 @@ def test_a_step_moves_every_tensor(
 ) -> None:
     config = default_config(method="fedkeep")
     names = {f"image.{layer}" for layer in range(tiny_backbone.image_layers)}
-    assert moved_by_one_step(tiny_backbone, config) == names | {"memory"}
+    assert moved_by_one_step(tiny_backbone, config) == names | {"memory", "held"}
 
 
 def test_rows_of_classes_that_a_client_does_not_hold_stay_at_zero(
     tiny_backbone: Backbone, default_config: Callable[..., RunConfig]
 ) -> None:
-    """So far as their names are far from those that it holds."""
-    config = default_config(method="fedkeep", **{"method.memory-sharpness": 1e6})
+    config = default_config(method="fedkeep")
     names = ("owl", "cat", "dog", "elk", "cow")
     prompting = built(tiny_backbone, config, names)
     shard = prepared(tiny_backbone, 4)  # of cat, dog, cow
     train_locally(tiny_backbone, prompting, find_method(config), shard, config, LocalRound())
-    moved = prompting.prompt_tensors()["memory"].any(dim=1)
-    assert torch.equal(moved, torch.tensor([False, True, True, False, True]))
+    tensors = prompting.prompt_tensors()
+    own = torch.tensor([False, True, True, False, True])
+    assert torch.equal(tensors["memory"].any(dim=1), own)
+    torch.testing.assert_close(tensors["held"], torch.where(own, 1.0, ABSENT))
+
+
+def test_it_does_not_average_rows_under_differential_privacy(
+    default_config: Callable[..., RunConfig],
+) -> None:
+    with pytest.raises(ConfigError, match="fedkeep divides what is averaged by what clients say"):
+        find_method(default_config(method="fedkeep", privacy="central"))
