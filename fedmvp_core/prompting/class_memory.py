@@ -32,7 +32,7 @@ class ClassMemoryOptions(DeepOptions):
 
     deep_length: Annotated[int, Between(1, 64)] = option(4, "image prompts a block")
     memory_rate: Annotated[float, Between(0)] = option(
-        0.5, "how far a class moves for each unit of its row"
+        0.25, "how far a class moves for each unit of its row"
     )
     image_rate: Annotated[float, Between(0.01, 100)] = option(
         2.5, "how far an image prompt moves for each unit of its tensor"
