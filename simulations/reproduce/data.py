@@ -121,19 +121,26 @@ def sets_table(found: Sequence[CheckedSet]) -> Table:
 def set_row(one: CheckedSet) -> tuple[str, ...]:
     """Name, folder below the root, classes, pictures by split, hash of their order, and state."""
     if one.copy is None:
-        return (one.name, _below(one.root, one.expected), "-", "-", "-", "missing")
+        state = "unreadable" if one.expected.is_dir() else "missing"
+        return (one.name, _below(one.root, one.expected), "-", "-", "-", state)
     counts = {split: len(pictures) for split, pictures in one.copy.listing.splits.items()}
-    state = "broken" if one.faults else "other counts" if one.other_counts else "as published"
-    if state == "as published" and one.copy.expected is None:
-        state = "readable"
     return (
         one.name,
         _below(one.root, one.copy.folder),
         str(len(one.copy.listing.class_names)),
         ", ".join(f"{split} {count:,}" for split, count in counts.items()),
         one.copy.order,
-        state,
+        _state(one, one.copy),
     )
+
+
+def _state(one: CheckedSet, copy: ExaminedCopy) -> str:
+    if one.faults or one.other_counts:
+        return "broken" if one.faults else "other counts"
+    if copy.expected is None:
+        return "readable"
+    # Of some data sets no numbers of pictures are published.
+    return "as published" if copy.expected.expected_counts else "classes as published"
 
 
 def _below(root: Path, folder: Path) -> str:

@@ -26,7 +26,7 @@ from simulations.suite.running import is_done
 ATTACK_PASSES = 3  # a forward and a backward, which costs two
 COLUMNS = (
     *("runs of", "runs", "seeds", "rounds", "clients", "round s"),
-    *("training h", "testing h", "together h", "GB"),
+    *("train h", "test h", "all h", "GB"),
 )
 
 
@@ -71,6 +71,7 @@ def _notes(jobs: Sequence[Job]) -> list[str]:
     place = "GPU" if choose_device(jobs[0].config.model.device).type == "cuda" else "process"
     notes = [
         "clients: of a round. round s: seconds of one client's round, from one that was measured. "
+        "h: hours of all runs and seeds. "
         f"GB: most in use, of the {place}. Clients play one after another; decoding pictures, "
         "once, is not counted"
     ]
@@ -174,9 +175,12 @@ def hours(seconds: float) -> str:
 
 def _table(rows: Sequence[Sequence[str]]) -> Table:
     header, *body = rows
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number == 0 else "right")
+        first = number == 0
+        table.add_column(
+            name, justify="left" if first else "right", overflow="fold", no_wrap=not first
+        )
     for row in body:
         table.add_row(*row)
     return table

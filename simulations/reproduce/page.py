@@ -65,6 +65,7 @@ def _results(suite: Suite, done: Sequence[DoneRun]) -> Section:
     sentences = (
         "Ours is the mean over the seeds, and range its lowest and highest; difference is ours "
         "less the published, in points. A dash: not measured, or not published.",
+        "A row without ours is of a method that the suite does not run, or of missing runs.",
     )
     return Section("Published numbers and ours", sentences, table_of(suite, done))
 

@@ -119,7 +119,7 @@ def _warning(far: Sequence[ZeroShotRow], likely: Sequence[str]) -> str:
     off = ", ".join(f"{row.split} by {row.points:+.1f}" for row in far)
     numbered = "; ".join(f"({number}) {reason}" for number, reason in enumerate(likely, 1))
     return (
-        f"{far[0].place}: zero-shot differs from the published by more than {TOLERANCE:g} points: "
+        f"{far[0].place}: zero-shot differs from the published by more than {TOLERANCE:g} point: "
         f"{off}. What is tuned will differ too. Likely reasons: {numbered}"
     )
 
