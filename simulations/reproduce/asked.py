@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from fedmvp_core.config import PUBLISHED, RunConfig, Scalar
 from simulations.runner.named_runs import NamedRun, resolve_config
@@ -62,11 +61,6 @@ class Job:
     def weights(self) -> Weights:
         """Those that are used."""
         return self.config.model.backbone, self.config.model.pretrained
-
-
-def short(pretrained: str) -> str:
-    """Weights by the names of their files alone: a folder of one machine tells another nothing."""
-    return "+".join(Path(part).name for part in pretrained.split("+"))
 
 
 def asked_suite(suite: Suite, options: ReproduceOptions) -> Suite:

@@ -40,8 +40,8 @@ def reproduce(console: Console, options: ReproduceOptions) -> int:
     with silent_departures():
         asked = asked_suite(suite, options)
         configs = configs_of(asked, options.runs)
-    for config in configs:
-        check_files(config)  # a mistyped path is told before hours of looking at pictures
+    if options.pretrained:  # a mistyped path is told before hours of looking at pictures
+        check_files(configs[0])
     console.rule("1 of 5: the data sets")
     sets = check_data(console, configs, options.other_counts)
     with silent_departures():

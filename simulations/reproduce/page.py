@@ -1,6 +1,7 @@
 """Step 5: the page to share: published numbers beside ours, and all that they were made with."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from fedmvp_core.config import PUBLISHED
@@ -8,11 +9,12 @@ from fedmvp_core.methods.differences import HEADINGS, differences_of
 from fedmvp_core.methods.differences.codes import CODES
 from fedmvp_core.methods.published import departures
 from fedmvp_core.run_folder import read_status, run_folder
-from simulations.reproduce.asked import ENDING, Job, ReproduceOptions, short
+from simulations.reproduce.asked import ENDING, Job, ReproduceOptions
 from simulations.reproduce.data import SETS_COLUMNS, CheckedSet, set_row
 from simulations.reproduce.made_with import made_with
 from simulations.reproduce.sections import Section, write_page
 from simulations.reproduce.weights import ZERO_SHOT_COLUMNS, FoundWeights, zero_shot_rows
+from simulations.runner.named_runs import pretrained_parts
 from simulations.suite.files import Suite
 from simulations.suite.results import DoneRun, table_of
 from simulations.suite.running import is_done
@@ -37,7 +39,7 @@ def write_reproduction(
         *_missing(lacking),
         _otherwise(options, jobs, sets),
         _codes(jobs),
-        Section("Weights", (), [("what", "value"), *_facts(found)]),
+        Section("Weights", (), [("what", "value"), *chain(*found.facts.values())]),
         Section("Zero-shot", found.warnings, [ZERO_SHOT_COLUMNS, *zero_shot_rows(found.rows)]),
         _data(sets),
         _splits(found),
@@ -45,7 +47,18 @@ def write_reproduction(
         Section("Made with", (), [("what", "value"), *made_with()]),
     ]
     path = options.runs.output_dir.absolute() / f"{suite.name}{ENDING}"
-    return write_page(path, f"Reproduction of {suite.name}", sections)
+    folders = _folders(options, jobs)
+    shareable = [section.without(folders) for section in sections]
+    return write_page(path, f"Reproduction of {suite.name}", shareable)
+
+
+def _folders(options: ReproduceOptions, jobs: Sequence[Job]) -> list[str]:
+    """Folders of this machine, which tell another nothing; the deepest first."""
+    runs = options.runs
+    places = [runs.output_dir.absolute(), *([runs.root.absolute()] if runs.root else ())]
+    files = {part for job in jobs for part in pretrained_parts(job.weights[1])}
+    places += [Path(part).parent for part in files if Path(part).is_absolute()]
+    return sorted({str(place) for place in places}, key=len, reverse=True)
 
 
 def _head(
@@ -94,8 +107,7 @@ def _otherwise(
     for job in jobs:
         config = job.config
         if job.weights != job.named:
-            used = (config.model.backbone, short(config.model.pretrained))
-            rows["all runs", "weights", " ".join(job.named), " ".join(used)] = None
+            rows["all runs", "weights", " ".join(job.named), " ".join(job.weights)] = None
         if job.precision != config.model.precision:
             rows["all runs", "precision", job.precision, config.model.precision] = None
         for one in departures(config):
@@ -127,14 +139,6 @@ def _codes(jobs: Sequence[Job]) -> Section:
     if not rows:
         return Section("What differs from released code", ("Nothing is known to.",))
     return Section("What differs from released code", (), [HEADINGS, *rows])
-
-
-def _facts(found: FoundWeights) -> list[tuple[str, str]]:
-    return [
-        (what, value.replace(weights[1], short(weights[1])) if weights[1] else value)
-        for weights, facts in found.facts.items()
-        for what, value in facts
-    ]
 
 
 def _data(sets: Sequence[CheckedSet]) -> Section:

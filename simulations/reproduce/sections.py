@@ -1,8 +1,9 @@
 """A page as sections of sentences and tables, written as Markdown and as HTML."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import jinja2
 
@@ -18,6 +19,18 @@ class Section:
     sentences: Sequence[str] = ()
     table: Sequence[Sequence[str]] = ()
     command: str = ""
+
+    def without(self, folders: Sequence[str]) -> Self:
+        """With paths in these folders shortened to what lies below; the command stays as it is."""
+
+        def shortened(text: str) -> str:
+            for folder in folders:
+                text = text.replace(f"{folder}/", "")
+            return text
+
+        sentences = [shortened(sentence) for sentence in self.sentences]
+        table = [[shortened(cell) for cell in row] for row in self.table]
+        return replace(self, sentences=sentences, table=table)
 
 
 def write_page(path: Path, title: str, sections: Sequence[Section]) -> tuple[Path, Path]:

@@ -18,7 +18,6 @@ from fedmvp_core.prompting.none import NoPrompts
 from fedmvp_core.workspace import feature_cache
 from server_app.evaluation.clean import CentralEvaluation
 from simulations.datasets.zero_shot import published_zero_shot
-from simulations.reproduce.asked import short
 from simulations.suite.files import CLEAN, Suite
 
 TOLERANCE = 1.0  # points; about what another resampling of the pictures makes
@@ -122,7 +121,7 @@ def reasons(backbone: Backbone, config: RunConfig, named: tuple[str, str]) -> li
     if (model.backbone, model.pretrained) != named:
         likely.append(
             f"weights: the suite is about {' '.join(named)}, these are {model.backbone} "
-            f"{short(model.pretrained)}"
+            f"{model.pretrained}"
         )
     templates = dict.fromkeys(class_templates(config.data))
     return [

@@ -1,6 +1,7 @@
 """`fedmvp reproduce`: data, weights, time, runs and the page, on a small tree in a true layout."""
 
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -13,9 +14,12 @@ from data_trees import TREES
 from typer.testing import CliRunner
 
 from fedmvp_core.data.readers.table import READERS
+from fedmvp_core.run_folder import run_folder
 from simulations.cli import app
 from simulations.datasets import check
 from simulations.runner.inline import run_inline
+from simulations.runner.project import package_folder
+from simulations.runner.simulate import RunOutcome
 from simulations.suite import running
 
 SUITE = """
@@ -119,6 +123,23 @@ def test_the_whole_path_broken_off_and_gone_on_with(place, reproduce, monkeypatc
         check_page(Path(f"runs/short-reproduction{ending}").read_text())
 
 
+def test_a_run_that_fails_is_named_as_missing(place, reproduce, monkeypatch) -> None:
+    def failing(plan, console):
+        folder = run_folder(plan.config.run)
+        folder.mkdir(parents=True)
+        error = f"{place}/data is on fire"
+        (folder / "status.json").write_text(json.dumps({"status": "failed", "error": error}))
+        return RunOutcome(folder, "failed", error, 0, 1.0)
+
+    monkeypatch.setattr(running, "run_plan", failing)
+    result = reproduce("short.toml", "--root", "data", *TINY)
+    assert result.exit_code == 1
+    assert "2 of 2 runs have not completed" in result.output
+    page = Path("runs/short-reproduction.md").read_text()
+    assert "| short-reproduction-promptfl-seed1 | failed | " in page
+    assert "| promptfl | clean | base | - | - | - | - | - | 70.5 % | - |" in page
+
+
 def check_page(page: str) -> None:
     """What a reader of the page must find in it."""
     cells = re.sub(r"</td><td>", " | ", page)
@@ -168,6 +189,24 @@ def test_every_missing_set_is_told_at_once_with_its_place(place, reproduce) -> N
     assert "eurosat/{2750,split_zhou_EuroSAT.json}" in result.output
     assert "2 of 3 data sets are missing or not as published: dtd, eurosat" in result.output
     assert "2 of 5" not in result.output
+
+
+def test_weights_by_their_file_are_hashed_and_their_folder_stays_private(
+    place, reproduce, monkeypatch
+) -> None:
+    file = place / "mine" / "tiny.safetensors"
+    file.parent.mkdir()
+    shutil.copy(package_folder("fedmvp_assets") / "tiny_clip" / "model.safetensors", file)
+    monkeypatch.setattr(
+        running, "run_plan", lambda plan, console: RunOutcome(place, "failed", "", 0, 0)
+    )
+    weights = ("--backbone", "tiny", "--pretrained", "mine/tiny.safetensors")
+    reproduce("short.toml", "--root", "data", *weights)
+    page = Path("runs/short-reproduction.md").read_text()
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert f"| SHA-256 of tiny.safetensors | {digest} |" in page
+    assert "| backbone | tiny, tiny.safetensors, 2,445,185 numbers |" in page
+    assert str(place) not in page
 
 
 def test_the_targets_of_a_cross_dataset_suite_are_looked_for(place, reproduce) -> None:
