@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from fedmvp_core.config import PUBLISHED, RunConfig, Scalar
-from simulations.runner.named_runs import NamedRun, resolve_config
+from simulations.runner.named_runs import NamedRun, pretrained_parts, resolve_config
 from simulations.runner.project import default_config
 from simulations.runner.published import logger as departures_logger
 from simulations.runner.resources import visible_gpus
@@ -82,12 +82,16 @@ def _asked(run: NamedRun, options: ReproduceOptions) -> Mapping[str, Scalar]:
     if options.backbone:
         config["backbone"] = options.backbone
     if options.pretrained:
-        # Of "BASE+TOWER" the tower, robust weights that a run is about, stays.
-        _, plus, tower = str(config.get("pretrained", "")).partition("+")
-        config["pretrained"] = options.pretrained + plus + tower
+        config["pretrained"] = _with_tower(options.pretrained, str(config.get("pretrained", "")))
     if config.get("precision") == "bf16" and not visible_gpus():
         config["precision"] = "fp32"
     return config
+
+
+def _with_tower(given: str, before: str) -> str:
+    """Weights with the tower of "BASE+TOWER", which such a run is about, unless one is given."""
+    towers = pretrained_parts(before)[1:]
+    return given if len(pretrained_parts(given)) > 1 else "+".join([given, *towers])
 
 
 def _has_published(config: Mapping[str, Scalar]) -> bool:
@@ -108,8 +112,10 @@ def configs_of(suite: Suite, options: SuiteOptions) -> list[RunConfig]:
     return [resolve_config(run, own_keys(suite, run, seed, options)) for run in runs]
 
 
-def jobs_of(suite: Suite, asked: Suite, planned: Sequence[DoneRun]) -> list[Job]:
-    """The planned runs of `asked`, which is `suite` with other weights."""
+def jobs_of(
+    suite: Suite, asked: Suite, planned: Sequence[DoneRun], options: ReproduceOptions
+) -> list[Job]:
+    """The planned runs of `asked`, which is `suite` with what the options change."""
     jobs = []
     filed = {
         entry.run.name: (entry, {**default_config(), **as_filed.run.config})
@@ -117,7 +123,10 @@ def jobs_of(suite: Suite, asked: Suite, planned: Sequence[DoneRun]) -> list[Job]
     }
     for run in planned:
         entry, values = filed[run.name]
-        named = str(values["backbone"]), str(values["pretrained"])
+        model = run.plan.config.model
+        named = model.backbone, model.pretrained  # as filed, with its paths made absolute
+        if options.backbone or options.pretrained:
+            named = str(values["backbone"]), str(values["pretrained"])
         jobs.append(Job(run, entry, named, str(values["precision"])))
     return jobs
 

@@ -49,7 +49,7 @@ def check_data(
         DataError: one or several are missing or broken; all of them were printed.
     """
     found = []
-    for name, config in named_sets(configs).items():
+    for (name, _), config in named_sets(configs).items():
         with console.status(f"reading {name}"):
             found.append(_checked(name, config))
     if not found:
@@ -71,13 +71,13 @@ def check_data(
     return found
 
 
-def named_sets(configs: Sequence[RunConfig]) -> dict[str, RunConfig]:
-    """Every data set that is read from a folder -> the first run that names it."""
-    named: dict[str, RunConfig] = {}
+def named_sets(configs: Sequence[RunConfig]) -> dict[tuple[str, str], RunConfig]:
+    """(data set, data-dir) of all that are read from a folder -> the first run that names it."""
+    named: dict[tuple[str, str], RunConfig] = {}
     for config in configs:
         for name in (*dataset_names(config.data), *_targets(config.data)):
             if needs_folder(name):
-                named.setdefault(name, config)
+                named.setdefault((name, config.data.data_dir), config)
     return named
 
 

@@ -45,7 +45,7 @@ def reproduce(console: Console, options: ReproduceOptions) -> int:
     console.rule("1 of 5: the data sets")
     sets = check_data(console, configs, options.other_counts)
     with silent_departures():
-        jobs = jobs_of(suite, asked, planned_runs(asked, options.runs))
+        jobs = jobs_of(suite, asked, planned_runs(asked, options.runs), options)
     console.rule("2 of 5: the weights")
     first = [job for job in jobs if job.config.run.seed == jobs[0].config.run.seed]
     found = check_weights(console, suite, first)
@@ -55,8 +55,7 @@ def reproduce(console: Console, options: ReproduceOptions) -> int:
         return COMPLETED
     console.rule("4 of 5: the runs")
     try:
-        with silent_departures():
-            code = run_undone(console, [job.run.plan for job in jobs])
+        code = run_undone(console, [job.run.plan for job in jobs])
     finally:  # whatever ended the runs, the page tells of those that are done
         console.rule("5 of 5: the page")
         pages = write_reproduction(suite, options, jobs, sets, found, costs)

@@ -40,6 +40,8 @@ def test_other_weights_keep_a_robust_tower(tmp_path) -> None:
     towers = {config.model.pretrained.split("+")[1] for config in robust}
     assert towers == {f"{tmp_path}/backbone/vitb32_eps{n}.pth.tar" for n in (1, 4)}
     assert {config.model.pretrained.split("+")[0][-7:] for config in robust} == {"mine.pt"}
+    whole = configs("capt-few-shot", tmp_path, pretrained="openai+mine.pt")
+    assert {config.model.pretrained.split("+", 1)[1][-8:] for config in whole} == {"/mine.pt"}
 
 
 def test_every_published_suite_can_be_asked(tmp_path) -> None:
