@@ -43,19 +43,10 @@ def backbone_table(name: str, pretrained: str) -> Table:
         CheckpointError: the weights cannot be read.
     """
     from fedmvp_core.backbone import load_backbone
+    from simulations.runner.backbone_facts import backbone_facts
 
-    loaded = load_backbone(name, pretrained)
     table = Table("what", "value", show_header=False)
-    numbers = sum(weight.numel() for weight in loaded.parameters())
-    rows = [
-        ("backbone", f"{name}, {pretrained or 'random weights or its own'}, {numbers:,} numbers"),
-        ("activation", str(loaded.activation)),
-        *(("weights", note) for note in loaded.notes),
-        ("images", f"{loaded.image_size} pixels, patches of {loaded.patch_size}"),
-        ("sentences", f"{loaded.context_length} tokens"),
-        ("features", f"{loaded.embed_dim} numbers, logit scale {float(loaded.logit_scale):g}"),
-    ]
-    for row in rows:
+    for row in backbone_facts(load_backbone(name, pretrained), name, pretrained):
         table.add_row(*row)
     return table
 

@@ -77,10 +77,12 @@ def named_or_own(name: str, root: Path | None) -> tuple[str, Path]:
     return name, root.expanduser()
 
 
-def examine(name: str, root: Path, decode: bool, merge_spellings: bool = False) -> ExaminedCopy:
+def examine(
+    name: str, root: Path, decode: bool, merge_spellings: bool = False, allow_leaks: bool = False
+) -> ExaminedCopy:
     """Read the data set's folder, and every picture if `decode`.
 
-    merge_spellings: as the run's key says it.
+    merge_spellings, allow_leaks: as the run's keys say it.
 
     Raises:
         ConfigError: no data set with a folder is called so.
@@ -88,7 +90,7 @@ def examine(name: str, root: Path, decode: bool, merge_spellings: bool = False) 
     """
     folder, listing = _read(name, root)
     names = names_by_split(listing, folder)
-    listing = checked(listing, folder, names, merge_spellings)
+    listing = checked(listing, folder, names, merge_spellings, allow_leaks)
     expected = READERS.get(name)
     faults = list(listing.faults) + (unlike(listing, expected) if expected else [])
     notes: list[str] = []

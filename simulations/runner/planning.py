@@ -94,11 +94,16 @@ def check_engine(engine: str, clients_at_once: int | None, clients_per_gpu: int 
         )
 
 
-def _check_paths(config: RunConfig) -> None:
-    """Look before the run folder is cleared: a wrong path must not cost an earlier run."""
+def check_files(config: RunConfig) -> None:
+    """Raises ConfigError for a path of weights or attributes at which there is no file."""
     values = [("pretrained", part) for part in pretrained_parts(config.model.pretrained)]
     for key, value in [*values, ("attributes", config.data.attributes)]:
         if Path(value).is_absolute() and not Path(value).is_file():
             raise ConfigError(f"{key} is '{value}'; there is no such file")
+
+
+def _check_paths(config: RunConfig) -> None:
+    """Look before the run folder is cleared: a wrong path must not cost an earlier run."""
+    check_files(config)
     if config.data.data_dir and not Path(config.data.data_dir).is_dir():
         raise ConfigError(f"data-dir is '{config.data.data_dir}'; there is no such folder")

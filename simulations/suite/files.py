@@ -50,11 +50,17 @@ _KINDS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """One run of a suite; `mean` names the row that averages it with others, or is ""."""
+    """One run of a suite; `mean` names the row that averages it with others, or is "".
+
+    entry, place: its name in the file, and its labels on the axes of the grid, which together make
+    the name of the run.
+    """
 
     run: NamedRun
     mean: str = ""
     first: bool = True  # whether it takes the first value of every axis, which a smoke test runs
+    entry: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,22 @@ def load_suite(name: str) -> Suite:
     )
 
 
+def published_suite(name: str) -> Suite:
+    """A suite that has published numbers.
+
+    Raises:
+        ConfigError: it cannot be read, or has none; those that have are named.
+    """
+    suite = load_suite(name)
+    if not suite.published:
+        have = [other for other in suite_names() if load_suite(other).published]
+        raise ConfigError(
+            f"suite '{name}' has no published numbers to stand beside ours; those that have: "
+            f"{', '.join(have)}"
+        )
+    return suite
+
+
 def _read(path: Path, name: str) -> dict[str, Any]:
     """The tables of a file over those of the suite that it extends."""
     try:
@@ -154,7 +176,7 @@ def _runs(table: dict[str, Any], path: Path) -> Iterator[SuiteRun]:
             run = named_run_from(full, entry_table, f"{path} [{full}]")
             mean = "-".join([name, *(labels | {averaged: "mean"}).values()]) if averaged else ""
             first = all(label == next(iter(axes[axis])) for axis, label in labels.items())
-            yield SuiteRun(run, mean, first)
+            yield SuiteRun(run, mean, first, name, "-".join(labels.values()))
 
 
 def _axis(key: str, values: object, path: Path) -> dict[str, dict[str, Scalar]]:

@@ -20,6 +20,7 @@ from fedmvp_core.run_folder import (
 )
 from server_app.records.checkpoints import latest_round
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
+from simulations.runner.named_runs import NamedRun
 from simulations.runner.planning import Plan, plan_run, small_engine
 from simulations.runner.project import default_config
 from simulations.runner.reporting import run_plan
@@ -67,7 +68,7 @@ def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
     suite = load_suite(name)
     if options.smoke:
         suite = _shortened(suite)
-    planned = _plans(suite, options)
+    planned = planned_runs(suite, options)
     code = run_undone(console, [run.plan for run in planned])
     if code == INTERRUPTED:
         return code
@@ -138,19 +139,17 @@ def replacing(plan: Plan, overwrite: bool) -> Plan:
     return replace(plan, config=plan.config.with_values(overwrite=True))
 
 
-def _plans(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
-    """Every run with every seed; all are checked before the first starts."""
+def planned_runs(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
+    """Every run with every seed; all are checked before the first starts.
+
+    Raises:
+        ConfigError: a run is wrong, or its folder holds results of another configuration.
+    """
     planned = []
     for entry in suite.runs:
         run = with_root(entry.run, options.root)
         for seed in options.seeds or suite.seeds:
-            own: dict[str, Scalar] = {
-                "run-name": f"{suite.name}-{run.name}-seed{seed}",
-                "seed": seed,
-                "output-dir": str(options.output_dir),
-            }
-            if options.root is not None and "data-dir" not in run.config:
-                own["data-dir"] = str(options.root.absolute())
+            own = own_keys(suite, run, seed, options)
             if options.smoke:
                 own |= _smoke_config(run.config)
             resources = (options.clients_at_once, options.clients_per_gpu)
@@ -160,6 +159,18 @@ def _plans(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
                 plan = replace(plan, config=plan.config.with_values(resume="latest"))
             planned.append(DoneRun(run.name, entry.mean, replacing(plan, options.overwrite)))
     return planned
+
+
+def own_keys(suite: Suite, run: NamedRun, seed: int, options: SuiteOptions) -> dict[str, Scalar]:
+    """What a suite sets in each of its runs: the name, the seed and the folders."""
+    own: dict[str, Scalar] = {
+        "run-name": f"{suite.name}-{run.name}-seed{seed}",
+        "seed": seed,
+        "output-dir": str(options.output_dir),
+    }
+    if options.root is not None and "data-dir" not in run.config:
+        own["data-dir"] = str(options.root.absolute())
+    return own
 
 
 def _can_resume(plan: Plan) -> bool:

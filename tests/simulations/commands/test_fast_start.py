@@ -44,6 +44,7 @@ def with_run(tmp_path: Path) -> Path:
     [
         (["--help"], "Usage"),
         (["run", "--help"], "Usage"),
+        (["reproduce", "--help"], "Example: fedmvp reproduce fedmvp-base-to-new --root data"),
         (["list"], "mine"),
         (["list", "--output-dir", "runs"], "50.0 %"),
         (["datasets", "list"], "caltech101"),
@@ -72,6 +73,8 @@ def test_what_is_named_is_listed_at_once(with_run: Path, words: list[str], said:
         (["attack", "mine", "--attack", "pdg"], "attack is 'pdg'; did you mean pgd"),
         (["suite", "basline"], "suite 'basline' cannot be read"),
         (["suite", "baselines", "--seeds", "one"], "seeds has 'one'"),
+        (["reproduce", "fedmvp-mst"], "suite 'fedmvp-mst' cannot be read"),
+        (["reproduce", "emoji-msst"], "has no published numbers to stand beside ours; those that"),
         (["stress", "roundz"], "'roundz' is no KEY=VALUE"),
         (["stress", "--attack", "sign-flop"], "attack is 'sign-flop'; allowed: sign-flip"),
         (["stress", "--defence", "krumm"], "defence is 'krumm'; allowed"),
