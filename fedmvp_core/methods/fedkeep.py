@@ -1,6 +1,6 @@
 """FedKeep: learn the trained classes, keep the new ones. This project's own method.
 
-Tuning takes trained classes and pays with new ones, since the same prompts serve both. FedKeep keeps
+Tuning takes trained classes and pays with new ones: the same prompts serve both. FedKeep keeps
 them apart: a row of numbers moves the text of each trained class, deep image prompts show images as
 trained classes need them, and both are trained on adversarial images. New classes are left to the
 frozen model, image and text. See ClassMemory, which also says how rows are averaged.
