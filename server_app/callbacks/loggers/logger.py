@@ -24,8 +24,8 @@ PROJECT = "fedmvp"  # where runs stand, unless the logger's own environment vari
 class ExperimentLogger(Callback, ABC):
     """A subclass opens its run, takes numbers and closes it.
 
-    folder: what the logger writes on this machine, inside the run folder. run_name, settings: the
-    run's, as config.json has them.
+    folder: for what the logger writes itself, inside the run folder; not made yet. run_name,
+    settings: the run's, as config.json has them.
     """
 
     name: ClassVar[str]
@@ -57,7 +57,6 @@ class ExperimentLogger(Callback, ABC):
         """Open the run. All rows that there are by now belong to checkpoints."""
         saved = read_object(self._state)
         self._passed = int(saved.get("rows", 0))
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._id = self.open(str(saved.get("id", "")))
         rows = self._table.read()
         self._checkpoint = max((row[0] for row in rows), default=-1)

@@ -33,6 +33,8 @@ class MlflowLogger(ExperimentLogger):
         from mlflow.tracking import MlflowClient
 
         local = "MLFLOW_TRACKING_URI" not in os.environ
+        if local:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._client: MlflowClient = MlflowClient(
             f"sqlite:///{self.folder / 'mlflow.db'}" if local else None
         )

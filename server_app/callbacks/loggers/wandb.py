@@ -27,6 +27,7 @@ class WandbLogger(ExperimentLogger):
         """A run is known by an id that is chosen here; `round` is the axis of every number."""
         import wandb
 
+        self.folder.mkdir(parents=True, exist_ok=True)
         offline = "WANDB_MODE" not in os.environ and not has_api_key()
         self._run: Run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
