@@ -24,6 +24,7 @@ SPLITS = "splits.json"
 CEILINGS = "ceilings.json"  # a suite keeps them with the run whose shards they are of
 LOGS = APP_LOG, SUPERLINK_LOG = "app.log", "superlink.log"
 CHECKPOINTS, ATTACKS, DEPLOYMENT_LOGS = "checkpoints", "attacks", "logs"  # folders
+LOGGERS = "loggers"  # a folder: what experiment loggers write here, and the ids of their runs
 
 METRIC_COLUMNS = ("round", "split", "metric", "value")
 STEP_COLUMNS = ("round", "split", "step", "metric", "value")
@@ -64,7 +65,8 @@ def remove_run(folder: Path, keep: Collection[str] = ()) -> None:
         path.unlink(missing_ok=True)
     for place in (folder, checkpoints):
         remove_leftovers(place)
-    shutil.rmtree(folder / ATTACKS, ignore_errors=True)
+    for made in (ATTACKS, LOGGERS):
+        shutil.rmtree(folder / made, ignore_errors=True)
     with suppress(OSError):  # there is none, or a user's file is in it
         checkpoints.rmdir()
 

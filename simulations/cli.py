@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
+from simulations.commands.compare import compare
 from simulations.commands.datasets import app as datasets_app
 from simulations.commands.deploy import app as deploy_app
 from simulations.commands.info import info
@@ -69,7 +70,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, report, predict, attack, shards, suite, reproduce, stress, info, new, check):
+_COMMANDS = (
+    *(run, report, compare, predict, attack, shards),
+    *(suite, reproduce, stress, info, new, check),
+)
+for command in _COMMANDS:
     app.command()(command)
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")

@@ -6,6 +6,7 @@ rules.py, how a perturbation's budget is written in epsilon.py.
 
 from fedmvp_core.config.keys import (
     BY_DOMAIN,
+    LOGGERS,
     OURS,
     PLACES,
     PUBLISHED,
@@ -28,6 +29,7 @@ from fedmvp_core.config.words import did_you_mean
 
 __all__ = [
     "BY_DOMAIN",
+    "LOGGERS",
     "OURS",
     "PLACES",
     "PUBLISHED",

@@ -24,10 +24,12 @@ from fedmvp_core.registry import (
 )
 
 STRESS_ATTACKS = ("none", "sign-flip", "noise", "label-flip", "backdoor", "nan", "replay")
+# Where a run's numbers may be logged: each is a callback, a package and an extra of that name.
+LOGGERS = ("tensorboard", "wandb", "mlflow", "trackio")
 # Keys that say where a run leaves things, how it begins and is watched, not what it computes.
 PLACES = (
     *("run-name", "output-dir", "cache-dir", "overwrite", "resume"),
-    *("log-format", "metrics-port", "metrics-host", "callbacks", "callback-options"),
+    *("log-format", "log-to", "metrics-port", "metrics-host", "callbacks", "callback-options"),
 )
 OURS, PUBLISHED = "ours", "published"  # whose values a run begins with: methods/published.py
 SEVERAL_DATASETS = ("base-to-new", "few-shot")  # settings that may be of several data sets at once
@@ -44,6 +46,7 @@ class RunSection:
     overwrite: bool
     resume: Annotated[str, OneOf(("", "latest"))]
     log_format: Annotated[str, OneOf(("text", "json"))]
+    log_to: Annotated[str, OneOf(("", *LOGGERS), several=True)]
     metrics_port: Annotated[int, Between(0, 65535)]
     metrics_host: str
     callbacks: Annotated[str, OneOf(("",), group=CALLBACKS, several=True)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from fedmvp_core.config.epsilon import parse_epsilon
+from fedmvp_core.config.words import nearest
 from fedmvp_core.errors import ConfigError, FedMVPError, printable
 from fedmvp_core.registry import listed_as, names_in
 
@@ -80,7 +81,9 @@ def _check_names(key: str, text: str, choices: tuple[str, ...]) -> str:
     listed = {listed_as(name, choices) for name in names}
     if len(set(names)) < len(names) or not listed <= set(choices):
         several = "; different ones of them with commas between" if len(names) > 1 else ""
-        raise ConfigError(f"{key} is '{text}'; allowed: {shown_words(choices)}{several}")
+        unknown = [name for name in names if listed_as(name, choices) not in choices]
+        near = "".join(nearest(name, choices) for name in unknown)
+        raise ConfigError(f"{key} is '{text}'; allowed: {shown_words(choices)}{several}{near}")
     return ",".join(names)
 
 

@@ -1,6 +1,7 @@
 """Words of the configuration: how a name is written as a key, and what a wrong one was meant as."""
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -11,9 +12,13 @@ def kebab(name: str) -> str:
 
 def did_you_mean(word: str, known: list[str]) -> str:
     """A clause that offers the nearest known words, then lists all of them if they are few."""
+    return nearest(word, known) or f"; known: {', '.join(sorted(known))}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A clause that offers the nearest known words; nothing, if none is near."""
     close = difflib.get_close_matches(word, known, n=3)
-    listed = f"; known: {', '.join(sorted(known))}"
-    return f"; did you mean {', '.join(close)}?" if close else listed
+    return f"; did you mean {', '.join(close)}?" if close else ""
 
 
 def text(value: Any) -> str:

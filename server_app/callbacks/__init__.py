@@ -1,4 +1,4 @@
-"""What listens to a run: Prometheus, and the callbacks of plugins."""
+"""What listens to a run: Prometheus, experiment loggers, and the callbacks of plugins."""
 
 from server_app.callbacks.callback import Callback, Callbacks, Event, Run, make_callback
 

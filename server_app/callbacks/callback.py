@@ -5,13 +5,14 @@ which it overrides what it wants to hear. Calls come from the server's process, 
 raises is reported once and hears nothing more; the run goes on.
 """
 
+import importlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fedmvp_core.config import RunConfig, RunSection
+from fedmvp_core.config import LOGGERS, RunConfig, RunSection
 from fedmvp_core.config.options import (
     option_names,
     option_words,
@@ -78,7 +79,7 @@ class Callbacks:
         self._named: dict[str, Callback] = {}
 
     def begin(self, config: RunConfig, folder: Path) -> None:
-        """Make the run's callbacks: those of `callbacks`, and prometheus with a metrics-port.
+        """Make the callbacks of `callbacks` and `log-to`, and prometheus with a metrics-port.
 
         Raises:
             ConfigError: a callback is not installed or cannot be made.
@@ -116,10 +117,9 @@ def _own_options(name: str, run: RunSection) -> Any:
 
 def callback_names(run: RunSection) -> Sequence[str]:
     """The names of the run's callbacks."""
-    names = [name for name in run.callbacks.split(",") if name]
-    if run.metrics_port and "prometheus" not in names:
-        names.append("prometheus")
-    return names
+    prometheus = ["prometheus"] if run.metrics_port else []
+    names = [*run.callbacks.split(","), *prometheus, *run.log_to.split(",")]
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def make_callback(name: str, run: Run) -> Callback:
@@ -141,6 +141,17 @@ def make_callback(name: str, run: Run) -> Callback:
     return callback
 
 
+def _check_package(name: str, key: str) -> None:
+    """Whether the package of an experiment logger is there. key: what names the logger."""
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(
+            f"{key} is '{name}', which needs the package {name} ({error}); "
+            f'install it: pip install "fedmvp[{name}]"'
+        ) from None
+
+
 def check_callbacks(run: RunSection) -> None:
     """See whether the run's callbacks are installed, and their options are what they may be.
 
@@ -150,6 +161,8 @@ def check_callbacks(run: RunSection) -> None:
     names = callback_names(run)
     for name in names:
         _own_options(name, run)
+        if name in LOGGERS:
+            _check_package(name, "log-to" if name in run.log_to.split(",") else "callbacks")
     for key in option_words("callbacks", run.callback_options):
         if key.partition(".")[0] not in names:
             raise ConfigError(

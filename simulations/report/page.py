@@ -39,8 +39,14 @@ def write_report(folder: Path, saved: "SavedRun | None" = None) -> Path:
 
 def render(run: RunData, saved: "SavedRun | None" = None) -> str:
     """The page as text."""
+    template = page_environment("simulations.report").get_template("template.html.j2")
+    return template.render(**_numbers(run), **_under_attack(run), **_pictures(saved))
+
+
+def page_environment(*packages: str) -> jinja2.Environment:
+    """Templates of these packages, those of the first before others of the same name."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("simulations.report", "."),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name, ".") for name in packages]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -54,8 +60,7 @@ def render(run: RunData, saved: "SavedRun | None" = None) -> str:
         number=number,
         picture=picture_uri,
     )
-    template = environment.get_template("template.html.j2")
-    return template.render(**_numbers(run), **_under_attack(run), **_pictures(saved))
+    return environment
 
 
 def _numbers(run: RunData) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def test_what_is_named_is_listed_at_once(with_run: Path, words: list[str], said:
         (["run", "method=fedmvq"], "method is 'fedmvq'"),
         (["run", "rounds=-1"], "rounds is -1"),
         (["report", "mnie"], "no run 'mnie'; did you mean mine"),
+        (["compare", "mine", "mnie"], "no run 'mnie'; did you mean mine"),
         (["predict", "mnie", "x.png"], "no run 'mnie'"),
         (["predict", "mine", "x.png"], "picture 'x.png' is no file"),
         (["attack", "mnie"], "no run 'mnie'"),

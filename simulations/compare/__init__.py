@@ -1,0 +1,1 @@
+"""Runs side by side: what differs in their configuration, their numbers, their curves."""
