@@ -18,6 +18,7 @@ from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
 from simulations.commands.datasets import app as datasets_app
 from simulations.commands.deploy import app as deploy_app
+from simulations.commands.export import export, pull, push
 from simulations.commands.info import info
 from simulations.commands.listing import list_
 from simulations.commands.options import Debug
@@ -68,7 +69,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, report, predict, attack, shards, suite, stress, info, new, check):
+_PLAIN = (
+    *(run, report, predict, attack, export, push, pull),
+    *(shards, suite, stress, info, new, check),
+)
+for command in _PLAIN:
     app.command()(command)
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")
