@@ -27,6 +27,7 @@ from fedmvp_core.workspace import feature_cache
 from simulations.attack.plan import plan_attack
 from simulations.attack.report import report_attacks
 from simulations.console import Console
+from simulations.export.writing import export_run
 from simulations.report.run_data import read_run
 from simulations.runner.errors import RunFailedError
 from simulations.runner.named_runs import resolve_config
@@ -86,6 +87,14 @@ class Result:
             CheckpointError: the folder holds no usable checkpoint.
         """
         return tuned_model(load_saved_run(self.folder, device))
+
+    def export(self, output: str | Path | None = None, onnx: bool = False) -> Path:
+        """Write the tuned model and its card, as `fedmvp export` does, and return their folder.
+
+        Raises:
+            ConfigError: there is no model to take away, or the folder is in use.
+        """
+        return export_run(self.folder, _path(output), onnx)
 
     def report(self) -> Path:
         """Write report.html and return its path."""
