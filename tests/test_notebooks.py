@@ -57,4 +57,5 @@ def test_the_examples_of_the_page_run_in_their_order(tmp_path: Path) -> None:
                 assert done.exit_code == 0, done.output
     assert (tmp_path / "model" / "image_encoder.onnx").is_file()
     assert set(names["result"].accuracy) == {"local", "base", "new", "harmonic-mean"}  # type: ignore[attr-defined]
-    assert len(names["other"]) and len(names["robust"])  # type: ignore[arg-type]
+    assert len(names["other"])  # type: ignore[arg-type]
+    assert len(names["robust"])  # type: ignore[arg-type]
