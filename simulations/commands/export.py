@@ -51,7 +51,7 @@ def push(
     from simulations.export.writing import export_run
 
     with tempfile.TemporaryDirectory() as parent:
-        place = export_run(run, Path(parent) / hub_id.rpartition("/")[2], data_dir=data_dir)
+        place = export_run(run, Path(parent) / "model", data_dir=data_dir, name=hub_id)
         _say(f"pushed: {hub.push(place, hub_id, private)}")
 
 

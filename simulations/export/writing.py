@@ -17,12 +17,17 @@ EXPORTS = Path("exports")
 
 
 def export_run(
-    folder: Path, output: Path | None = None, onnx: bool = False, data_dir: Path | None = None
+    folder: Path,
+    output: Path | None = None,
+    onnx: bool = False,
+    data_dir: Path | None = None,
+    name: str = "",
 ) -> Path:
     """Write a run's model and its card, and return their folder.
 
     output: the folder; None: the run's name below exports/. onnx: the image encoder too.
-    data_dir: where the run's pictures are now, if they were moved.
+    data_dir: where the run's pictures are now, if they were moved. name: what the card calls the
+    model; "": as the folder.
 
     Raises:
         ConfigError: the run has no model to take away, its image encoder is none that ONNX can
@@ -45,7 +50,7 @@ def export_run(
         else:
             (place / ONNX_FILE).unlink(missing_ok=True)  # of an earlier export
         write_export(place / MODEL_FILE, exported_of(saved), saved.prompting.prompt_tensors())
-        replace_text(place / CARD_FILE, model_card(folder, model, place.name, onnx))
+        replace_text(place / CARD_FILE, model_card(folder, model, name or place.name, onnx))
     except OSError as error:
         raise DataError(f"'{place}' cannot be written: {error.strerror or error}") from None
     return place

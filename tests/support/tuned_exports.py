@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from federation_harness import forget_worker, run_federation, run_folder, set_identity
@@ -13,36 +14,34 @@ METHODS = ("fedmvp", "fedmvp-capt", "promptfl", "fedkeep", "capt", "fedclip")
 
 
 @pytest.fixture(scope="session")
-def make_run(
-    tmp_path_factory: pytest.TempPathFactory, picture_folder: Path
-) -> Callable[[str], Path]:
-    """A run of one round by a method; its folder."""
+def make_run(tmp_path_factory: pytest.TempPathFactory, picture_folder: Path) -> Callable[..., Path]:
+    """A run of one round by a method, with other keys if some are given; its folder."""
     root = tmp_path_factory.mktemp("tuned")
     made: dict[str, Path] = {}
+    small: dict[str, Any] = {
+        "output_dir": str(root / "runs"),
+        "cache_dir": str(root / "cache"),
+        "dataset": "imagefolder",
+        "data_dir": str(picture_folder),
+        "attributes": "template",
+        "partition": "iid",
+        "rounds": 1,
+        "batch_size": 8,
+        "shots": 2,
+        "local_epochs": 1,
+        "node_timeout": 5,
+    }
 
-    def make(method: str) -> Path:
-        if method not in made:
-            config = run_config(
-                run_name=method,
-                output_dir=str(root / "runs"),
-                cache_dir=str(root / "cache"),
-                dataset="imagefolder",
-                data_dir=str(picture_folder),
-                attributes="template",
-                partition="iid",
-                method=method,
-                rounds=1,
-                batch_size=8,
-                shots=2,
-                local_epochs=1,
-                node_timeout=5,
-            )
+    def make(method: str, **changed: Any) -> Path:
+        name = method if not changed else f"{method}-{len(made)}"
+        if name not in made:
+            config = run_config(**{**small, "run_name": name, "method": method, **changed})
             set_identity()
             forget_worker()
             run_federation(config, clients=2)
             forget_worker()
-            made[method] = run_folder(config)
-        return made[method]
+            made[name] = run_folder(config)
+        return made[name]
 
     return make
 
