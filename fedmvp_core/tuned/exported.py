@@ -65,19 +65,22 @@ class Exported:
     about: Mapping[str, Scalar] = field(default_factory=dict)
 
     def task_of(self, names: tuple[str, ...]) -> Task:
-        """The task of some classes: as the run has them if it knows all, else by names alone."""
+        """The task of some classes: as the run has them if it knows all, else without attributes."""
         known, rows = self.known, {name: row for row, name in enumerate(self.known.class_names)}
-        if set(names) <= set(rows):
-            return dataclasses.replace(
-                known,
-                class_names=names,
-                attributes=tuple(known.attributes[rows[name]] for name in names),
-                wordings=tuple(known.wordings[rows[name]] for name in names)
-                if known.wordings
-                else (),
+        all_known = set(names) <= set(rows)
+        return dataclasses.replace(
+            known,
+            class_names=names,
+            attributes=tuple(known.attributes[rows[n]] if all_known else () for n in names),
+            wordings=tuple(
+                known.wordings[rows[name]]
+                if name in rows
+                else Wording(name, known.template, known.attribute_template)
+                for name in names
             )
-        bare: tuple[tuple[str, ...], ...] = tuple(() for _ in names)
-        return dataclasses.replace(known, class_names=names, attributes=bare, wordings=())
+            if known.wordings
+            else (),
+        )
 
 
 def write_export(path: Path, exported: Exported, tensors: Mapping[str, Tensor]) -> None:

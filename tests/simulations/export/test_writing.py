@@ -80,12 +80,14 @@ def test_several_data_sets_keep_their_own_sentences(
     several = {"dataset": "emoji-food-drink,digits", "data_dir": "", "attributes": "none"}
     run = make_run("promptfl", partition="disjoint-classes", **several)
     exported, _ = read_export(export_run(run, tmp_path / "model") / MODEL_FILE)
-    names = ("digits/3", "emoji-food-drink/drink")
+    names = ("digits/three", "emoji-food-drink/drink")
     assert exported.task_of(names).class_sentences() == [
-        "a picture of the number 3.",
+        "a picture of the number three.",
         "a picture of a drink.",
     ]
-    assert exported.task_of(("lorry", "digits/3")).wordings == ()
+    mixed = exported.task_of(("lorry", "digits/three"))
+    assert mixed.class_sentences()[1] == "a picture of the number three."
+    assert mixed.spoken_names == ("lorry", "three")
 
 
 def test_a_run_is_pushed_with_a_card_that_names_the_hub_id(
