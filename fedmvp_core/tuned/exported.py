@@ -65,7 +65,7 @@ class Exported:
     about: Mapping[str, Scalar] = field(default_factory=dict)
 
     def task_of(self, names: tuple[str, ...]) -> Task:
-        """The task of some classes: as the run has them if it knows all, else without attributes."""
+        """The task of some classes: as in the run if it knows all, else without attributes."""
         known, rows = self.known, {name: row for row, name in enumerate(self.known.class_names)}
         all_known = set(names) <= set(rows)
         return dataclasses.replace(
