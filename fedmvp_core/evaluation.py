@@ -20,6 +20,8 @@ from fedmvp_core.tasks import EncodedTask
 
 EVALUATION_BATCH = 256
 
+# Images on the backbone's device -> what they are recognised by.
+FeaturesOf = Callable[[Tensor], Features]
 # (logits function, images, labels, generator) -> adversarial images.
 ConfiguredAttack = Callable[[LogitsFunction, Tensor, Tensor, torch.Generator], Tensor]
 
@@ -33,11 +35,23 @@ def predict_probabilities(
     Rows of sum 1; for a multi-label task every label's own probability. prompting None: the frozen
     model with the plain template.
     """
-    features_of = _features_function(backbone, prompting, task)
-    rows = []
-    for chunk in images.split(EVALUATION_BATCH):
-        features = features_of(move_images(chunk, backbone.device))
-        rows.append(probabilities(features, task, backbone.logit_scale).cpu())
+    features_of = features_function(backbone, prompting, task)
+    return in_batches(
+        backbone, features_of, images, lambda f: probabilities(f, task, backbone.logit_scale)
+    )
+
+
+def in_batches(
+    backbone: Backbone, features_of: FeaturesOf, images: Tensor, rule: Callable[[Features], Tensor]
+) -> Tensor:
+    """What a rule makes of the features of all images, on the CPU.
+
+    images: (n, 3, size, size) uint8, or float in [0, 1].
+    """
+    rows = [
+        rule(features_of(move_images(chunk, backbone.device))).cpu()
+        for chunk in images.split(EVALUATION_BATCH)
+    ]
     return torch.cat(rows)
 
 
@@ -106,7 +120,7 @@ def evaluate_under_attack(
     module = prompting if prompting is not None else NoPrompts()
     parts = []
     with attack_mode(module):
-        features_of = _features_function(backbone, prompting, task)
+        features_of = features_function(backbone, prompting, task)
         for chunk, right in zip(
             images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True
         ):
@@ -120,7 +134,7 @@ def evaluate_under_attack(
 
 def _attack_batch(
     backbone: Backbone,
-    features_of: Callable[[Tensor], Features],
+    features_of: FeaturesOf,
     task: EncodedTask,
     images: Tensor,
     labels: Tensor,
@@ -156,9 +170,9 @@ def alignment(features: Features, labels: Tensor) -> Tensor:
     return cosines.where(present, 0.0).sum(dim=-1) / present.sum(dim=-1)
 
 
-def _features_function(
+def features_function(
     backbone: Backbone, prompting: Prompting | None, task: EncodedTask
-) -> Callable[[Tensor], Features]:
+) -> FeaturesOf:
     """Images to features, with the text that is the same for all images encoded once."""
     module = prompting if prompting is not None else NoPrompts()
     with torch.no_grad():

@@ -19,6 +19,7 @@ from simulations.commands.attributes import app as attributes_app
 from simulations.commands.compare import compare
 from simulations.commands.datasets import app as datasets_app
 from simulations.commands.deploy import app as deploy_app
+from simulations.commands.export import export, pull, push
 from simulations.commands.info import info
 from simulations.commands.listing import list_
 from simulations.commands.options import Debug
@@ -70,11 +71,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_COMMANDS = (
-    *(run, report, compare, predict, attack, shards),
-    *(suite, reproduce, stress, info, new, check),
+_PLAIN = (
+    *(run, report, compare, predict, attack, export, push, pull),
+    *(shards, suite, reproduce, stress, info, new, check),
 )
-for command in _COMMANDS:
+for command in _PLAIN:
     app.command()(command)
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from server_app.replies.checks import REPORTED
 
 PROJECT = Path(__file__).resolve().parents[1]
-PACKAGES = ("fedmvp_core", "client_app", "server_app", "simulations")
+PACKAGES = ("fedmvp_core", "client_app", "server_app", "simulations", "fedmvp")
 # Written to be run by hand, with packages that are no dependencies of the project.
 SCRIPTS = "simulations.assets."
 
@@ -131,6 +131,12 @@ def test_the_bundle_is_small_and_code_only(pyproject: dict[str, Any]) -> None:
             if path.is_file() and path.suffix not in (".py", ".pyc")
         ]
         assert not others, "data belongs in fedmvp_assets: a bundle hides the installed package"
+
+
+def test_the_wheel_carries_every_package_and_its_types(pyproject: dict[str, Any]) -> None:
+    packed = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert set(packed) == {*PACKAGES, "fedmvp_assets"}
+    assert (PROJECT / "fedmvp" / "py.typed").is_file()
 
 
 def test_no_federations_section(pyproject: dict[str, Any]) -> None:

@@ -89,6 +89,11 @@ class Backbone(nn.Module):
         """Where the weights are."""
         return self.logit_scale.device
 
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture and the pixel statistics."""
+        return self._config
+
     @cached_property
     def weights_hash(self) -> str:
         """SHA-256 over the state dict, the architecture and the pixel statistics.

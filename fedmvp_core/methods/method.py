@@ -124,8 +124,8 @@ class ConfiguredMethod:
             ConfigError: the module cannot be built, or cannot serve the configured objective.
         """
         words = class_words(self._config.data, class_names)
-        with seeded_global_rng(self._config.run.seed, "initial prompt tensors"):
-            prompting = self.method.build()(backbone, self.options, words).to(backbone.device)
+        seed = self._config.run.seed
+        prompting = untrained_prompting(backbone, self.method, self.options, words, seed)
         if self.objective is not None:
             check_served(self.objective, self.name, prompting)
         return prompting
@@ -159,6 +159,18 @@ class ConfiguredMethod:
     def begin_phase(self, prompting: Prompting, phase: str) -> None:
         """Change the received prompt tensors as the phase's beginning asks."""
         self.method.begin_phase(prompting, phase, self.options, self._config.run.seed)
+
+
+def untrained_prompting(
+    backbone: Backbone, method: Method, options: Any, words: ClassWords, seed: int
+) -> Prompting:
+    """The prompting module as it begins, on the backbone's device; a seed makes the same numbers.
+
+    Raises:
+        ConfigError: the module cannot be built.
+    """
+    with seeded_global_rng(seed, "initial prompt tensors"):
+        return method.build()(backbone, options, words).to(backbone.device)
 
 
 def _objective(method: Method, config: RunConfig) -> Objective | None:

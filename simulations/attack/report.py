@@ -54,8 +54,10 @@ COLUMNS = (
 
 def report_attacks(
     console: Console, folder: Path, plan: AttackPlan, data_dir: Path | None = None
-) -> None:
+) -> Path:
     """Attack, print the table, leave it and pictures in the run folder below `attacks/`.
+
+    Returns: the path of the table, a CSV file.
 
     data_dir: where the run's pictures are now, if they were moved.
 
@@ -91,6 +93,7 @@ def report_attacks(
     console.print(rich_table(rows, f"{folder.name}, round {saved.round}: {metric}"))
     for path in (table.with_suffix(".md"), table, *written):
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+    return table
 
 
 def _check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:

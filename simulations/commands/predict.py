@@ -53,7 +53,8 @@ def predict_command(
             raise ConfigError(
                 f"'{image}' cannot be read here: convert {suffix} with {OTHER_MEDIA[suffix]}"
             )
-    from simulations.runner.saved_run import load_saved_run, predict_pictures, told
+    from simulations.runner.saved_run import load_saved_run, told
+    from simulations.runner.tuned_run import predict_pictures
 
     saved = load_saved_run(folder, data_dir=data_dir)
     if said := told(saved):  # what is asked for needs the class names alone

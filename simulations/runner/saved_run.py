@@ -1,25 +1,19 @@
 """A finished run, loaded again: its configuration, backbone and tuned prompts."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.catalogue import attribute_template, class_template
 from fedmvp_core.data.fingerprints import TRAIN, changes, fingerprints, sentence
-from fedmvp_core.data.pixels.pictures import load_picture
 from fedmvp_core.data.settings import Setting
-from fedmvp_core.errors import CheckpointError, ConfigError
-from fedmvp_core.evaluation import predict_probabilities
+from fedmvp_core.errors import CheckpointError
 from fedmvp_core.exchange import kept_by_clients, prompt_part, travelling_tensors
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.run_folder import CHECKPOINTS, SPLITS, no_fingerprint, read_object
-from fedmvp_core.tasks import Task, encode_task
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import asked_terms
@@ -129,47 +123,3 @@ def told(saved: SavedRun, splits: Collection[str] | None = None) -> str:
     found = {s: what for s, what in saved.changed.items() if splits is None or s in splits}
     place = saved.config.data.data_dir or saved.config.data.dataset
     return f"the pictures in '{place}' are not those of the run: {sentence(found)}" if found else ""
-
-
-def class_names_of(saved: SavedRun, classes: str) -> tuple[str, ...]:
-    """Class names for a choice: a split's name ("base"), "all", or a list with commas.
-
-    Raises:
-        ConfigError: no class is named.
-    """
-    names_now = [evaluation.name for evaluation in saved.setting.evaluations]
-    splits = {name: saved.classes[name] for name in names_now if name in saved.classes}
-    if classes in splits:
-        return splits[classes]
-    if classes == "all":
-        return tuple(sorted({name for names in splits.values() for name in names}))
-    names = tuple(name.strip() for name in classes.split(",") if name.strip())
-    if not names:
-        raise ConfigError(
-            f"classes is '{classes}'; allowed: {', '.join(splits)}, all, or class names"
-        )
-    return names
-
-
-def predict_pictures(
-    saved: SavedRun, paths: Sequence[Path], classes: str = "all", zero_shot: bool = False
-) -> tuple[tuple[str, ...], torch.Tensor]:
-    """Class names, and class probabilities of picture files: (pictures, classes).
-
-    Classes that the run's data set does not know are classified by their names alone.
-
-    Raises:
-        DataError: a file is no picture.
-    """
-    names = class_names_of(saved, classes)
-    images = torch.stack([load_picture(path, saved.backbone.image_size) for path in paths])
-    known = {name for e in saved.setting.evaluations for name in e.task.class_names}
-    if set(names) <= known:
-        task = saved.setting.make_task(names)
-    else:
-        bare: tuple[tuple[str, ...], ...] = tuple(() for _ in names)
-        data = saved.config.data
-        task = Task(names, bare, class_template(data), attribute_template(data))
-    encoded = encode_task(saved.backbone, task, saved.cache)
-    prompting = None if zero_shot else saved.prompting
-    return names, predict_probabilities(saved.backbone, prompting, encoded, images)

@@ -102,7 +102,7 @@ def _unknown_names(command: str, words: Sequence[str]) -> Iterator[str]:
     first = _first_positional(command, words)
     if names is None or first is None or "=" in first or _PLACEHOLDER.fullmatch(first):
         return
-    if command in ("attack", "report", "predict") and first.startswith("runs/"):
+    if command in ("attack", "report", "predict", "export", "push") and first.startswith("runs/"):
         return  # a folder that the reader's own run has left
     if not first.endswith(".toml") and listed_as(first, known := names()) not in known:
         yield f"'fedmvp {command} {first}': no such name; known: {', '.join(known)}"
@@ -205,7 +205,7 @@ def _done_runs() -> Sequence[str]:
 
 _NAMES: Mapping[str, Callable[[], Sequence[str]]] = {
     **dict.fromkeys(("run", "shards"), run_names),
-    **dict.fromkeys(("attack", "report", "predict"), _done_runs),
+    **dict.fromkeys(("attack", "report", "predict", "export", "push"), _done_runs),
     **dict.fromkeys(("deploy local", "deploy submit"), run_names),
     "suite": suite_names,
     "datasets prepare": lambda: names_in("fedmvp.datasets"),

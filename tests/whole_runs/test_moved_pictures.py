@@ -20,7 +20,8 @@ from simulations import cli
 from simulations.runner import dry_run
 from simulations.runner.errors import OtherPicturesError
 from simulations.runner.reporting import write_page
-from simulations.runner.saved_run import class_names_of, load_saved_run, predict_pictures
+from simulations.runner.saved_run import load_saved_run
+from simulations.runner.tuned_run import class_names_of, predict_pictures
 
 CLASSES = ("ant", "bee", "cow", "dog")
 NO_EXAMPLES = "Example predictions and attention maps are left out"

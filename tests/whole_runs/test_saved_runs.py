@@ -16,12 +16,8 @@ from small_pictures import write_picture
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import CheckpointError, DataError
 from simulations.runner.results import read_config
-from simulations.runner.saved_run import (
-    SavedRun,
-    class_names_of,
-    load_saved_run,
-    predict_pictures,
-)
+from simulations.runner.saved_run import SavedRun, load_saved_run
+from simulations.runner.tuned_run import class_names_of, predict_pictures
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
