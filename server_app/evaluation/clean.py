@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,7 +22,15 @@ from fedmvp_core.metrics.measures import (
 )
 from fedmvp_core.metrics.names import Measured, headline, of_metric
 from fedmvp_core.prompting import Prompting
-from fedmvp_core.tasks import EncodedTask, encode_task
+from fedmvp_core.tasks import EncodedTask, Task, encode_task
+
+# What makes two splits the same question, whatever they are called.
+Asked: TypeAlias = tuple[Task, Sequence[str]]
+
+
+def asked(split: Evaluation) -> Asked:
+    """Its task and the names of its images: a client may hold all classes of a split."""
+    return split.task, split.images.names
 
 
 class CentralEvaluation:
@@ -29,7 +38,7 @@ class CentralEvaluation:
 
     splits: the setting's. local: each client's own classes. tasks: by the split's name. headline:
     the metric that splits are known by, "accuracy" or "map". more: metrics of plugins, measured
-    of the setting's splits.
+    of the setting's splits. cache: for what does not change from run to run.
 
     Raises:
         DataError: a split has no positive label at all, or is labelled otherwise than its task.
@@ -44,6 +53,7 @@ class CentralEvaluation:
         more: Sequence[MetricFunction] = (),
     ) -> None:
         self._backbone, self._summary, self._more = backbone, setting.summary, more
+        self.cache = cache
         self.headline = headline(setting.train.multi_label)
         self.splits, self.local = tested_splits(setting, shards)
         check_metrics(self.splits, self._more)
@@ -81,9 +91,13 @@ class CentralEvaluation:
         not looked at otherwise.
         """
         chosen_on = (self._validation,) if last and self._validation is not None else ()
-        return self._measured(
-            {s.name: self._predict(prompting, s) for s in (*self.splits, *self.local, *chosen_on)}
-        )
+        predicted: dict[Asked, Tensor] = {}
+        found = {}
+        for split in (*self.splits, *self.local, *chosen_on):
+            if asked(split) not in predicted:
+                predicted[asked(split)] = self._predict(prompting, split)
+            found[split.name] = predicted[asked(split)]
+        return self._measured(found)
 
     def by_class(self, prompting: Prompting) -> list[tuple[str, str, int, float, float]]:
         """(split, class, images, zero-shot headline, headline) for the setting's splits."""

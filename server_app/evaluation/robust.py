@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone
+from fedmvp_core.backbone.hashing import hash_tensors
+from fedmvp_core.code_version import source_hash
 from fedmvp_core.config import RunConfig
 from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.data.settings import Evaluation
@@ -12,7 +14,7 @@ from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import Measured, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
-from server_app.evaluation.clean import CentralEvaluation
+from server_app.evaluation.clean import Asked, CentralEvaluation, asked
 
 ZERO_SHOT = "zero-shot-"
 ROBUST, ATTACKED_IMAGES = "robust-", "attacked-images"
@@ -56,8 +58,16 @@ class RobustEvaluation:
         """
         central, limit = self._central, 0 if every_image else self._config.evaluation.robust_images
         own_limit = -(-limit // max(len(central.local), 1))  # the clients share one split's number
-        results = {s.name: self._split(prompting, s, round, limit) for s in central.splits}
-        results |= self._of_clients(prompting, round, own_limit)
+        results: dict[str, dict[str, float]] = {}
+        whole: dict[Asked, dict[str, float]] = {}  # those of which every image was attacked
+        limits = ((central.splits, limit), (central.local, own_limit))
+        for split, most in ((split, most) for splits, most in limits for split in splits):
+            if 0 < most < len(split.images):
+                results[split.name] = self._split(prompting, split, round, most)
+            else:
+                if asked(split) not in whole:
+                    whole[asked(split)] = self._split(prompting, split, round, 0)
+                results[split.name] = dict(whole[asked(split)])
         for name, value in central.with_summary(of_metric(results, self._robust)).items():
             results.setdefault(name, {})[self._robust] = value
         prefix = "" if prompting is not None else ZERO_SHOT
@@ -65,21 +75,6 @@ class RobustEvaluation:
             split: {self._metric(metric, prefix): value for metric, value in metrics.items()}
             for split, metrics in results.items()
         }
-
-    def _of_clients(
-        self, prompting: Prompting | None, round: int, limit: int
-    ) -> dict[str, dict[str, float]]:
-        """Clients with the same classes share one attack on all images of these classes."""
-        results: dict[str, dict[str, float]] = {}
-        known: dict[tuple[str, ...], str] = {}  # classes -> the first client that has them
-        for split in self._central.local:
-            whole = limit == 0 or limit >= len(split.images)
-            first = known.setdefault(split.task.class_names, split.name) if whole else ""
-            if first in results:
-                results[split.name] = dict(results[first])
-            else:
-                results[split.name] = self._split(prompting, split, round, limit)
-        return results
 
     def _metric(self, metric: str, prefix: str) -> str:
         """Names say under which attack a number was found; "alignment" alone is the clean one."""
@@ -94,22 +89,47 @@ class RobustEvaluation:
         if len(task.task.class_names) == 1:  # there is no wrong class to aim at
             return {self._robust: 1.0, ATTACKED_IMAGES: len(rows)}
         labels = split.images.labels[rows]
-        found = evaluate_under_attack(
-            self._backbone,
-            prompting,
-            task,
-            split.images.images[rows],
-            labels,
-            self._attack,
-            generator(self._config.run.seed, f"robust evaluation of {split.name}", round),
-        )
-        left = measure(found.probabilities, labels)
+        table = self._attacked(prompting, split, rows, round)
+        left = measure(table[:, :-2], labels)
         return {
             **{ROBUST + name: left[name] for name in LEFT if name in left},
-            ALIGNMENT: found.alignment.double().nanmean().item(),
-            ATTACKED_ALIGNMENT: found.attacked_alignment.double().nanmean().item(),
+            ALIGNMENT: table[:, -2].double().nanmean().item(),
+            ATTACKED_ALIGNMENT: table[:, -1].double().nanmean().item(),
             ATTACKED_IMAGES: len(rows),
         }
+
+    def _attacked(
+        self, prompting: Prompting | None, split: Evaluation, rows: Tensor, round: int
+    ) -> Tensor:
+        """(rows, classes + 2): attacked probabilities, then the clean and the attacked alignment.
+
+        The frozen model's are kept in the cache folder: every run of a suite asks for the same.
+        """
+        task, seed = self._central.tasks[split.name], self._config.run.seed
+        images, labels = split.images.images[rows], split.images.labels[rows]
+        draw = f"robust evaluation of {split.name}", round
+
+        def compute() -> Tensor:
+            found = evaluate_under_attack(
+                self._backbone,
+                prompting,
+                task,
+                images,
+                labels,
+                self._attack,
+                generator(seed, *draw),
+            )
+            aligned = torch.stack([found.alignment, found.attacked_alignment], dim=1)
+            return torch.cat([found.probabilities, aligned], dim=1)
+
+        if prompting is not None:
+            return compute()
+        who = f"{self._backbone.weights_hash} {self._backbone.device} {source_hash()}"
+        key = hash_tensors(
+            f"attacked {who} {self._label} {seed} {draw} {task.task}",
+            [("images", images), ("labels", labels)],
+        )
+        return self._central.cache.get_or_compute(key, compute)
 
     def _rows(self, split: Evaluation, limit: int) -> Tensor:
         """Positions of the attacked images: all, or `limit` of them drawn by seed."""

@@ -1,19 +1,21 @@
-"""Clients that hold the same classes are attacked once, on all images of these classes."""
+"""The same images and classes are attacked once, whichever splits and clients ask for them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from federation_harness import metric_rows, run_federation
 
 from fedmvp_core import evaluation
+from fedmvp_core.backbone import Backbone
 from fedmvp_core.config import RunConfig
 from server_app.evaluation import robust
 
 CLIENTS = 3
 
 
-@pytest.mark.parametrize(("partition", "attacked"), [("iid", 3), ("disjoint-classes", 2 + CLIENTS)])
+@pytest.mark.parametrize(("partition", "attacked"), [("iid", 2), ("disjoint-classes", 2 + CLIENTS)])
 def test_one_attack_for_the_same_classes(
     small_run: Callable[..., RunConfig],
     monkeypatch: pytest.MonkeyPatch,
@@ -49,3 +51,31 @@ def test_one_attack_for_the_same_classes(
     if partition == "iid":
         assert len(several) == 3 * attacked
         assert len(set(found)) == 1
+        assert {v for (s, m), v in rows.items() if s == "base" and m.startswith("robust-a")} == {
+            *found
+        }
+
+
+def test_what_an_attack_leaves_of_the_frozen_model_is_kept_for_the_next_run(
+    small_run: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    attacked: list[bool] = []
+
+    def counted(backbone: Backbone, prompting: Any, *more: Any) -> evaluation.UnderAttack:
+        attacked.append(prompting is None)
+        return evaluation.evaluate_under_attack(backbone, prompting, *more)
+
+    monkeypatch.setattr(robust, "evaluate_under_attack", counted)
+    found = []
+    for run in ("first", "second"):
+        config = small_run(
+            **{"run_name": run, "rounds": 1, "cache_dir": str(tmp_path / "kept")},
+            **{"robust_attack": "fgsm", "robust_steps": 1},
+        )
+        run_federation(config, CLIENTS)
+        rows = [row[1:] for row in metric_rows(config) if "zero-shot-robust" in row[2]]
+        found.append((attacked.count(True), rows))
+        attacked.clear()
+    assert found[0][0] > 0
+    assert found[0][1]
+    assert found[1] == (0, found[0][1])
