@@ -34,6 +34,8 @@ for folder in sys.argv[3:]:
     method = model.exported.method
     found[f"{method} trained"] = model.logits(images)
     found[f"{method} new"] = model.logits(images, ["zebra", "ant", "quay"])
+    if method == "fedkeep":  # images have one feature for trained classes, and one for others
+        continue
     features = model.encode_image(images, ["zebra", "ant", "quay"])
     classes = model.encode_classes(["zebra", "ant", "quay"])
     found[f"{method} cosines"] = model.backbone.logit_scale * features @ classes.T
@@ -66,7 +68,8 @@ def test_a_fresh_process_without_flower_and_ray_has_the_runs_logits(
         torch.testing.assert_close(found[f"{method} trained"], own, rtol=0, atol=1e-6)
         own = own_logits(saved, bare, images)
         torch.testing.assert_close(found[f"{method} new"], own, rtol=0, atol=1e-6)
-        torch.testing.assert_close(found[f"{method} cosines"], own, rtol=0, atol=1e-4)
+        if method != "fedkeep":
+            torch.testing.assert_close(found[f"{method} cosines"], own, rtol=0, atol=1e-4)
 
 
 def test_the_file_says_what_it_is_and_names_no_path(

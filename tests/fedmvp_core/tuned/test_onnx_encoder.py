@@ -21,7 +21,7 @@ from simulations.export.writing import export_run
 
 # As docs/python.md lists them.
 WITH_ENCODER = {
-    *("adv-maple", "apt", "avp", "capt", "fap", "fedapt", "fedclip", "fedkeep", "fedkgcoop"),
+    *("adv-maple", "apt", "avp", "capt", "fap", "fedapt", "fedclip", "fedkgcoop"),
     *("fedmaple", "fedpgp", "fedtpg", "fedvpt", "hep", "paft", "promptfl", "zs-clip"),
 }
 
