@@ -22,7 +22,13 @@ from fedmvp_core.exchange import sent_in
 from fedmvp_core.json_logs import logger, note
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.terms.term import ConfiguredTerm, TermText
-from server_app.aggregation import Rule, TooFewUpdatesError, restore_rule, rule_state
+from server_app.aggregation import (
+    Rule,
+    TooFewUpdatesError,
+    UpdatesFile,
+    restore_rule,
+    rule_state,
+)
 from server_app.cohort.dispatch import Dispatch, draw_cohort
 from server_app.cohort.nodes import Node, places, with_returned
 from server_app.guest_strategy import GuestStrategy, term_of
@@ -209,12 +215,13 @@ class PromptStrategy(Strategy):
             if attempt:
                 messages = self._training_messages(round, f"cohort again {attempt}")
                 replies = self._grid.send_and_receive(messages, timeout=federation.round_timeout)
-            checked = read_updates(replies, self._asked(round))
-            refused += checked.refused
-            tell_refused(self.folder, round, checked.refused)
             try:
-                self._require_enough(round, checked)
-                aggregated = self.rule(checked.updates, self.tensors)
+                with UpdatesFile(self.folder.path) as kept:
+                    checked = read_updates(replies, self._asked(round), kept)
+                    refused += checked.refused
+                    tell_refused(self.folder, round, checked.refused)
+                    self._require_enough(round, checked)
+                    aggregated = self.rule(checked.updates, self.tensors)
                 return aggregated, replace(checked, refused=refused)
             except TooFewUpdatesError as error:
                 if attempt == retries:

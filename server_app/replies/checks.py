@@ -23,12 +23,14 @@ WITHOUT_METRICS = (protocol.PHASE_NUMBER,)  # what is left of them with share-me
 class Reported:
     """What one reply says beside its tensors: numbers by name, and a list of them for each step.
 
-    next_phase: the one that the client is to train in when it is asked again.
+    next_phase: the one that the client is to train in when it is asked again. bytes_up: of the
+    numbers that it sent.
     """
 
     next_phase: str
     metrics: dict[str, float]
     steps: dict[str, list[float]]
+    bytes_up: int = 0
 
 
 @dataclass(frozen=True)
