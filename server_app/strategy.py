@@ -257,6 +257,7 @@ class PromptStrategy(Strategy):
             phase_tensors=self.exchange.sent_in,
             metrics=REPORTED if privacy.share_metrics else WITHOUT_METRICS,
             most_images={partition_id: images for partition_id, images in most.items() if images},
+            wire_dtype=federation.wire_dtype,
             # With central privacy each update is clipped instead: whether one counts may not depend
             # on the others', or adding a client would change more than its own part of the sum.
             longest=0.0 if privacy.privacy == "central" else federation.max_update_norm,

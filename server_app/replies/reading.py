@@ -13,6 +13,7 @@ from flwr.app import Message, MetricRecord
 from fedmvp_core import protocol
 from fedmvp_core.errors import WireError
 from fedmvp_core.metrics.names import ACCURACY, MAP
+from fedmvp_core.wire import wire_bytes
 from server_app.aggregation import Update, UpdatesFile
 from server_app.replies.checks import (
     FAILED,
@@ -30,6 +31,7 @@ from server_app.replies.checks import (
     refusing,
     reported_by,
     tensors_of,
+    unpacked,
 )
 from server_app.replies.norms import Refusal, too_long
 
@@ -105,12 +107,12 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
             protocol.schema_hash(asked.tensors), str(facts.get(protocol.SCHEMA)), sender
         )
         names = asked.phase_tensors(phase_of(metrics, partition_id, asked))
-        tensors = tensors_of(prompts, asked.tensors, sender)
+        tensors = unpacked(tensors_of(prompts, asked.tensors, sender), names, facts, asked, sender)
     with refusing("not-finite"):
         protocol.check_finite(tensors, sender)
     with refusing("tensors"):
         protocol.check_layout(tensors, asked.tensors, names, sender)
-    reported = replace(reported, bytes_up=protocol.num_bytes(tensors))
+    reported = replace(reported, bytes_up=wire_bytes(tensors, asked.wire_dtype))
     return Update(partition_id, tensors, num_examples, reported.metrics), reported
 
 
