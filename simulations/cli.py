@@ -21,6 +21,7 @@ from simulations.commands.deploy import app as deploy_app
 from simulations.commands.info import info
 from simulations.commands.listing import list_
 from simulations.commands.options import Debug
+from simulations.commands.plan import plan
 from simulations.commands.plugins import check, new
 from simulations.commands.predict import predict
 from simulations.commands.run import report, run
@@ -68,7 +69,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, report, predict, attack, shards, suite, stress, info, new, check):
+for command in (run, plan, report, predict, attack, shards, suite, stress, info, new, check):
     app.command()(command)
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")
