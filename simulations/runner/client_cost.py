@@ -1,6 +1,7 @@
 """What one client of a run costs: its local steps are played in this process and measured."""
 
 import os
+import resource
 import statistics
 import sys
 import time
@@ -129,8 +130,6 @@ def peak_memory(device: torch.device) -> int:
     """Bytes that this process has had at most: of the GPU, or resident on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device) + CUDA_CONTEXT
-    import resource  # Unix alone has it
-
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 
