@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from client_app import exit_check
 from client_app.exit_check import keep_words
-from client_app.kept import MOMENTUM, Keeper
+from client_app.kept import MOMENTUM, WIRE_ERROR, Keeper
 from client_app.liars import lie, poisoned
 from client_app.node import Holding, partition_id_of, read_node
 from client_app.requests import (
@@ -25,6 +26,7 @@ from client_app.state import remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
+from fedmvp_core.config.keys import FLOAT32
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.exchange import sent_in
@@ -35,10 +37,12 @@ from fedmvp_core.metrics.names import headline
 from fedmvp_core.privacy import noise_for, private_update
 from fedmvp_core.tasks import encode_task
 from fedmvp_core.training import TrainingResult, train_locally
+from fedmvp_core.wire import WireUpdate, to_wire, wire_layout
 
 app = ClientApp()
 
 Reported: TypeAlias = int | float | list[float]
+Fact: TypeAlias = str | int | list[float]
 
 
 @app.train(mods=[keep_words, lie])
@@ -62,18 +66,22 @@ def train(message: Message, context: Context) -> Message:
     numbers = (len(shard.labels), result.mean_loss, result.seconds)
     logger.info(words, holding.partition_id, round.number, *numbers)
     remember(context.state, received.prompts, round.number)
-    keeper.keep(context.state, _kept(received, result), round.number)
+    reply = _reply_tensors(received, result, config, holding.partition_id)
+    update, errors = _as_sent(reply, received, kept, config.federation.wire_dtype)
+    keeper.keep(context.state, _kept(received, result) | errors, round.number)
     metrics = _always(holding.partition_id, method.phases.index(round.phase))
     if config.privacy.share_metrics:
         metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
     following = method.next_phase(round.phase, result.last_loss)
+    facts = _facts(received.tensors) | {protocol.PHASE: following, protocol.ROUND: round.number}
     content = _content(
-        _reply_tensors(received, result, config, holding.partition_id),
+        update.tensors,
         metrics,
-        _facts(received.tensors) | {protocol.PHASE: following, protocol.ROUND: round.number},
+        facts | ({protocol.SCALES: update.scales} if update.scales else {}),
     )
     names = sent_in(received.prompting, received.terms, round.phase)
-    expected = {name: received.tensors[name] for name in names}
+    wanted = {name: received.tensors[name] for name in names}
+    expected = wire_layout(wanted, config.federation.wire_dtype)
     exit_check.check_training(content, expected, method.phases, config.privacy.share_metrics)
     return Message(content, reply_to=message)
 
@@ -91,6 +99,26 @@ def _reply_tensors(
     draw = noise_for(config, "local privacy", request.round, partition_id)
     clip, noise = config.privacy.clipping_norm, config.privacy.noise_multiplier
     return private_update(reply, received.tensors, clip, noise, draw)
+
+
+def _as_sent(
+    reply: dict[str, Tensor], received: Received, kept: Mapping[str, Tensor], wire_dtype: str
+) -> tuple[WireUpdate, dict[str, Tensor]]:
+    """The reply as it travels, and the errors that stay; those of other tensors stay as they are.
+
+    Raises:
+        WireError: a tensor holds NaN or infinity.
+    """
+    if wire_dtype == FLOAT32:
+        return WireUpdate(reply, [], {}), {}
+    protocol.check_finite(reply, exit_check.SENDER)
+    carried = {
+        name.removeprefix(WIRE_ERROR): value
+        for name, value in kept.items()
+        if name.startswith(WIRE_ERROR)
+    }
+    update = to_wire(reply, received.tensors, carried, wire_dtype)
+    return update, {f"{WIRE_ERROR}{n}": value for n, value in (carried | update.errors).items()}
 
 
 def _kept(received: Received, result: TrainingResult) -> dict[str, Tensor]:
@@ -165,7 +193,7 @@ def _always(partition_id: int, phase_number: int) -> dict[str, Reported]:
     return {protocol.PARTITION_ID: partition_id, protocol.PHASE_NUMBER: phase_number}
 
 
-def _facts(tensors: dict[str, Tensor]) -> dict[str, str | int]:
+def _facts(tensors: dict[str, Tensor]) -> dict[str, Fact]:
     """The words of every reply that answers tensors."""
     return {protocol.SCHEMA: protocol.schema_hash(tensors)}
 
@@ -194,7 +222,7 @@ def _shares(context: Context, what: str) -> bool:
 
 
 def _content(
-    tensors: dict[str, Tensor], metrics: dict[str, Reported], facts: dict[str, str | int]
+    tensors: dict[str, Tensor], metrics: dict[str, Reported], facts: dict[str, Fact]
 ) -> RecordDict:
     return RecordDict(
         {

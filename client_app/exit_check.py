@@ -93,12 +93,17 @@ def _records(content: RecordDict, phases: Collection[str]) -> tuple[ArrayRecord,
     """The tensors and metrics of a reply, whose other words are a hash and a phase."""
     _check_names(content, {protocol.PROMPTS, protocol.METRICS, protocol.CONFIG}, "records")
     facts = content.config_records[protocol.CONFIG]
-    _check_names(facts, {protocol.SCHEMA, protocol.PHASE, protocol.ROUND}, protocol.CONFIG)
+    named = {protocol.SCHEMA, protocol.PHASE, protocol.ROUND, protocol.SCALES}
+    _check_names(facts, named, protocol.CONFIG)
     if not re.fullmatch("[0-9a-f]{16}", str(facts.get(protocol.SCHEMA))):
         raise WireError(f"{SENDER}: '{protocol.SCHEMA}' is no hash")
     if protocol.PHASE in facts:
         protocol.word(facts, protocol.PHASE, phases, SENDER)
     _check_numbers(facts, {protocol.ROUND} & set(facts))
+    if protocol.SCALES in facts:
+        scales = protocol.numbers(facts, protocol.SCALES, SENDER)
+        if len(scales) != len(content.array_records[protocol.PROMPTS]):
+            raise WireError(f"{SENDER}: '{protocol.SCALES}' has {len(scales)} numbers")
     return content.array_records[protocol.PROMPTS], content.metric_records[protocol.METRICS]
 
 

@@ -1,4 +1,4 @@
-"""Tensors that a client keeps to itself: personal prompt tensors, those of client terms, momentum.
+"""Tensors that a client keeps to itself: personal ones, of client terms, momentum, lost bits.
 
 They live in the node's context, as Flower's apps have it, and beside that on the client's own disk,
 so that a run which is resumed after a crash goes on with them. They never travel.
@@ -19,6 +19,7 @@ from fedmvp_core.json_logs import logger
 _KEPT, _FACTS = "kept-tensors", "kept-facts"
 _RUN, _ROUND = "run-id", "round"
 MOMENTUM = "/momentum/"  # before the names of SGD's buffers; no term's name is empty
+WIRE_ERROR = "/wire-error/"  # before the names of tensors: what rounding lost of their updates
 _FILES = 3  # of the last rounds: a server may go on from a round or two before
 
 

@@ -17,6 +17,7 @@ from client_app.node import Holding, read_node
 from client_app.requests import SENDER, config_of, merged_prompts
 from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
+from fedmvp_core.config.keys import ABOUT_DATA
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.seeding import generator
@@ -72,7 +73,7 @@ def poisoned(
     absent, and the other way round). backdoor: every second image gets the trigger and the
     federation's first class, if the client has it, else the first of its own.
     """
-    if config.stress.stress_attack not in ("label-flip", "backdoor") or not lies(config, holding):
+    if config.stress.stress_attack not in ABOUT_DATA or not lies(config, holding):
         return shard
     own = shard.task.task
     if config.stress.stress_attack == "label-flip":
@@ -97,7 +98,7 @@ def lie(message: Message, context: Context, call_next: ClientAppCallable) -> Mes
     sign-flip: the update turned round, stress-scale times as long. noise: a random direction, as
     long. nan: no numbers at all. replay: those of its first reply, in every later round.
     """
-    if context.run_config.get("stress-attack", "none") in ("none", "label-flip", "backdoor"):
+    if context.run_config.get("stress-attack", "none") in ("none", *ABOUT_DATA):
         return call_next(message, context)
     config, holding = read_node(context.node_config, context.run_config)
     if not lies(config, holding):

@@ -28,6 +28,7 @@ PHASE = "phase"  # of training in this round; in a train reply's CONFIG: that of
 TERMS = "client-terms"  # JSON list of [name, options]: client terms of this round
 RUN_ID = "run-id"  # of the run, the same after it is resumed
 STRATEGY_CONFIG = "strategy-config"  # JSON object: what a plugin's strategy tells clients
+SCALES = "wire-scales"  # in a train reply's CONFIG with wire-dtype=int8: one a tensor, by name
 CACHED_ROUND = "cached-round"  # the round whose tensors the server believes the client still holds
 
 # Keys of METRICS. The answer to an evaluation has its headline too, "accuracy" or "map".

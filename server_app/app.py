@@ -23,6 +23,7 @@ from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import feature_cache, open_backbone
 from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
 from server_app.callbacks import Callbacks
+from server_app.cohort.arriving import arriving
 from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
 from server_app.evaluation.clean import CentralEvaluation
 from server_app.evaluation.examiner import Examiner
@@ -56,7 +57,7 @@ def main(grid: Grid, context: Context) -> None:
     ended: dict[str, Any] = {"event": "end", "status": "interrupted", "error": None}
     try:
         callbacks.begin(config, folder.path)
-        _run(grid, config, folder)
+        _run(arriving(grid), config, folder)
         folder.end("completed")
     except KeyboardInterrupt:
         raise  # whoever ended the run says so

@@ -22,7 +22,13 @@ from fedmvp_core.exchange import sent_in
 from fedmvp_core.json_logs import logger, note
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.terms.term import ConfiguredTerm, TermText
-from server_app.aggregation import Rule, TooFewUpdatesError, restore_rule, rule_state
+from server_app.aggregation import (
+    Rule,
+    TooFewUpdatesError,
+    UpdatesFile,
+    restore_rule,
+    rule_state,
+)
 from server_app.cohort.dispatch import Dispatch, draw_cohort
 from server_app.cohort.nodes import Node, places, with_returned
 from server_app.guest_strategy import GuestStrategy, term_of
@@ -209,12 +215,13 @@ class PromptStrategy(Strategy):
             if attempt:
                 messages = self._training_messages(round, f"cohort again {attempt}")
                 replies = self._grid.send_and_receive(messages, timeout=federation.round_timeout)
-            checked = read_updates(replies, self._asked(round))
-            refused += checked.refused
-            tell_refused(self.folder, round, checked.refused)
             try:
-                self._require_enough(round, checked)
-                aggregated = self.rule(checked.updates, self.tensors)
+                with UpdatesFile(self.folder.path) as kept:
+                    checked = read_updates(replies, self._asked(round), kept)
+                    refused += checked.refused
+                    tell_refused(self.folder, round, checked.refused)
+                    self._require_enough(round, checked)
+                    aggregated = self.rule(checked.updates, self.tensors)
                 return aggregated, replace(checked, refused=refused)
             except TooFewUpdatesError as error:
                 if attempt == retries:
@@ -250,6 +257,7 @@ class PromptStrategy(Strategy):
             phase_tensors=self.exchange.sent_in,
             metrics=REPORTED if privacy.share_metrics else WITHOUT_METRICS,
             most_images={partition_id: images for partition_id, images in most.items() if images},
+            wire_dtype=federation.wire_dtype,
             # With central privacy each update is clipped instead: whether one counts may not depend
             # on the others', or adding a client would change more than its own part of the sum.
             longest=0.0 if privacy.privacy == "central" else federation.max_update_norm,

@@ -23,6 +23,7 @@ from simulations.commands.export import export, pull, push
 from simulations.commands.info import info
 from simulations.commands.listing import list_
 from simulations.commands.options import Debug
+from simulations.commands.plan import plan
 from simulations.commands.plugins import check, new
 from simulations.commands.predict import predict
 from simulations.commands.reproduce import reproduce
@@ -72,7 +73,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _PLAIN = (
-    *(run, report, compare, predict, attack, export, push, pull),
+    *(run, plan, report, compare, predict, attack, export, push, pull),
     *(shards, suite, reproduce, stress, info, new, check),
 )
 for command in _PLAIN:

@@ -136,5 +136,6 @@ def cached_image_features(
 
 def _key(backbone: Backbone, kind: str, inputs: Tensor) -> str:
     """Hex hash of everything the features depend on; bfloat16 ones differ from float32 ones."""
-    label = f"{kind} {backbone.weights_hash} {backbone.precision}"
+    precision = "bf16 towers" if backbone.precision == "bf16" else backbone.precision
+    label = f"{kind} {backbone.weights_hash} {precision}"
     return hash_tensors(label, [(kind, inputs)])

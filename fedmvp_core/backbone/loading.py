@@ -42,7 +42,7 @@ def load_backbone(
             files by the config.json beside them. Of others the name decides, such as
             "ViT-B-32-quickgelu"; the backbone's `activation` says so.
         device: where the weights live.
-        precision: "fp32", or "bf16" for bfloat16 autocast, on CUDA only.
+        precision: "fp32", or "bf16" for towers in bfloat16, on CUDA only.
 
     Raises:
         ConfigError: the name, tag, device or precision cannot be used.

@@ -30,7 +30,8 @@ class Backbone(nn.Module):
     """A frozen CLIP: image encoder, text encoder, logit scale, tokenizer, normalisation.
 
     Gradients flow to prompts and to images, never to a weight. Tokens and features come out as
-    float32, whatever the precision inside.
+    float32, whatever the precision inside. With precision "bf16" both towers are held and computed
+    in bfloat16, but for what PyTorch adds up in float32 within its norms, softmax and products.
 
     Attributes:
         logit_scale: (), already exponentiated: the inverse of CLIP's temperature.
@@ -76,6 +77,9 @@ class Backbone(nn.Module):
         self.register_buffer("logit_scale", scale, persistent=False)
         for key, value in (("_mean", config.mean), ("_std", config.std)):
             self.register_buffer(key, torch.tensor(value).view(1, 3, 1, 1), persistent=False)
+        if self.precision == "bf16":
+            _ = self.weights_hash  # of the weights as they were read
+            self.clip.to(torch.bfloat16)
         self.eval()
 
     def train(self, mode: bool = True) -> Self:
@@ -117,8 +121,8 @@ class Backbone(nn.Module):
         pixels = move_images(images, self.device).to(torch.float32)
         if images.dtype == torch.uint8:
             pixels = pixels / 255
-        with self.autocast():
-            normalised = (pixels - self._mean) / self._std
+        with self._as_held():
+            normalised = ((pixels - self._mean) / self._std).to(self._dtype)
             return forward.embed_patches(self.clip.visual, normalised).float()
 
     def class_token(self) -> Tensor:
@@ -149,8 +153,8 @@ class Backbone(nn.Module):
             prompts, "image", self.image_layers, n, self.image_width
         )
         self.encoded["prompted_images" if placed else "images"] += n
-        with self.autocast():
-            held = tokens.to(torch.bfloat16 if self._lowered else torch.float32)
+        with self._as_held():
+            held = tokens.to(self._dtype)
             return forward.encode_patches(self.clip.visual, held, placed, regions).float()
 
     def encode_image(
@@ -195,15 +199,20 @@ class Backbone(nn.Module):
         length = int(end.max()) + 1
         self.encoded["sentences"] += n
         tokens, end = tokens.to(self.device), end.to(self.device)
-        with self.autocast():
+        with self._as_held():
             features = forward.encode_words(self.clip, tokens, end, length, placed).float()
         return F.normalize(features, dim=-1) if normalize else features
 
     @property
-    def _lowered(self) -> bool:
-        """Whether bfloat16 was asked for and can be had; loading refuses it off CUDA."""
-        return self.precision == "bf16" and self.device.type == "cuda"
+    def _dtype(self) -> torch.dtype:
+        """In which the towers compute."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    def _as_held(self) -> torch.autocast:
+        """The towers compute in the type of their weights, whatever is switched on around them."""
+        return torch.autocast(self.device.type, enabled=False)
 
     def autocast(self) -> torch.autocast:
         """The precision of the towers, for what a prompting module computes beside them."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._lowered)
+        lowered = self.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lowered)

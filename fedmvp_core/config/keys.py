@@ -26,12 +26,15 @@ from fedmvp_core.registry import (
 STRESS_ATTACKS = ("none", "sign-flip", "noise", "label-flip", "backdoor", "nan", "replay")
 # Where a run's numbers may be logged: each is a callback, a package and an extra of that name.
 LOGGERS = ("tensorboard", "wandb", "mlflow", "trackio")
+ABOUT_DATA = ("label-flip", "backdoor")  # what a liar trains on; the others change its reply
 # Keys that say where a run leaves things, how it begins and is watched, not what it computes.
 PLACES = (
     *("run-name", "output-dir", "cache-dir", "overwrite", "resume"),
     *("log-format", "log-to", "metrics-port", "metrics-host", "callbacks", "callback-options"),
 )
 OURS, PUBLISHED = "ours", "published"  # whose values a run begins with: methods/published.py
+FLOAT32 = "float32"  # of wire-dtype: tensors travel as they are
+WIRE_DTYPES = (FLOAT32, "float16", "bfloat16", "int8")
 SEVERAL_DATASETS = ("base-to-new", "few-shot")  # settings that may be of several data sets at once
 BY_DOMAIN = ("by-domain", "by-domain-and-class")
 
@@ -153,6 +156,7 @@ class FederationSection:
     round_retries: Annotated[int, Between(1)]
     max_update_norm: Annotated[float, Between(0)]
     max_examples: Annotated[int, Between(0)]
+    wire_dtype: Annotated[str, OneOf(WIRE_DTYPES)]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ value and what is allowed.
 
 from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.config.keys import (
+    ABOUT_DATA,
     BY_DOMAIN,
+    FLOAT32,
     SEVERAL_DATASETS,
     DataSection,
     ModelSection,
@@ -31,6 +33,7 @@ def check_together(config: RunConfig) -> None:
     _check_repeated_rounds(config)
     _check_shared_metrics(config)
     _check_run_name(config.run)
+    _check_wire(config)
 
 
 def _check_templates(data: DataSection) -> None:
@@ -124,6 +127,16 @@ def _check_shared_metrics(config: RunConfig) -> None:
         raise ConfigError(
             f"fraction-evaluate is {config.evaluation.fraction_evaluate:g} but share-metrics is "
             "false; allowed with it: 0"
+        )
+
+
+def _check_wire(config: RunConfig) -> None:
+    """Liars about a result change tensors, and rounded updates are none."""
+    wire, attack = config.federation.wire_dtype, config.stress.stress_attack
+    if wire != FLOAT32 and attack not in ("none", *ABOUT_DATA):
+        raise ConfigError(
+            f"wire-dtype is '{wire}' but stress-attack is '{attack}', which rewrites tensors; "
+            f"allowed with it: {FLOAT32}, or stress-attack none, {', '.join(ABOUT_DATA)}"
         )
 
 

@@ -6,6 +6,7 @@ that change. Messages, checks and rounds are the same for all of them and stand 
 """
 
 from server_app.aggregation.flower_rule import flower_rule
+from server_app.aggregation.kept import UpdatesFile
 from server_app.aggregation.updates import (
     Aggregation,
     AggregationContext,
@@ -25,6 +26,7 @@ __all__ = [
     "Rule",
     "TooFewUpdatesError",
     "Update",
+    "UpdatesFile",
     "asked_terms",
     "flower_rule",
     "restore_rule",

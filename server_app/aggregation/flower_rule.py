@@ -5,6 +5,9 @@ what it makes of them is added to these. Rules that commute with a shift lose no
 server optimisers (FedAdam, ...) take the mean difference as their pseudo-gradient, as their papers
 write it. One strategy object lives through the run for each group of tensors that the same clients
 send, since clients of different phases send different ones; what it keeps stands in checkpoints.
+
+A difference is computed when the strategy asks for its numbers. So one that adds updates up holds
+one of them at a time, and one that looks at each number by itself (`in_parts`) a part of all.
 """
 
 import gc
@@ -30,6 +33,7 @@ from torch import Tensor
 from fedmvp_core import protocol
 from fedmvp_core.json_logs import logger
 from fedmvp_core.seeding import derived_seed
+from server_app.aggregation.changes import ChangeArray, Piece, pieces_of
 from server_app.aggregation.flower_state import restore_strategy, strategy_state
 from server_app.aggregation.known_nodes import KnownNodes
 from server_app.aggregation.updates import (
@@ -45,6 +49,7 @@ Make: TypeAlias = Callable[[Any], Strategy]
 Adjust: TypeAlias = Callable[[Any, Any, int, int], None]
 Fewest: TypeAlias = Callable[[Any, int], int]
 NO_LENGTH = 1e-150  # far below what a tensor of any type can tell from 0
+NUMBERS_AT_ONCE = 2**18  # of all updates together, where a strategy takes tensors in parts
 _CALLS, _NAMES = "calls", "names"
 
 
@@ -53,25 +58,49 @@ def _as_made(strategy: Any, options: Any, updates: int, senders: int) -> None:
 
 
 def flower_rule(
-    make: Make, adjust: Adjust = _as_made, fewest: Fewest = one_is_enough
+    make: Make,
+    adjust: Adjust = _as_made,
+    fewest: Fewest = one_is_enough,
+    in_parts: bool = False,
 ) -> Callable[[Any, AggregationContext], Rule]:
     """What an Aggregation's `make` needs, from a constructor of a Flower strategy.
 
     make: options -> the strategy, called once a group. adjust: called before each round. fewest:
     how many updates of a group it needs for so many of the whole round; a smaller group is left as
-    it was.
+    it was. in_parts: what it makes of a number follows from that number in all updates alone, and
+    it keeps nothing, so that it may be given long tensors in parts.
     """
-    return lambda options, context: FlowerRule(make, adjust, fewest, options, context)
+    return lambda options, context: FlowerRule(make, adjust, fewest, options, context, in_parts)
+
+
+def _record(arrays: Mapping[str, Array]) -> ArrayRecord:
+    """The arrays themselves; the constructor of ArrayRecord makes others of their bytes."""
+    record = ArrayRecord()
+    for key, array in arrays.items():
+        record[key] = array
+    return record
+
+
+def _added(current: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    """A tensor with the changes that were made of its pieces."""
+    change = torch.cat([part.reshape(-1) for part in parts]).reshape(current.shape)
+    return (current.double() + change).to(current.dtype)
 
 
 class FlowerRule:
     """A rule that hands each group of tensors to its own Flower strategy."""
 
     def __init__(
-        self, make: Make, adjust: Adjust, fewest: Fewest, options: Any, context: AggregationContext
+        self,
+        make: Make,
+        adjust: Adjust,
+        fewest: Fewest,
+        options: Any,
+        context: AggregationContext,
+        in_parts: bool = False,
     ) -> None:
         self._make, self._adjust, self._fewest = make, adjust, fewest
-        self._options, self._context = options, context
+        self._options, self._context, self._in_parts = options, context, in_parts
         self._strategies: dict[tuple[str, ...], Strategy] = {}
         self._calls = 0
 
@@ -111,8 +140,10 @@ class FlowerRule:
         current: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """What Flower's strategy makes of some tensors, added to those that were sent."""
-        replies = [self._reply(update, names, current) for update in senders]
-        zeros = {n: Array(np.zeros(tuple(current[n].shape))) for n in names}
+        most = max(2, NUMBERS_AT_ONCE // len(senders)) if self._in_parts else None
+        pieces = [piece for name in names for piece in pieces_of(name, current[name], most)]
+        replies = [self._reply(update, pieces, current) for update in senders]
+        zeros = {piece.key: Array(np.zeros(piece.shape)) for piece in pieces}
         _forget_origin(strategy)
         with seeded(self._context.seed, self._calls), without_garbage():
             grid = KnownNodes([update.partition_id + 1 for update in senders])
@@ -123,24 +154,21 @@ class FlowerRule:
             raise TooFewUpdatesError(
                 f"{type(strategy).__name__} made nothing of {len(senders)} updates"
             )
-        return {
-            name: (current[name].double() + torch.from_numpy(np.asarray(record[name].numpy()))).to(
-                current[name].dtype
-            )
-            for name in names
-        }
+        made: dict[str, list[Tensor]] = {name: [] for name in names}
+        for piece in pieces:
+            made[piece.name].append(torch.from_numpy(np.asarray(record[piece.key].numpy())))
+        return {name: _added(current[name], parts) for name, parts in made.items()}
 
     def _reply(
-        self, update: Update, names: Sequence[str], current: Mapping[str, Tensor]
+        self, update: Update, pieces: Sequence[Piece], current: Mapping[str, Tensor]
     ) -> Message:
-        moved = {n: np.asarray(update.tensors[n].double() - current[n].double()) for n in names}
-        if not any(change.any() for change in moved.values()):
+        arrays: dict[str, Array] = {p.key: ChangeArray(update, p, current[p.name]) for p in pieces}
+        if not any(array.numpy().any() for array in arrays.values()):
             # Flower's clipping divides by an update's length; this changes no sum.
-            moved[names[0]] = np.full_like(moved[names[0]], NO_LENGTH)
-        changes = {n: Array(change) for n, change in moved.items()}
+            arrays[pieces[0].key] = Array(np.full(pieces[0].shape, NO_LENGTH))
         told = {key: float(value) for key, value in update.metrics.items()}
         metrics = MetricRecord({**told, protocol.NUM_EXAMPLES: self._context.weight(update)})
-        content = RecordDict({protocol.PROMPTS: ArrayRecord(changes), protocol.METRICS: metrics})
+        content = RecordDict({protocol.PROMPTS: _record(arrays), protocol.METRICS: metrics})
         return Message(content, dst_node_id=1, message_type=MessageType.TRAIN)
 
     @property

@@ -71,9 +71,11 @@ def _robust(
     adjust: Adjust,
     fewest: Callable[[int], int],
     options: type = RobustOptions,
+    in_parts: bool = False,
 ) -> Aggregation:
     needed = _needs(fewest)
-    return Aggregation(name, source, flower_rule(make, adjust, needed), options, needed)
+    made = flower_rule(make, adjust, needed, in_parts)
+    return Aggregation(name, source, made, options, needed)
 
 
 # Median and trimmed mean: most must be honest. Krum: Blanchard et al. 2017, proposition 1. Bulyan:
@@ -84,6 +86,7 @@ fedmedian = _robust(
     lambda options: FedMedian(),
     _nothing_to_tell,
     lambda f: 2 * f + 1,
+    in_parts=True,
 )
 fedtrimmedavg = _robust(
     "fedtrimmedavg",
@@ -91,6 +94,7 @@ fedtrimmedavg = _robust(
     lambda options: FedTrimmedAvg(),
     _tell_beta,
     lambda f: 2 * f + 1,
+    in_parts=True,
 )
 krum = _robust(
     "krum",

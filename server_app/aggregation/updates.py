@@ -18,7 +18,9 @@ from fedmvp_core.terms import TermText
 class Update:
     """A checked reply: the tensors of the client's phase, its images, and what it reports.
 
-    metrics: numbers by name, such as "train-loss"; empty with share-metrics=false.
+    tensors: those in a file are read anew each time; memory holds the one that is at work when they
+    are gone through one after the other. metrics: numbers by name, such as "train-loss"; empty with
+    share-metrics=false.
     """
 
     partition_id: int

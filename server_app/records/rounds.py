@@ -34,7 +34,7 @@ def record_round(
             if key != "loss" and values:  # its mean is the train-loss above
                 folder.record(round, split, key, sum(values) / len(values))
         folder.append_steps(round, split, reported.steps)
-        folder.record(round, split, "bytes-up", protocol.num_bytes(update.tensors))
+        folder.record(round, split, "bytes-up", reported.bytes_up)
         folder.record(round, split, "bytes-down", sent[update.partition_id])
     losses = [r.metrics[protocol.TRAIN_LOSS] for r in metrics if protocol.TRAIN_LOSS in r.metrics]
     totals = {"loss": sum(losses) / len(losses)} if losses else {}
@@ -43,7 +43,7 @@ def record_round(
         "clients": len(updates),
         "failed-clients": len(sent) - len(updates),
         "refused-replies": sum(refusal.kind != FAILED for refusal in checked.refused),
-        "bytes-up": sum(protocol.num_bytes(update.tensors) for update in updates),
+        "bytes-up": sum(reported.bytes_up for reported in metrics),
         "bytes-down": sum(sent.values()),
     }
     kinds = Counter(f"refused-{refusal.kind}" for refusal in checked.refused)

@@ -8,7 +8,9 @@ from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord
 from torch import Tensor
 
 from fedmvp_core import protocol
+from fedmvp_core.config.keys import FLOAT32
 from fedmvp_core.errors import WireError
+from fedmvp_core.wire import from_wire, wire_layout
 from server_app.replies.norms import Refusal
 
 FAILED = "failed"  # the kind of a reply that holds nothing but an error
@@ -23,12 +25,14 @@ WITHOUT_METRICS = (protocol.PHASE_NUMBER,)  # what is left of them with share-me
 class Reported:
     """What one reply says beside its tensors: numbers by name, and a list of them for each step.
 
-    next_phase: the one that the client is to train in when it is asked again.
+    next_phase: the one that the client is to train in when it is asked again. bytes_up: of the
+    numbers that it sent.
     """
 
     next_phase: str
     metrics: dict[str, float]
     steps: dict[str, list[float]]
+    bytes_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Asked:
     tensors: all tensors as they were sent. phases: of the clients that have left the first one, by
     partition id. method_phases: the method's, in order. metrics: what a reply has to report.
     most_images: what a client may claim to have trained on, by partition id; absent: anything.
-    longest: max-update-norm.
+    longest: max-update-norm. wire_dtype: in which updates travel.
     """
 
     round: int
@@ -50,6 +54,7 @@ class Asked:
     metrics: Sequence[str]
     most_images: Mapping[int, int]
     longest: float
+    wire_dtype: str = FLOAT32
 
 
 class RefusedError(WireError):
@@ -168,3 +173,21 @@ def tensors_of(prompts: ArrayRecord, sent: Mapping[str, Tensor], sender: str) ->
     # What NumPy raises of bytes that are no array is not documented; all of it means the same.
     except Exception as error:
         raise WireError(f"{sender}: a prompt tensor cannot be read: {error}") from error
+
+
+def unpacked(
+    sent: dict[str, Tensor], names: Sequence[str], facts: ConfigRecord, asked: Asked, sender: str
+) -> dict[str, Tensor]:
+    """The tensors that a client means by what it sent, which are the same with float32.
+
+    Raises:
+        WireError: what it sent is not of the round's wire-dtype, or has not a scale for each.
+    """
+    if asked.wire_dtype == FLOAT32:
+        return sent
+    protocol.check_layout(sent, wire_layout(asked.tensors, asked.wire_dtype), names, sender)
+    scaled = asked.wire_dtype == "int8"
+    scales = protocol.numbers(facts, protocol.SCALES, sender) if scaled else []
+    if scaled and len(scales) != len(sent):
+        raise WireError(f"{sender}: '{protocol.SCALES}' has {len(scales)} numbers for {len(sent)}")
+    return from_wire(sent, scales, asked.tensors, asked.wire_dtype)

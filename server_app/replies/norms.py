@@ -52,7 +52,7 @@ def too_long(
     for update in updates:
         peers = [u for u in updates if u.tensors.keys() == update.tensors.keys()]
         if len(peers) < FEWEST_FOR_MEDIAN:
-            peers = [u for u in updates if _numbers(u) >= _numbers(update)]
+            peers = [u for u in updates if _numbers(u, current) >= _numbers(update, current)]
         if len(peers) < FEWEST_FOR_MEDIAN:
             continue
         compared = [norms[peer.partition_id] for peer in peers]
@@ -70,5 +70,5 @@ def too_long(
     return refused
 
 
-def _numbers(update: Update) -> int:
-    return sum(value.numel() for value in update.tensors.values())
+def _numbers(update: Update, current: Mapping[str, Tensor]) -> int:
+    return sum(current[name].numel() for name in update.tensors)

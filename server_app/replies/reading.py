@@ -6,14 +6,15 @@ further than others do is refused with one sentence; the others of the round sti
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flwr.app import Message, MetricRecord
 
 from fedmvp_core import protocol
 from fedmvp_core.errors import WireError
 from fedmvp_core.metrics.names import ACCURACY, MAP
-from server_app.aggregation import Update
+from fedmvp_core.wire import wire_bytes
+from server_app.aggregation import Update, UpdatesFile
 from server_app.replies.checks import (
     FAILED,
     REPORTED,
@@ -30,6 +31,7 @@ from server_app.replies.checks import (
     refusing,
     reported_by,
     tensors_of,
+    unpacked,
 )
 from server_app.replies.norms import Refusal, too_long
 
@@ -54,10 +56,13 @@ class Checked:
     refused: list[Refusal]
 
 
-def read_updates(replies: Iterable[Message], asked: Asked) -> Checked:
+def read_updates(
+    replies: Iterable[Message], asked: Asked, kept: UpdatesFile | None = None
+) -> Checked:
     """Check each reply by itself, then the sound ones against each other.
 
-    Of several replies of a client the first that is sound counts.
+    Of several replies of a client the first that is sound counts. Replies may arrive while this
+    waits for them; what is needed of one is kept, in `kept` if there is one, and it is let go.
     """
     accepted: dict[int, tuple[Update, Reported]] = {}
     refused: list[Refusal] = []
@@ -66,13 +71,15 @@ def read_updates(replies: Iterable[Message], asked: Asked) -> Checked:
             update, reported = _read_update(reply, asked)
             if update.partition_id in accepted:
                 raise RefusedError("duplicate", f"client {update.partition_id} replied twice")
+            if kept is not None:
+                update = replace(update, tensors=kept.keep(update.tensors))
             accepted[update.partition_id] = update, reported
         except RefusedError as error:
             refused.append(error.refusal)
     ordered = [accepted[partition_id] for partition_id in sorted(accepted)]
     long = too_long([update for update, _ in ordered], asked.tensors, asked.longest)
-    kept = [(update, reported) for update, reported in ordered if update.partition_id not in long]
-    return Checked([u for u, _ in kept], [r for _, r in kept], [*refused, *long.values()])
+    count = [(update, reported) for update, reported in ordered if update.partition_id not in long]
+    return Checked([u for u, _ in count], [r for _, r in count], [*refused, *long.values()])
 
 
 def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
@@ -100,11 +107,12 @@ def _read_update(reply: Message, asked: Asked) -> tuple[Update, Reported]:
             protocol.schema_hash(asked.tensors), str(facts.get(protocol.SCHEMA)), sender
         )
         names = asked.phase_tensors(phase_of(metrics, partition_id, asked))
-        tensors = tensors_of(prompts, asked.tensors, sender)
+        tensors = unpacked(tensors_of(prompts, asked.tensors, sender), names, facts, asked, sender)
     with refusing("not-finite"):
         protocol.check_finite(tensors, sender)
     with refusing("tensors"):
         protocol.check_layout(tensors, asked.tensors, names, sender)
+    reported = replace(reported, bytes_up=wire_bytes(tensors, asked.wire_dtype))
     return Update(partition_id, tensors, num_examples, reported.metrics), reported
 
 

@@ -33,6 +33,7 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.prompting.promptformer import PromptFormerOptions
 from fedmvp_core.tasks import Task
 from fedmvp_core.training import train_locally
+from simulations.runner.client_cost import device_words, settle
 from simulations.runner.project import default_config
 
 CLASSES, ATTRIBUTES = 20, 10  # FedMVP's: at most 20 classes a client, 10 attributes a class
@@ -59,7 +60,7 @@ def main() -> None:
         side()
     turns = [_turn(sides, backbone.device) for _ in range(options.repeats)]
     print(
-        f"{_words(backbone.device)}, {options.backbone}, {options.precision}, "
+        f"{device_words(backbone.device)}, {options.backbone}, {options.precision}, "
         f"batch {options.batch}, PGD-{options.attack_steps}, {options.repeats} turns"
     )
     print(_table(turns, options.batch))
@@ -84,10 +85,10 @@ def _turn(sides: Mapping[str, Side], device: torch.device) -> dict[str, float]:
     """Seconds of each side, once."""
     seconds = {}
     for name, side in sides.items():
-        _settle(device)
+        settle(device)
         started = time.perf_counter()
         side()
-        _settle(device)
+        settle(device)
         seconds[name] = time.perf_counter() - started
     return seconds
 
@@ -159,19 +160,6 @@ def _shard(count: int, size: int) -> Shard:
 def _first(shard: Shard, count: int) -> Shard:
     """`prepare_shard` encodes an image and its mirror image: half of them are one view's worth."""
     return replace(shard, images=shard.images.select(torch.arange(count)))
-
-
-def _words(device: torch.device) -> str:
-    """What computes, in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
-
-
-def _settle(device: torch.device) -> None:
-    """Wait for what a GPU still has to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from fedmvp_core.registry import METRICS, find
 from fedmvp_core.replaced_run import check_replaceable, held_run
 from fedmvp_core.run_folder import SPLITS, holds_run, run_folder
 from fedmvp_core.terms import configured_terms
+from fedmvp_core.wire import wire_bytes
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import asked_terms
 from server_app.cohort.nodes import cohort_size
@@ -111,7 +112,8 @@ def look(config: RunConfig, clients: int) -> RunParts:
     rounds = affordable_rounds(config) if method.trains else 0
     check_room(config.run, tensors, rounds)
     names = {phase: sent_in(prompting, terms, phase) for phase in method.phases}
-    answered = {p: num_bytes({n: tensors[n] for n in sent}) for p, sent in names.items()}
+    wire = config.federation.wire_dtype
+    answered = {p: wire_bytes({n: tensors[n] for n in sent}, wire) for p, sent in names.items()}
     return RunParts(
         setting=setting,
         shards=shards,

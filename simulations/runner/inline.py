@@ -51,10 +51,12 @@ class InlineGrid(Grid):
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
     ) -> Iterable[Message]:
-        """The answers, in the order of the messages; there is nobody to wait for."""
-        replies = self.answer_all(list(messages))
+        """The answers, in the order of the messages; a client answers when its reply is taken."""
+        return self._then_heard(self.answer_all(list(messages)))
+
+    def _then_heard(self, replies: Iterable[Message]) -> Iterator[Message]:
+        yield from replies
         self.heard()
-        return replies
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         pushed = []
@@ -68,13 +70,11 @@ class InlineGrid(Grid):
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         arrived = [self._unanswered.pop(i) for i in message_ids if i in self._unanswered]
-        replies = self.answer_all(arrived)
-        self.heard()
-        return replies
+        return self._then_heard(self.answer_all(arrived))
 
-    def answer_all(self, messages: Sequence[Message]) -> list[Message]:
-        """Let each message's client answer it."""
-        return [self.answer(message) for message in messages]
+    def answer_all(self, messages: Sequence[Message]) -> Iterable[Message]:
+        """Let each message's client answer it, one after the other."""
+        return map(self.answer, messages)
 
     def answer(self, message: Message) -> Message:
         """What the ClientApp answers; an exception becomes an error reply, as with Flower."""

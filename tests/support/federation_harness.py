@@ -75,7 +75,7 @@ class SerialGrid(InlineGrid):
         return super().send_and_receive(arrived, timeout=timeout)
 
     def answer_all(self, messages: Sequence[Message]) -> list[Message]:
-        replies = super().answer_all(self.order(messages))
+        replies = list(super().answer_all(self.order(messages)))
         self.replies += replies
         return replies
 

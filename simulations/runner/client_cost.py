@@ -1,0 +1,141 @@
+"""What one client of a run costs: its local steps are played in this process and measured."""
+
+import os
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from fedmvp_core.backbone import FeatureCache
+from fedmvp_core.config import RunConfig
+from fedmvp_core.data.shards import Shard, make_shards
+from fedmvp_core.errors import ConfigError
+from fedmvp_core.exchange import sent_in, travelling_tensors
+from fedmvp_core.local.model import LocalRound
+from fedmvp_core.local.shard import prepare_shard
+from fedmvp_core.methods import find_method
+from fedmvp_core.protocol import num_bytes
+from fedmvp_core.terms import configured_terms
+from fedmvp_core.training import train_locally
+from fedmvp_core.wire import wire_bytes
+from fedmvp_core.workspace import open_workspace
+from server_app.aggregation import asked_terms
+
+TURNS = 3  # the first of which warms up
+CUDA_CONTEXT = 600 * 2**20  # bytes that each process takes of a GPU beside PyTorch's tensors
+
+
+@dataclass(frozen=True)
+class ClientCost:
+    """A client's cost.
+
+    device: "cuda" or "cpu". seconds: a step, attack included. steps: of the largest shard's client
+    in a round; mean_steps: of all clients. memory: bytes at most, of the GPU, or of the process on
+    a CPU; None: it did not fit. room: bytes that the device has. down, up: bytes of a full round
+    each way, up in the phase that sends most.
+    """
+
+    device: str
+    seconds: float
+    steps: int
+    mean_steps: float
+    memory: int | None
+    room: int
+    down: int
+    up: int
+
+
+def measure_client(config: RunConfig, clients: int) -> ClientCost:
+    """Measure the client of the largest shard, on one CPU thread as in a run, or on the GPU.
+
+    Raises:
+        FedMVPError: the run could not start.
+        ConfigError: the method trains nothing.
+    """
+    method = find_method(config)
+    if not method.trains:
+        raise ConfigError(f"method is '{method.name}', which trains nothing; allowed: others")
+    work = open_workspace(config.with_values(decode_cache=False))
+    shards = make_shards(work.setting, clients, config)
+    prompting = method.build_prompting(work.backbone, work.setting.train.class_names)
+    terms = configured_terms(asked_terms(config, method))
+    tensors = travelling_tensors(prompting, terms)
+    sent = [sent_in(prompting, terms, phase) for phase in method.phases]
+    wire = config.federation.wire_dtype
+    steps = [steps_of(len(shard.images), config) for shard in shards]
+    largest = max(shards, key=lambda shard: len(shard.images))
+    device = work.backbone.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    threads = torch.get_num_threads()
+    seconds, fits = 0.0, True
+    try:
+        torch.set_num_threads(1)
+        prepared = prepare_shard(work.backbone, _one_batch(largest, config), FeatureCache(None))
+        received = {n: t.to(device) for n, t in prompting.prompt_tensors().items()}
+        multi_label_loss = config.training.multi_label_loss
+        round = LocalRound(1, method.phases[0], received, multi_label_loss=multi_label_loss)
+        one = config.with_values(local_epochs=1)
+
+        def turn() -> float:
+            began = time.perf_counter()
+            train_locally(work.backbone, prompting, method, prepared, one, round)
+            settle(device)
+            return time.perf_counter() - began
+
+        seconds = statistics.median([turn() for _ in range(TURNS)][1:])
+    except torch.OutOfMemoryError:
+        fits = False
+    finally:
+        torch.set_num_threads(threads)
+    return ClientCost(
+        device=device.type,
+        seconds=seconds,
+        steps=max(steps),
+        mean_steps=statistics.fmean(steps),
+        memory=peak_memory(device) if fits else None,
+        room=room_of(device),
+        down=num_bytes(tensors),
+        up=max(wire_bytes({n: tensors[n] for n in names}, wire) for names in sent),
+    )
+
+
+def steps_of(images: int, config: RunConfig) -> int:
+    """Steps of a client with so many images in a round."""
+    return config.training.local_epochs * -(-images // config.training.batch_size)
+
+
+def _one_batch(shard: Shard, config: RunConfig) -> Shard:
+    count = min(len(shard.images), config.training.batch_size)
+    return replace(shard, images=shard.images.select(torch.arange(count)))
+
+
+def settle(device: torch.device) -> None:
+    """Wait for what a GPU still has to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def device_words(device: torch.device) -> str:
+    """What computes, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes that this process has had at most: of the GPU, or resident on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device) + CUDA_CONTEXT
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def room_of(device: torch.device) -> int:
+    """Bytes that the GPU or the machine has."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
