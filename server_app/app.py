@@ -230,8 +230,8 @@ def _train(
 def _conclude(examiner: Examiner, multi_label: bool) -> None:
     """The last attacks, on all images, and the tables of the end."""
     folder, prompting = examiner.folder, examiner.prompting
-    examiner.attack(examiner.rounds, prompting, every_image=True)
-    examiner.attack(0, None, every_image=True)
+    examiner.attack(examiner.rounds, prompting, last=True)
+    examiner.attack(0, None, last=True)
     folder.write_classes(examiner.evaluation.by_class(prompting), multi_label)
     folder.write_metrics()
     backbone = examiner.backbone

@@ -135,6 +135,7 @@ class EvaluationSection:
     robust_steps: Annotated[int, Between(1)]
     robust_every: Annotated[int, Between(0)]
     robust_images: Annotated[int, Between(0)]
+    robust_last_images: Annotated[int, Between(0)]
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,13 @@ class Examiner:
         due = last or round % self.config.evaluation.evaluate_every == 0
         if due and not self.folder.holds(round, self.evaluation.headline):
             self.evaluate(round, tensors)
-        # The last attack is on all images, when the prompts are final.
+        # The last attack, when the prompts are final, has its own number of images.
         every = self.config.evaluation.robust_every
         if round < self.rounds and (round == 0 or (every and round % every == 0)):
             self.prompting.load_prompt_tensors(tensors)
-            self.attack(round, self.prompting, every_image=False)
+            self.attack(round, self.prompting, last=False)
 
-    def attack(self, round: int, prompting: Prompting | None, every_image: bool) -> None:
+    def attack(self, round: int, prompting: Prompting | None, last: bool) -> None:
         """Measure what the configured attack leaves; prompting None: of zero-shot CLIP.
 
         Not again what an earlier process measured.
@@ -83,7 +83,7 @@ class Examiner:
         prefix = "" if prompting is not None else ZERO_SHOT
         if self.robust is None or self.folder.holds(round, prefix + self.robust.headline):
             return
-        measured = self.robust(prompting, round, every_image)
+        measured = self.robust(prompting, round, last)
         self.record(round, measured)
         if prompting is not None:
             label = self.robust.headline

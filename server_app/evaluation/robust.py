@@ -51,23 +51,24 @@ class RobustEvaluation:
             config.evaluation.robust_attack, epsilon, config.evaluation.robust_steps
         )
 
-    def __call__(self, prompting: Prompting | None, round: int, every_image: bool) -> Measured:
+    def __call__(self, prompting: Prompting | None, round: int, last: bool) -> Measured:
         """What the attack leaves, and alignments, by split; prompting None: zero-shot CLIP.
 
-        every_image: False: `robust-images` of each split, the same in every round.
+        last: `robust-last-images` of each split instead of `robust-images`; 0 is every one. A client
+        that holds all of a split has the split's numbers.
         """
-        central, limit = self._central, 0 if every_image else self._config.evaluation.robust_images
+        central, asked_for = self._central, self._config.evaluation
+        limit = asked_for.robust_last_images if last else asked_for.robust_images
         own_limit = -(-limit // max(len(central.local), 1))  # the clients share one split's number
         results: dict[str, dict[str, float]] = {}
-        whole: dict[Asked, dict[str, float]] = {}  # those of which every image was attacked
-        limits = ((central.splits, limit), (central.local, own_limit))
-        for split, most in ((split, most) for splits, most in limits for split in splits):
-            if 0 < most < len(split.images):
-                results[split.name] = self._split(prompting, split, round, most)
-            else:
-                if asked(split) not in whole:
-                    whole[asked(split)] = self._split(prompting, split, round, 0)
-                results[split.name] = dict(whole[asked(split)])
+        known: dict[Asked, dict[str, float]] = {}
+        for splits, most in ((central.splits, limit), (central.local, own_limit)):
+            for split in splits:
+                found = known.get(asked(split)) or self._split(prompting, split, round, most)
+                results[split.name] = dict(found)
+                # A few images of a client are too few to stand for other clients too.
+                if most == limit or most >= len(split.images):
+                    known[asked(split)] = found
         for name, value in central.with_summary(of_metric(results, self._robust)).items():
             results.setdefault(name, {})[self._robust] = value
         prefix = "" if prompting is not None else ZERO_SHOT

@@ -123,14 +123,15 @@ def evaluations(config: RunConfig, trains: bool) -> int:
 def attacked_images(asked: EvaluationSection, tested: int, rounds: int) -> int:
     """As how many evaluated images the attacks count.
 
-    They are on all images of the tuned and the frozen model at the end, and on some before.
+    They are on the tuned and the frozen model at the end, and on some images before.
     """
     if asked.robust_attack == "none":
         return 0
     every = asked.robust_every
     between = {0, *(range(0, rounds, every) if every else ())} if rounds else set()
     few = min(asked.robust_images or tested, tested)
-    return (2 * tested + len(between) * few) * (ATTACK_PASSES * asked.robust_steps + 1)
+    last = min(asked.robust_last_images or tested, tested)
+    return (2 * last + len(between) * few) * (ATTACK_PASSES * asked.robust_steps + 1)
 
 
 def _rows(jobs: Sequence[Job], costs: Mapping[str, RunCost]) -> Iterable[tuple[str, ...]]:

@@ -75,7 +75,7 @@ GATES = (
         "with momentum=0",
     ),
     Gate(
-        ("robust-epsilon", "robust-steps", "robust-every", "robust-images"),
+        ("robust-epsilon", "robust-steps", "robust-every", "robust-images", "robust-last-images"),
         _measures_robustness,
         "with robust-attack=none",
     ),

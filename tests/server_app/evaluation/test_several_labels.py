@@ -127,7 +127,7 @@ def test_what_is_left_under_attack(
     for epsilon in ("0", "8/255"):
         config = default_config(robust_attack="pgd", robust_epsilon=epsilon, robust_steps=3)
         robust = RobustEvaluation(tiny_backbone, config, evaluation)
-        left = robust(prompting, 1, every_image=True)["all"]
+        left = robust(prompting, 1, last=True)["all"]
         assert robust.headline == f"robust-map[pgd-3 eps={epsilon}]"
         for name in ("map", "cf1", "of1"):
             (value,) = values(left, f"robust-{name}[")

@@ -79,3 +79,18 @@ def test_what_an_attack_leaves_of_the_frozen_model_is_kept_for_the_next_run(
     assert found[0][0] > 0
     assert found[0][1]
     assert found[1] == (0, found[0][1])
+
+
+def test_the_last_attack_is_on_as_many_images_as_were_asked_for(
+    small_run: Callable[..., RunConfig],
+) -> None:
+    config = small_run(
+        rounds=1, partition="iid", robust_attack="fgsm", robust_steps=1, robust_last_images=3
+    )
+    run_federation(config, CLIENTS)
+    attacked = {
+        (s, v) for n, s, m, v in metric_rows(config) if n == 1 and m.startswith("attacked-images")
+    }
+    # Each client holds all of base, so it has base's number.
+    clients = {(f"client-{k:03d}", 3.0) for k in range(CLIENTS)}
+    assert attacked == {("base", 3.0), ("new", 3.0), *clients}
