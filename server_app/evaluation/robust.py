@@ -54,8 +54,8 @@ class RobustEvaluation:
     def __call__(self, prompting: Prompting | None, round: int, last: bool) -> Measured:
         """What the attack leaves, and alignments, by split; prompting None: zero-shot CLIP.
 
-        last: `robust-last-images` of each split instead of `robust-images`; 0 is every one. A client
-        that holds all of a split has the split's numbers.
+        last: `robust-last-images` of each split instead of `robust-images`; 0 is every one. A
+        client that holds all of a split has the split's numbers.
         """
         central, asked_for = self._central, self._config.evaluation
         limit = asked_for.robust_last_images if last else asked_for.robust_images
