@@ -152,6 +152,8 @@ def _crop_sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
         mine = config.with_values(
             method=method, augmentation=augmentation, cached_views=cached_views
         )
+        if method == "promptfl":
+            mine = mine.with_values(method_options="")
         found = find_method(mine)
         prompting = found.build_prompting(backbone, shard.task.class_names)
         prepared = prepare_shard(backbone, shard, FeatureCache(None), None, mine.training)
