@@ -85,11 +85,16 @@ def poisoned(
     target = names.index(class_names[0]) if class_names[0] in names else 0
     images, labels = shard.images.clone(), shard.labels.clone()
     images[::2] = stamped(images[::2])
+    views = shard.cached_views
+    if views is not None:
+        marked = views.images.clone()
+        marked[:, ::2] = stamped(marked[:, ::2])
+        views = views._replace(images=marked)
     if own.multi_label:
         labels[::2, target] = 1
     else:
         labels[::2] = target
-    return replace(shard, images=images, labels=labels)
+    return replace(shard, images=images, labels=labels, cached_views=views)
 
 
 def lie(message: Message, context: Context, call_next: ClientAppCallable) -> Message:

@@ -84,7 +84,8 @@ def prepared_shard(
     attacked = None
     if config.attack.attack_classes == "global":
         attacked = _setting(config, backbone.image_size).make_task(class_names)
-    return prepare_shard(backbone, shard, feature_cache(config.run.cache_dir), attacked)
+    cache = feature_cache(config.run.cache_dir)
+    return prepare_shard(backbone, shard, cache, attacked, config.training, config.run.seed)
 
 
 def forget() -> None:

@@ -15,15 +15,13 @@ from fedmvp_core.errors import FedMVPError
 from fedmvp_core.local.attack import TrainingAttack
 from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard
-from fedmvp_core.logits import class_logits
+from fedmvp_core.local.views import EpochViews, epoch_views
 from fedmvp_core.methods import ConfiguredMethod
 from fedmvp_core.methods.fit import check_labels
 from fedmvp_core.objectives import Batch, Loss
-from fedmvp_core.prompting import Features, Prompting
+from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.terms.term import ConfiguredTerm, MeanGradients, finished_terms
-
-FLIP_PROBABILITY = 0.5  # of the view x' whose frozen feature is the consistency target
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,12 @@ def train_locally(
     optimizer = _optimizer(trained, training, rate, round.momentum)
     draw = generator(seed, "local training", number, shard.partition_id)
     attack_draw = generator(seed, "attack in training", number, shard.partition_id)
+    reads = method.objective.reads if method.objective is not None else ()
+    views = epoch_views(backbone, shard, training, seed, number, draw, reads)
     measured: list[dict[str, Tensor]] = []
     gradients = MeanGradients(trained if terms else {})
     for _ in range(training.local_epochs):
-        for batch in _batches(backbone, shard, training.batch_size, draw):
+        for batch in _batches(shard, training.batch_size, draw, views):
             model = LocalModel(backbone, prompting, shard, round)
             if attack is not None:
                 batch = _attacked(model, attack, batch, attack_draw)
@@ -179,18 +179,13 @@ def _select_trained(prompting: Prompting, phase: str) -> dict[str, torch.nn.Para
 
 
 def _batches(
-    backbone: Backbone, shard: PreparedShard, batch_size: int, draw: torch.Generator
+    shard: PreparedShard, batch_size: int, draw: torch.Generator, views: EpochViews
 ) -> Iterator[Batch]:
     """One epoch in a drawn order; the last batch may be smaller, and is trained too."""
-    frozen_features = Features(shard.frozen_views[0], shard.task.zero_shot_features)
-    frozen_logits = class_logits(frozen_features, shard.task, backbone.logit_scale)
-    order = torch.randperm(len(shard.labels), generator=draw)
-    flipped = (torch.rand(len(order), generator=draw) < FLIP_PROBABILITY).long()
-    order, flipped = order.to(shard.labels.device), flipped.to(shard.labels.device)
-    for at, view in zip(order.split(batch_size), flipped.split(batch_size), strict=True):
-        images = shard.images[at].float() / 255
-        frozen = shard.frozen_views[view, at], frozen_logits[at]
-        yield Batch(images, shard.labels[at], *frozen, adversarial=images)
+    order = torch.randperm(len(shard.labels), generator=draw).to(shard.labels.device)
+    steps = order.split(batch_size)
+    for rows, seen in zip(steps, views(steps), strict=True):
+        yield Batch(seen.images, shard.labels[rows], *seen[1:], adversarial=seen.images)
 
 
 def _check_finite(history: list[float], partition_id: int, round: int) -> None:

@@ -111,6 +111,8 @@ class TrainingSection:
     warmup_rounds: Annotated[int, Between(0)]
     warmup_rate: Annotated[float, Between(0)]
     multi_label_loss: Annotated[str, OneOf(("asl", "bce", "softmax"))]
+    augmentation: Annotated[str, OneOf(("none", "crops"))]
+    cached_views: Annotated[int, Between(0)]
 
 
 @dataclass(frozen=True)

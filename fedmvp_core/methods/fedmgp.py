@@ -8,6 +8,7 @@ photo" with noise, is left for a plain draw.
 from types import MappingProxyType
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import COOP_PICTURES
 from fedmvp_core.prompting.prompt_groups import PromptGroupsOptions
 
 method = Method(
@@ -19,6 +20,7 @@ method = Method(
     reads_attributes=False,
     published=MappingProxyType(
         {
+            **COOP_PICTURES,
             "rounds": 10,
             "local-epochs": 2,
             "learning-rate": 0.001,

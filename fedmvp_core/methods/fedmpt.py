@@ -17,5 +17,5 @@ method = Method(
     objective="cross-entropy",
     options=ConditionedTextOptions,
     reads_attributes=False,
-    published=MappingProxyType({"local-epochs": 1, "learning-rate": 0.001}),
+    published=MappingProxyType({"local-epochs": 1, "learning-rate": 0.001, "augmentation": "none"}),
 )

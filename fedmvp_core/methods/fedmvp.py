@@ -32,6 +32,7 @@ PUBLISHED: Mapping[str, Scalar] = MappingProxyType(
         "keep-momentum": True,
         "warmup-rounds": 0,
         "batch-size": 128,
+        "augmentation": "none",
         "shots": 8,
         "shot-sampling": "fedmvp",
         "partition.cut": "published",

@@ -9,6 +9,7 @@ a gradient in training.
 from types import MappingProxyType
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import COOP_PICTURES
 from fedmvp_core.prompting.global_local_text import GlobalLocalOptions
 
 method = Method(
@@ -18,5 +19,7 @@ method = Method(
     objective="cross-entropy",
     options=GlobalLocalOptions,
     reads_attributes=False,
-    published=MappingProxyType({"rounds": 10, "learning-rate": 0.001, "weighting": "examples"}),
+    published=MappingProxyType(
+        {**COOP_PICTURES, "rounds": 10, "learning-rate": 0.001, "weighting": "examples"}
+    ),
 )

@@ -7,6 +7,7 @@ contrastive term holds the shared text near the hand-written one and away from t
 from types import MappingProxyType
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import COOP_PICTURES
 from fedmvp_core.prompting.low_rank_text import LowRankTextOptions
 
 method = Method(
@@ -16,5 +17,5 @@ method = Method(
     objective="fedpgp",
     options=LowRankTextOptions,
     reads_attributes=False,
-    published=MappingProxyType({"weighting": "examples"}),
+    published=MappingProxyType({**COOP_PICTURES, "weighting": "examples"}),
 )

@@ -8,6 +8,7 @@ have it with 4 words (`context-length=4`), as FedCoOp.
 from types import MappingProxyType
 
 from fedmvp_core.methods.method import Method
+from fedmvp_core.methods.schedules import COOP_PICTURES
 from fedmvp_core.prompting.text_context import TextContextOptions
 
 method = Method(
@@ -18,6 +19,7 @@ method = Method(
     options=TextContextOptions,
     published=MappingProxyType(
         {
+            **COOP_PICTURES,
             "rounds": 20,
             "local-epochs": 5,
             "learning-rate": 0.001,

@@ -1,4 +1,4 @@
-"""What the public codes of three families of methods share, for `Method.published`.
+"""What the public codes of families of methods share, for `Method.published`.
 
 APT's and FAP's were trained on one machine: an epoch there is a round here, and one optimiser lives
 through all of them. Nothing is set that the codes were not seen to have.
@@ -12,9 +12,11 @@ from fedmvp_core.config import Scalar
 ONE_MACHINE: Mapping[str, Scalar] = MappingProxyType(
     {"local-epochs": 1, "keep-momentum": True, "robust-attack": "pgd", "robust-steps": 100}
 )
+# CoOp's transforms of pictures in training, which the codes built upon it have too.
+COOP_PICTURES: Mapping[str, Scalar] = MappingProxyType({"augmentation": "crops", "cached-views": 0})
 # APT: PGD-3 with a step of two thirds of epsilon, which "" stands for.
 APT_ATTACK: Mapping[str, Scalar] = MappingProxyType(
-    {**ONE_MACHINE, "attack-steps": 3, "attack-step-size": ""}
+    {**ONE_MACHINE, **COOP_PICTURES, "attack-steps": 3, "attack-step-size": ""}
 )
 # FAP and its baselines: PGD-2 of 1/255 within 1/255, 16 shots, 10 epochs.
 FAP_SCHEDULE: Mapping[str, Scalar] = MappingProxyType(
@@ -35,6 +37,7 @@ FAP_DEEP: Mapping[str, Scalar] = MappingProxyType(
         **FAP_SCHEDULE,
         "learning-rate": 0.0035,
         "batch-size": 4,
+        "augmentation": "none",
         "method.deep-length": 2,
         "method.deep-depth": 0,
         "method.prompt-init": "random",
@@ -49,6 +52,7 @@ FEDTPG: Mapping[str, Scalar] = MappingProxyType(
         "momentum": 0.9,
         "weight-decay": 1e-5,
         "batch-size": 200,
+        "augmentation": "none",
         "shots": 8,
         "weighting": "uniform",
     }

@@ -20,5 +20,5 @@ def adversarial(options: NoOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("adversarial", "Madry et al. (ICLR 2018)", adversarial, attack="ce")
+objective = Objective("adversarial", "Madry et al. (ICLR 2018)", adversarial, attack="ce", reads=())
 at = replace(objective, name="at", source="FedAvg-AT: `adversarial`, as tables name it")

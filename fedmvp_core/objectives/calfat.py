@@ -58,4 +58,5 @@ objective = Objective(
     attack="kl",
     adjust=adjusted_for_attack,
     several_labels=False,
+    reads=(),
 )

@@ -97,4 +97,6 @@ def _belief(logits: Tensor, labels: Tensor) -> Tensor:
     return beliefs.sum(dim=-1) / known.sum(dim=-1).clamp(min=1)
 
 
-objective = Objective("capt", "CAPT (arXiv 2405.11154)", capt, CAPTOptions, attack="ce")
+objective = Objective(
+    "capt", "CAPT (arXiv 2405.11154)", capt, CAPTOptions, attack="ce", reads=("frozen_logits",)
+)

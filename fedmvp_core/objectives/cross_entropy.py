@@ -15,4 +15,6 @@ def cross_entropy(options: NoOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("cross-entropy", "CoOp (IJCV 2022), PromptFL (TMC 2023)", cross_entropy)
+objective = Objective(
+    "cross-entropy", "CoOp (IJCV 2022), PromptFL (TMC 2023)", cross_entropy, reads=()
+)

@@ -28,4 +28,4 @@ def fap(options: NoOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("fap", "FAP (NeurIPS 2024)", fap, attack="kl")
+objective = Objective("fap", "FAP (NeurIPS 2024)", fap, attack="kl", reads=())

@@ -26,4 +26,4 @@ def fedclip(options: NoOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("fedclip", "FedCLIP (IEEE DEB 2023)", fedclip, several_labels=False)
+objective = Objective("fedclip", "FedCLIP (IEEE DEB 2023)", fedclip, several_labels=False, reads=())

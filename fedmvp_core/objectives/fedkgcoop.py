@@ -43,4 +43,5 @@ objective = Objective(
     fedkgcoop,
     FedKgCoOpObjectiveOptions,
     needs="text",
+    reads=(),
 )

@@ -48,5 +48,10 @@ def distance(features: Tensor) -> Tensor:
 
 
 objective = Objective(
-    "fedmgp", "FedMGP (NeurIPS 2025)", fedmgp, FedMGPObjectiveOptions, asks="seen_by_groups"
+    "fedmgp",
+    "FedMGP (NeurIPS 2025)",
+    fedmgp,
+    FedMGPObjectiveOptions,
+    asks="seen_by_groups",
+    reads=(),
 )

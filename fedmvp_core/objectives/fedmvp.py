@@ -27,4 +27,11 @@ def fedmvp(options: FedMVPObjectiveOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("fedmvp", "FedMVP (ICCV 2025)", fedmvp, FedMVPObjectiveOptions, needs="image")
+objective = Objective(
+    "fedmvp",
+    "FedMVP (ICCV 2025)",
+    fedmvp,
+    FedMVPObjectiveOptions,
+    needs="image",
+    reads=("frozen_features",),
+)

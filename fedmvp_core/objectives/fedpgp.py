@@ -55,4 +55,5 @@ objective = Objective(
     fedpgp,
     FedPGPObjectiveOptions,
     asks="shared_class_features",
+    reads=(),
 )

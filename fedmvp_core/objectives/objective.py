@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fedmvp_core.config.options import NoOptions
 from fedmvp_core.local.model import LocalModel
+from fedmvp_core.local.views import FROZEN_FEATURES, FROZEN_LOGITS
 
 
 class Batch(NamedTuple):
@@ -58,6 +59,8 @@ class Objective:
         something of them that is a constant otherwise; "": either.
     asks: a function that the prompting module must have beside those of every one; "": none.
     several_labels: whether an image may have several.
+    reads: which of a batch's "frozen_features" and "frozen_logits" the loss reads: with crops that
+        are drawn in each step, either costs a frozen forward, and the others are NaN.
     """
 
     name: str
@@ -69,3 +72,4 @@ class Objective:
     needs: str = ""
     asks: str = ""
     several_labels: bool = True
+    reads: tuple[str, ...] = (FROZEN_FEATURES, FROZEN_LOGITS)

@@ -38,4 +38,4 @@ def pmg(options: PMGOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("pmg", "PMG-AFT (CVPR 2024)", pmg, PMGOptions, attack="ce")
+objective = Objective("pmg", "PMG-AFT (CVPR 2024)", pmg, PMGOptions, attack="ce", reads=())

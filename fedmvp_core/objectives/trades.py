@@ -31,4 +31,4 @@ def trades(options: TradesOptions) -> LossFunction:
     return loss
 
 
-objective = Objective("trades", "TRADES (ICML 2019)", trades, TradesOptions, attack="kl")
+objective = Objective("trades", "TRADES (ICML 2019)", trades, TradesOptions, attack="kl", reads=())

@@ -1,7 +1,7 @@
 """What a step of local training costs, against the bare forward and backward of the encoder.
 
     python -m simulations.benchmarks.local_step [--backbone ViT-B-16] [--batch 128]
-        [--device cuda] [--precision bf16] [--attack-steps 3] [--repeats 7]
+        [--device cuda] [--precision bf16] [--attack-steps 3] [--repeats 7] [--crops]
 
 floor        forward and backward of the prompted image encoder with ready-made prompts: no method
              can be cheaper
@@ -11,7 +11,12 @@ anew         the same with every sentence and the frozen view encoded again befo
 fedmvp-capt  a step with PGD: attack-steps + 2 passes through the encoder
 
 The four are timed in turn, several steps each; printed are medians over the turns, and of the
-ratios within a turn.
+ratios within a turn. With --crops the sides are instead, all without the cost of preparing a shard:
+
+none         a step of FedMVP on pictures as they are read
+crops        on crops drawn in the step, with the frozen target of the other crop encoded in it
+cached       on one of four crops of each picture that were drawn and encoded before
+promptfl, promptfl-crops  a step of PromptFL, whose objective reads nothing of the frozen model
 """
 
 import argparse
@@ -51,11 +56,12 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--attack-steps", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--crops", action="store_true")
     options = parser.parse_args()
     backbone = load_backbone(options.backbone, None, options.device, options.precision)
     chosen = {"batch-size": options.batch, "attack-steps": options.attack_steps}
     config = parse_config({**default_config(), **chosen, "method.lora-threshold": 0.0})
-    sides = _sides(backbone, config)
+    sides = _crop_sides(backbone, config) if options.crops else _sides(backbone, config)
     for side in sides.values():  # warm-up
         side()
     turns = [_turn(sides, backbone.device) for _ in range(options.repeats)]
@@ -69,13 +75,14 @@ def main() -> None:
 
 
 def _table(turns: list[dict[str, float]], batch: int) -> str:
+    first = next(iter(turns[0]))
     rows = [
-        "| a step of | ms | images a second | times the floor |",
+        f"| a step of | ms | images a second | times {first} |",
         "| --- | ---: | ---: | ---: |",
     ]
     for side in turns[0]:
         seconds = statistics.median(turn[side] for turn in turns) / STEPS
-        ratios = sorted(turn[side] / turn["floor"] for turn in turns)
+        ratios = sorted(turn[side] / turn[first] for turn in turns)
         spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         rows.append(f"| {side} | {1000 * seconds:.1f} | {batch / seconds:,.0f} | {spread} |")
     return "\n".join(rows)
@@ -135,6 +142,34 @@ def _sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
         "fedmvp": lambda: fedmvp(prepared),
         "anew": anew,
         "fedmvp-capt": lambda: fedmvp_capt(prepared),
+    }
+
+
+def _crop_sides(backbone: Backbone, config: RunConfig) -> dict[str, Side]:
+    """The same steps without crops, with new ones, and with cached ones."""
+    shard = _shard(config.training.batch_size * STEPS, backbone.image_size)
+
+    def side(method: str, augmentation: str, cached_views: int = 0) -> Side:
+        mine = config.with_values(
+            method=method, augmentation=augmentation, cached_views=cached_views
+        )
+        if method == "promptfl":
+            mine = mine.with_values(method_options="")
+        found = find_method(mine)
+        prompting = found.build_prompting(backbone, shard.task.class_names)
+        prepared = prepare_shard(backbone, shard, FeatureCache(None), None, mine.training)
+
+        def train() -> None:
+            train_locally(backbone, prompting, found, prepared, mine, LocalRound())
+
+        return train
+
+    return {
+        "none": side("fedmvp", "none"),
+        "crops": side("fedmvp", "crops"),
+        "cached": side("fedmvp", "crops", 4),
+        "promptfl": side("promptfl", "none"),
+        "promptfl-crops": side("promptfl", "crops"),
     }
 
 

@@ -82,7 +82,8 @@ def _prepared(
     attacked = None
     if config.attack.attack_classes == "global":
         attacked = setting.make_task(setting.train.class_names)
-    return prepare_shard(backbone, shard, feature_cache(config.run), attacked)
+    cache = feature_cache(config.run)
+    return prepare_shard(backbone, shard, cache, attacked, config.training, config.run.seed)
 
 
 def _round(

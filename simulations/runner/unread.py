@@ -49,6 +49,7 @@ GATES = (
         (
             *("local-epochs", "batch-size", "learning-rate", "momentum", "weight-decay"),
             *("keep-momentum", "warmup-rounds", "warmup-rate", "multi-label-loss"),
+            *("augmentation", "cached-views"),
         ),
         _trains,
         "which trains nothing",
@@ -73,6 +74,11 @@ GATES = (
         ("keep-momentum",),
         lambda method, config: not method.trains or config.training.momentum > 0,
         "with momentum=0",
+    ),
+    Gate(
+        ("cached-views",),
+        lambda method, config: not method.trains or config.training.augmentation != "none",
+        "with augmentation=none",
     ),
     Gate(
         ("robust-epsilon", "robust-steps", "robust-every", "robust-images", "robust-last-images"),

@@ -133,6 +133,13 @@ def test_lies_about_data(default_config: Callable[..., RunConfig]) -> None:
     assert torch.equal(opened.labels[1::2], shard.labels[1::2])
     assert torch.equal(opened.images[::2], stamped(shard.images[::2]))
     assert torch.equal(opened.images[1::2], shard.images[1::2])
+    cropping = {"augmentation": "crops", "cached_views": 2}
+    shard, opened = shard_of(default_config(**SMALL, stress_attack="backdoor", **cropping), liar)
+    assert shard.cached_views is not None
+    assert opened.cached_views is not None
+    views, marked = shard.cached_views.images, opened.cached_views.images
+    assert torch.equal(marked[:, ::2], stamped(views[:, ::2]))
+    assert torch.equal(marked[:, 1::2], views[:, 1::2])
     honest, untouched = shard_of(flipping, (liar + 1) % CLIENTS)
     assert untouched is honest
 

@@ -10,6 +10,7 @@ DUAL_COOP, POSITIVE_COOP, FED_MPT, FED_APT = "DualCoOp", "PositiveCoOp", "FedMPT
 FED_KEEP = "FedKeep"
 FAP_LIKE = (FAP, AVP, MAPLE)
 DEEP = (FAP, MAPLE)
+COOP_LIKE = (APT, PAFT, PROMPTFL, FED_OTP, FED_PGP, FED_MGP)  # with CoOp's transforms
 ONE_MACHINE = (APT, FAP, AVP, MAPLE, PAFT)
 
 # Method -> whose codes it is compared with, by their names in the table.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fedmvp_core.methods.differences.codes import (
     APT,
     AVP,
+    COOP_LIKE,
     DEEP,
     DUAL_COOP,
     FAP_LIKE,
@@ -67,10 +68,23 @@ TRAINING: Sequence[Difference] = (
         "as many as the run has; --supernodes 1 is one machine",
     ),
     Difference(
-        (APT,),
+        COOP_LIKE,
         "pictures in training",
         "cropped at random and mirrored",
         "as they are read, so that frozen features are encoded once",
+        ("augmentation",),
+    ),
+    Difference(
+        COOP_LIKE,
+        "what is cropped",
+        "the whole picture, as large as it is",
+        "its middle square, as the backbone sees it",
+    ),
+    Difference(
+        (DUAL_COOP,),
+        "pictures in training",
+        "squeezed into a square, a part blanked out, RandAugment",
+        "as they are read",
     ),
     Difference(
         (PROMPTFL,), "rounds", "20, of 5 local epochs", "10, of one", ("rounds", "local-epochs")

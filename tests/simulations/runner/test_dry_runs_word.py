@@ -71,6 +71,8 @@ CHOICES: dict[str, tuple[Scalar, ...]] = {
     "attributes": ("none",),
     "learning-rate": (0.0, 100.0),
     "multi-label-loss": ("bce", "softmax"),
+    "augmentation": ("crops",),
+    "cached-views": (0, 2),
     "clients": (1, 2),
     "epsilon": ("0", "1"),
     "robust-epsilon": ("0", "1"),

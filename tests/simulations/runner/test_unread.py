@@ -23,6 +23,8 @@ DEMO = load_named_run("demo")
         ({"method": "zs-clip", "learning-rate": 1.0}, "which trains nothing"),
         ({"method": "apt", "attribute-weight": 0.5}, "which reads the plain template alone"),
         ({"warmup-rate": 0.1}, "with warmup-rounds=0"),
+        ({"cached-views": 4}, "with augmentation=none"),
+        ({"method": "hep", "augmentation": "crops"}, "which trains nothing"),
         ({"keep-momentum": True, "momentum": 0.0}, "with momentum=0"),
         ({"robust-attack": "none", "robust-steps": 5}, "with robust-attack=none"),
         (
@@ -46,6 +48,7 @@ def test_a_key_that_nobody_reads_is_named(
         {"method": "fedmvp", "objective": "trades", "attack-steps": 5, "epsilon": "1/255"},
         {"method": "fedmvp", "epsilon": "1/255", "attribute-weight": 0.5},
         {"warmup-rate": 0.1, "warmup-rounds": 1},
+        {"augmentation": "crops", "cached-views": 4},
         {"method": "zs-clip", "rounds": 0, "robust-steps": 5},
         {"seed": 3},
     ],
