@@ -14,6 +14,7 @@ from rich.logging import RichHandler
 from typer.core import TyperGroup
 
 from fedmvp_core.errors import ConfigError, FedMVPError
+from simulations.commands.alarm import alarm
 from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
 from simulations.commands.datasets import app as datasets_app
@@ -69,7 +70,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, report, predict, attack, shards, suite, reproduce, stress, info, new, check):
+_ON_RUNS = (run, report, predict, attack, alarm)
+for command in (*_ON_RUNS, shards, suite, reproduce, stress, info, new, check):
     app.command()(command)
 app.command("list")(list_)
 app.add_typer(attributes_app, name="attributes")

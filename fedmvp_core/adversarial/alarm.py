@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.adversarial.inputs import LogitsFunction, check_inputs, checked_logits
+from fedmvp_core.adversarial.iterated import default_step_size
 from fedmvp_core.adversarial.losses import is_multi_label
 from fedmvp_core.adversarial.masking_probe import Budget, Probe, vanished
 from fedmvp_core.adversarial.square import square
@@ -159,9 +160,10 @@ def _large_epsilon(model: Probe) -> Finding:
 def _one_step(model: Probe) -> Finding:
     """Both attacks at their last iterate: the worst case of the steps would hide what is asked."""
     epsilon, steps = model.budget.epsilon, model.budget.few_steps
+    size = default_step_size(epsilon, steps)
     losses = {}
-    for name, size, count in (("fgsm", epsilon, 1), (f"pgd-{steps}", epsilon / 4, steps)):
-        losses[name] = model.loss(model.last_iterate(size, count))
+    for name, step, count in (("fgsm", epsilon, 1), (f"pgd-{steps}", size, steps)):
+        losses[name] = model.loss(model.last_iterate(step, count))
     once, iterated = losses.values()
     return Finding(
         "one-step",
@@ -184,7 +186,7 @@ def _gradients(model: Probe) -> Finding:
         "gradients",
         "the gradients of the images have not vanished",
         share,
-        max(VANISHED, 1 / max(count, 1)),
+        VANISHED,
         {
             "images": count,
             "zero": int((right & zero).sum()),
@@ -199,8 +201,9 @@ def _transfer(model: Probe, frozen_fn: LogitsFunction | None, white: float) -> F
         alone = "this is the frozen model"
         return Finding("transfer", expects, math.nan, model.chance, unchecked=alone)
     steps = model.budget.steps
+    size = default_step_size(model.budget.epsilon, steps)
     frozen = checked_logits(frozen_fn, model.labels)
-    carried = model.accuracy(model.last_iterate(model.budget.epsilon / 4, steps, frozen))
+    carried = model.accuracy(model.last_iterate(size, steps, frozen))
     return Finding(
         "transfer",
         expects,

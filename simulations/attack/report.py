@@ -68,7 +68,7 @@ def report_attacks(
     with console.status("loading the run"):
         saved = load_saved_run(folder, plan.device, data_dir=data_dir)
         evaluations = chosen_evaluations(saved, plan.splits)
-        _check_pictures(saved, [evaluation.name for evaluation in evaluations])
+        check_pictures(saved, [evaluation.name for evaluation in evaluations])
         for name in plan.names:
             check_attack(name.attack, evaluations, "attack")
         targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
@@ -76,11 +76,11 @@ def report_attacks(
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"
     written = []
     total = sum(len(target.images) * len(target.models) for target in targets) * len(plan.names)
-    with _writing(table.parent), _watched(console, total) as watch:
+    with writing(table.parent), _watched(console, total) as watch:
         for name in plan.names:
             examples: list[AttackedExample] = []
             for target in targets:
-                row, pictures = _attack(saved, target, name, plan.batch_size, watch)
+                row, pictures = _attack(saved, target, name, plan, watch)
                 rows.append(row)
                 examples += pictures
                 write_table(table, rows, saved.round)
@@ -93,7 +93,7 @@ def report_attacks(
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
 
 
-def _check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:
+def check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:
     """Refuse splits that are others now: beside the run's numbers theirs would say nothing.
 
     Raises:
@@ -109,7 +109,7 @@ def _attack(
     saved: SavedRun,
     target: Target,
     name: AttackName,
-    batch_size: int,
+    plan: AttackPlan,
     watch: Callable[[str], OnWork],
 ) -> tuple[AttackRow, list[AttackedExample]]:
     """One attack on one split, against every model in turn."""
@@ -117,7 +117,8 @@ def _attack(
     attacked: dict[str, Attacked] = {}
     for model in target.models:
         on_work = watch(f"{target.split}, {model}, {name.label}")
-        attacked[model] = attack_target(saved, target, model, name, kept, batch_size, on_work)
+        budget = (plan.batch_size, on_work, plan.draws)
+        attacked[model] = attack_target(saved, target, model, name, kept, *budget)
     row = attack_row(target, name, attacked)
     if len(target.task.task.class_names) == 1:
         return row, []
@@ -157,7 +158,8 @@ def _watched(console: Console, total: int) -> Iterator[Callable[[str], OnWork]]:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
+    """Turn an OSError into a DataError that names the folder."""
     try:
         yield
     except OSError as error:
