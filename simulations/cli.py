@@ -17,6 +17,7 @@ from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.alarm import alarm
 from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
+from simulations.commands.corrupt import corrupt
 from simulations.commands.datasets import app as datasets_app
 from simulations.commands.deploy import app as deploy_app
 from simulations.commands.info import info
@@ -70,7 +71,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_ON_RUNS = (run, report, predict, attack, alarm)
+_ON_RUNS = (run, report, predict, attack, alarm, corrupt)
 for command in (*_ON_RUNS, shards, suite, reproduce, stress, info, new, check):
     app.command()(command)
 app.command("list")(list_)

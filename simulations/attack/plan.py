@@ -1,4 +1,4 @@
-"""What `fedmvp attack` and `fedmvp alarm` were asked to do, checked before a model is loaded."""
+"""What `fedmvp attack`, `alarm` and `corrupt` were asked, checked before a model is loaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +119,35 @@ def plan_alarm(
     few = max(steps // FEWER, 1)
     budget = Budget(radius, steps, few, queries, draws, batch_size, config.run.seed)
     return AlarmPlan(budget, written, tuple(_words(splits)), images, zero_shot, device)
+
+
+@dataclass(frozen=True)
+class CorruptPlan:
+    """What `fedmvp corrupt` looks at: `images` of each split, drawn by seed; 0: all."""
+
+    corruptions: tuple[str, ...]
+    splits: tuple[str, ...]
+    images: int
+    zero_shot: bool
+    device: str
+
+
+def plan_corruptions(
+    corruptions: Sequence[str], images: int, splits: Sequence[str], zero_shot: bool, device: str
+) -> CorruptPlan:
+    """Check what was asked for. No corruption: all of them.
+
+    Raises:
+        ConfigError: a corruption or the device is unknown.
+    """
+    from fedmvp_core.data.corruptions import CORRUPTIONS  # with torch
+
+    _check_device(device)
+    names = tuple(_words(corruptions)) or CORRUPTIONS
+    for name in names:
+        if name not in CORRUPTIONS:
+            raise ConfigError(f"corruption is '{name}'{did_you_mean(name, list(CORRUPTIONS))}")
+    return CorruptPlan(names, tuple(_words(splits)), images, zero_shot, device)
 
 
 def _check_device(device: str) -> None:
