@@ -155,6 +155,17 @@ def _attack_batch(
     return tuple(part.cpu() for part in (adversarial, found, robust, *aligned))
 
 
+def logits_function(
+    backbone: Backbone, prompting: Prompting | None, task: EncodedTask
+) -> LogitsFunction:
+    """The whole model as attacks see it: images (batch, 3, size, size) in [0, 1] -> logits.
+
+    prompting None: the frozen model. Put the prompting into `attack_mode` while it is attacked.
+    """
+    features_of = _features_function(backbone, prompting, task)
+    return lambda pixels: class_logits(features_of(pixels), task, backbone.logit_scale)
+
+
 def alignment(features: Features, labels: Tensor) -> Tensor:
     """(batch,): cosine of each image feature with the feature of its own class, or their mean.
 

@@ -14,9 +14,11 @@ from rich.logging import RichHandler
 from typer.core import TyperGroup
 
 from fedmvp_core.errors import ConfigError, FedMVPError
+from simulations.commands.alarm import alarm
 from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
 from simulations.commands.compare import compare
+from simulations.commands.corrupt import corrupt
 from simulations.commands.datasets import app as datasets_app
 from simulations.commands.deploy import app as deploy_app
 from simulations.commands.export import export, pull, push
@@ -73,7 +75,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _PLAIN = (
-    *(run, plan, report, compare, predict, attack, export, push, pull),
+    *(run, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
     *(shards, suite, reproduce, stress, info, new, check),
 )
 for command in _PLAIN:

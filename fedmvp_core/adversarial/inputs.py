@@ -104,3 +104,23 @@ def checked_logits(logits_fn: LogitsFunction, labels: Tensor) -> LogitsFunction:
         return logits.float() if low else logits
 
     return logits_of
+
+
+def averaged_logits(logits_fn: LogitsFunction, draws: int) -> LogitsFunction:
+    """The mean logits of `draws` passes, for a model that draws noise of its own.
+
+    An attack on them follows the gradient's expectation (Athalye et al., ICML 2018: expectation
+    over transformation). Every pass of the attack costs `draws` of the model.
+
+    Raises:
+        AttackError: draws below 1.
+    """
+    if draws < 1:
+        raise AttackError(f"draws is {draws}; allowed: a whole number, 1 or more")
+    if draws == 1:
+        return logits_fn
+
+    def logits_of(images: Tensor) -> Tensor:
+        return torch.stack([logits_fn(images) for _ in range(draws)]).mean(dim=0)
+
+    return logits_of

@@ -20,6 +20,7 @@ ATTACK_NAMES = {
     "ensemble": ("Ensemble", "APGD-CE, APGD-T and Square in a row, the worst of them"),
     "autoattack": ("AutoAttack", "the standard ensemble; needs the package pyautoattack"),
 }
+WORST_CASE = "worst-case"  # of several attacks with one radius, image by image
 _ROBUST = re.compile(r"(?:zero-shot-)?robust-(?:accuracy|map)\[(.+)-(\d+) eps=(.+)\]")
 
 
@@ -42,8 +43,8 @@ class AttackName:
 
     @property
     def counted_steps(self) -> int | None:
-        """Steps that the attack takes: FGSM one; None where the attack has a fixed budget."""
-        return {"fgsm": 1, "autoattack": None}.get(self.attack, self.steps)
+        """Steps that the attack takes: FGSM one; None where it has no such number."""
+        return {"fgsm": 1, "autoattack": None, WORST_CASE: None}.get(self.attack, self.steps)
 
     @property
     def budget(self) -> str:
@@ -62,8 +63,8 @@ class AttackName:
 
     @property
     def short(self) -> str:
-        """`pgd-10`; `fgsm` and `autoattack` have no number of steps to choose, and show none."""
-        fixed = self.attack in ("fgsm", "autoattack")
+        """`pgd-10`; those that have no number of steps to choose, such as `fgsm`, show none."""
+        fixed = self.attack in ("fgsm", "autoattack", WORST_CASE)
         return self.attack if fixed else f"{self.attack}-{self.steps}"
 
     @property

@@ -1,28 +1,24 @@
 """Attacks a finished run, and writes what is left of its accuracy: tables and pictures."""
 
-import csv
-import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from torch import Tensor
 
-from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.run_folder import ATTACKS
 from server_app.start_checks import check_attack
+from simulations.attack.curve import area_table, curves, write_curves
 from simulations.attack.drawing import draw_examples
 from simulations.attack.names import AttackName
 from simulations.attack.plan import AttackPlan
 from simulations.attack.run import (
-    TUNED,
-    ZERO_SHOT,
     Attacked,
     AttackRow,
     OnWork,
@@ -32,24 +28,17 @@ from simulations.attack.run import (
     chosen_evaluations,
     make_target,
 )
+from simulations.attack.tables import rich_table, write_table
+from simulations.attack.worst_case import worst_row
 from simulations.report.attacked import CANDIDATES, AttackedExample, candidates, examples_of
 from simulations.runner.errors import OtherPicturesError
-from simulations.runner.results import shown
 from simulations.runner.saved_run import SavedRun, load_saved_run, told
 
 logger = logging.getLogger(__name__)
 
 SHOWN = 3  # pictures of each split
-# The accuracies: (column, model, under attack?).
-ACCURACIES = tuple(
-    (f"{model} {kind}", model, kind == "robust")
-    for model in (ZERO_SHOT, TUNED)
-    for kind in ("clean", "robust")
-)
-COLUMNS = (
-    *("split", "attack", "steps", "epsilon", "round", "images"),
-    *(name.replace("-", "_").replace(" ", "_") for name, _, _ in ACCURACIES),
-)
+# (split, epsilon) -> model -> (n, classes) under each attack
+_Answers: TypeAlias = dict[tuple[str, str], dict[str, list[Tensor]]]
 
 
 def report_attacks(
@@ -70,33 +59,57 @@ def report_attacks(
     with console.status("loading the run"):
         saved = load_saved_run(folder, plan.device, data_dir=data_dir)
         evaluations = chosen_evaluations(saved, plan.splits)
-        _check_pictures(saved, [evaluation.name for evaluation in evaluations])
+        check_pictures(saved, [evaluation.name for evaluation in evaluations])
         for name in plan.names:
             check_attack(name.attack, evaluations, "attack")
         targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
     rows: list[AttackRow] = []
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"
     written = []
+    answers: _Answers = {}
     total = sum(len(target.images) * len(target.models) for target in targets) * len(plan.names)
-    with _writing(table.parent), _watched(console, total) as watch:
+    with writing(table.parent), _watched(console, total) as watch:
         for name in plan.names:
             examples: list[AttackedExample] = []
             for target in targets:
-                row, pictures = _attack(saved, target, name, plan.batch_size, watch)
-                rows.append(row)
+                attacked, pictures = _attack(saved, target, name, plan, watch)
+                rows.append(attack_row(target, name, attacked))
                 examples += pictures
+                of_one = answers.setdefault((target.split, name.epsilon), {})
+                for model, found in attacked.items():
+                    of_one.setdefault(model, []).append(found.probabilities)
                 write_table(table, rows, saved.round)
             if examples:
                 written.append(table.with_name(f"{plan.file_stem([name])}.png"))
                 draw_examples(written[-1], name, examples)
+        several = dict.fromkeys(name.short for name in plan.names)
+        if len(several) > 1:
+            rows += _worst_rows(plan, targets, answers)
+            write_table(table, rows, saved.round)
+        if found_curves := curves(rows):
+            written += write_curves(table.with_suffix(""), found_curves)
     metric = headline(saved.setting.train.multi_label)
     console.print(rich_table(rows, f"{folder.name}, round {saved.round}: {metric}"))
+    if len(several) > 1:
+        words = f"worst-case: of {', '.join(several)}, image by image"
+        console.print(words, soft_wrap=True, highlight=False, markup=False)
+    if found_curves:
+        console.print(area_table(found_curves))
     for path in (table.with_suffix(".md"), table, *written):
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
     return table
 
 
-def _check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:
+def _worst_rows(plan: AttackPlan, targets: Sequence[Target], answers: _Answers) -> list[AttackRow]:
+    """For each radius and split a row for all attacks together."""
+    return [
+        worst_row(target, epsilon, answers[target.split, epsilon])
+        for epsilon in dict.fromkeys(name.epsilon for name in plan.names)
+        for target in targets
+    ]
+
+
+def check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:
     """Refuse splits that are others now: beside the run's numbers theirs would say nothing.
 
     Raises:
@@ -112,19 +125,19 @@ def _attack(
     saved: SavedRun,
     target: Target,
     name: AttackName,
-    batch_size: int,
+    plan: AttackPlan,
     watch: Callable[[str], OnWork],
-) -> tuple[AttackRow, list[AttackedExample]]:
+) -> tuple[dict[str, Attacked], list[AttackedExample]]:
     """One attack on one split, against every model in turn."""
     kept = candidates(target, CANDIDATES * SHOWN)
     attacked: dict[str, Attacked] = {}
     for model in target.models:
         on_work = watch(f"{target.split}, {model}, {name.label}")
-        attacked[model] = attack_target(saved, target, model, name, kept, batch_size, on_work)
-    row = attack_row(target, name, attacked)
+        budget = (plan.batch_size, on_work, plan.draws)
+        attacked[model] = attack_target(saved, target, model, name, kept, *budget)
     if len(target.task.task.class_names) == 1:
-        return row, []
-    return row, examples_of(target, name, attacked, kept, SHOWN)
+        return attacked, []
+    return attacked, examples_of(target, name, attacked, kept, SHOWN)
 
 
 @contextmanager
@@ -160,53 +173,9 @@ def _watched(console: Console, total: int) -> Iterator[Callable[[str], OnWork]]:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
+    """Turn an OSError into a DataError that names the folder."""
     try:
         yield
     except OSError as error:
         raise DataError(f"'{folder}' cannot be written: {error.strerror or error}") from None
-
-
-def write_table(path: Path, rows: Sequence[AttackRow], round: int) -> None:
-    """The rows so far as CSV (fractions) and, beside it, as Markdown (percent)."""
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        name = row.attack
-        facts = (row.split, name.attack, name.counted_steps, name.epsilon, round, row.images)
-        writer.writerow((*facts, *("" if v is None else v for v in _accuracies(row))))
-    replace_text(path, stream.getvalue())
-    heads = ("split", "attack", "epsilon", "images", *(name for name, _, _ in ACCURACIES))
-    rule = ("---", "---", *("---:" for _ in heads[2:]))
-    lines = (heads, rule, *(_cells(row) for row in rows))
-    replace_text(path.with_suffix(".md"), "".join(f"| {' | '.join(line)} |\n" for line in lines))
-
-
-def rich_table(rows: Sequence[AttackRow], title: str) -> Table:
-    """The rows for a terminal; a model that was not attacked has no columns."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.collapse_padding = True  # so that the names fit 80 columns
-    for head in ("split", "attack"):
-        table.add_column(head, overflow="fold")  # a name that is cut short names nothing
-    shown_models = {model for row in rows for model in row.robust}
-    wanted = [model in shown_models for _, model, _ in ACCURACIES]
-    heads = [name.replace(" ", "\n") for name, _, _ in ACCURACIES]
-    for head in ("epsilon", "images", *(h for h, w in zip(heads, wanted, strict=True) if w)):
-        table.add_column(head, justify="right", no_wrap=True)
-    for row in rows:
-        *facts, first, second, third, fourth = _cells(row)
-        values = zip((first, second, third, fourth), wanted, strict=True)
-        table.add_row(*facts, *(value for value, w in values if w))
-    return table
-
-
-def _cells(row: AttackRow) -> tuple[str, ...]:
-    name = row.attack
-    facts = (row.split, name.short, name.epsilon, f"{row.images:,}")
-    return (*facts, *(shown(value) for value in _accuracies(row)))
-
-
-def _accuracies(row: AttackRow) -> list[float | None]:
-    """In the order of ACCURACIES; None where a model was not attacked."""
-    return [(row.robust if attacked else row.clean).get(model) for _, model, attacked in ACCURACIES]

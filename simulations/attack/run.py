@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from fedmvp_core.adversarial.inputs import averaged_logits
 from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation
@@ -116,11 +117,12 @@ def attack_target(
     kept: Tensor,
     batch_size: int = EVALUATION_BATCH,
     on_work: OnWork = lambda through, finished: None,
+    passes: int = 1,
 ) -> Attacked:
     """Attack one model on all images of a target, with the draws that the run itself made.
 
     kept: (k,), positions whose adversarial images are returned; all others are forgotten batch by
-    batch.
+    batch. passes: whose logits the attack averages, for a model with randomness.
 
     Raises:
         AttackError: the attack cannot work on this task, or the device has too little memory.
@@ -143,7 +145,7 @@ def attack_target(
                 target.task,
                 images,
                 labels[rows],
-                _counted(attack, on_work),
+                _counted(attack, on_work, passes),
                 draws,
                 keep_adversarial=True,
             )
@@ -161,8 +163,8 @@ def attack_target(
     return Attacked(robust, probabilities, found[places])
 
 
-def _counted(attack: ConfiguredAttack, on_work: OnWork) -> ConfiguredAttack:
-    """The attack; it calls `on_work` before each forward pass."""
+def _counted(attack: ConfiguredAttack, on_work: OnWork, passes: int) -> ConfiguredAttack:
+    """The attack on mean logits; it calls `on_work` before each forward pass."""
 
     def counted(
         logits_of: Callable[[Tensor], Tensor],
@@ -174,7 +176,7 @@ def _counted(attack: ConfiguredAttack, on_work: OnWork) -> ConfiguredAttack:
             on_work(len(pixels), 0)
             return logits_of(pixels)
 
-        return attack(seen, images, labels, draws)
+        return attack(averaged_logits(seen, passes), images, labels, draws)
 
     return counted
 

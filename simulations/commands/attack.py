@@ -28,6 +28,10 @@ def attack(
             "--steps", min=1, help="Iterations, queries of square. Default: the run's; square 1000."
         ),
     ] = None,
+    draws: Annotated[
+        int,
+        typer.Option("--draws", min=1, help="Passes that attacks average, for a random model."),
+    ] = 1,
     images: Annotated[
         int, typer.Option("--images", min=0, help="Images of each split, drawn by seed; 0 = all.")
     ] = 0,
@@ -55,7 +59,7 @@ def attack(
     radii = [*(epsilons or []), *(more_epsilons or [])]
     folder = find_run(run, OUTPUT_DIR)
     chosen = (attacks or [], radii, steps, images, split or [])
-    plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device)
+    plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device, draws)
     from simulations.attack.report import report_attacks
 
     report_attacks(Console(), folder, plan, data_dir)

@@ -11,6 +11,7 @@ from fedmvp_core.disk import replace_text
 from fedmvp_core.objectives.capt import CAPTOptions
 from fedmvp_core.run_folder import REPORT
 from simulations.report import bars, configuration, figures, robust, robust_figures, summary
+from simulations.report.attacked_later import alarm_sentence, later_attacks
 from simulations.report.by_data_set import by_data_set
 from simulations.report.pictures import picture_uri
 from simulations.report.run_data import RunData, read_run
@@ -118,6 +119,8 @@ def _under_attack(run: RunData) -> dict[str, Any]:
         "robust_verdict": robust.verdict(attack, run.measure) if attack else "",
         "robust_charts": robust_figures.accuracy_charts(run, attack) if attack else [],
         "alignment_charts": robust_figures.alignment_charts(run, attack) if attack else [],
+        "later_attacks": later_attacks(run.folder),
+        "alarm_sentence": alarm_sentence(run.folder),
         "robust_rounds": robust.rounds_table(run, attack) if attack else [],
     }
     alpha = (float(by_round.iloc[0]), float(by_round.iloc[-1])) if len(by_round) else None

@@ -160,3 +160,18 @@ def test_another_method_s_configuration_does_not_fit_the_checkpoint(attacked_run
     )
     with pytest.raises(CheckpointError, match="lacks a plugin: method is 'unheard-of'"):
         load_saved_run(tmp_path)
+
+
+def test_draws_are_passes_of_the_model_that_change_nothing_where_nothing_is_drawn(saved):
+    target = make_target(saved, saved.setting.evaluations[0], 4, zero_shot=False)
+    fgsm = AttackName("fgsm", 1, "4/255")
+    passed = {1: 0, 2: 0}
+    found = {}
+    for passes in passed:
+
+        def count(through, finished, passes=passes):
+            passed[passes] += through
+
+        found[passes] = attack_target(saved, target, TUNED, fgsm, NONE, 4, count, passes)
+    assert passed[2] == 2 * passed[1] > 0
+    torch.testing.assert_close(found[2].probabilities, found[1].probabilities)

@@ -43,6 +43,7 @@ def test_table_and_pictures(mine, monkeypatch):
         assert file.readline().strip() == COLUMNS
         rows = list(csv.reader(file))
     attacks = [("pgd", "1", "0"), ("pgd", "1", "4/255"), ("fgsm", "1", "0"), ("fgsm", "1", "4/255")]
+    attacks += [("worst-case", "", "0"), ("worst-case", "", "4/255")]
     expected = [(split, *attack, "2", "2") for attack in attacks for split in ("base", "new")]
     assert [tuple(row[:6]) for row in rows] == expected
     for row in rows:
@@ -51,6 +52,20 @@ def test_table_and_pictures(mine, monkeypatch):
         assert tuned_robust <= tuned
         if row[3] == "0":
             assert (frozen_robust, tuned_robust) == (frozen, tuned)
+        if row[1] == "worst-case":
+            alone = [r for r in rows if (r[0], r[3]) == (row[0], row[3])]
+            assert frozen_robust <= min(float(r[7]) for r in alone)
+            assert tuned_robust <= min(float(r[9]) for r in alone)
+    with (mine / "attacks" / f"{stem}-curve.csv").open(newline="") as file:
+        areas = list(csv.DictReader(file))
+    assert len(areas) == 3 * 2
+    for area in areas:
+        left = {r[3]: r for r in rows if r[0] == area["split"] and area["attack"].startswith(r[1])}
+        assert area["epsilons"] == "0 4/255"
+        for model, column in (("zero_shot_area", 7), ("tuned_area", 9)):
+            mean = (float(left["0"][column]) + float(left["4/255"][column])) / 2
+            assert float(area[model]) == pytest.approx(mean)
+    assert (mine / "attacks" / f"{stem}-curve.png").read_bytes().startswith(b"\x89PNG")
     markdown = (mine / "attacks" / f"{stem}.md").read_text().splitlines()
     assert len(markdown) == 2 + len(rows)
     assert markdown[2].startswith("| base | pgd-1 | 0 | 2 |")
@@ -58,7 +73,8 @@ def test_table_and_pictures(mine, monkeypatch):
     assert [path.name for path, _, _ in drawn] == names
     draw(*drawn[-1])
     assert (mine / "attacks" / names[-1]).read_bytes().startswith(b"\x89PNG")
-    for text in ("zero-shot", "tuned", "robust", "fgsm", "4/255", f"{stem}.csv"):
+    told = ("worst-case: of pgd-1, fgsm, image by image", "area under the curve", "-curve.png")
+    for text in ("zero-shot", "tuned", "robust", "fgsm", "4/255", f"{stem}.csv", *told):
         assert text in result.output
 
 
@@ -71,6 +87,8 @@ def test_without_zero_shot_its_columns_are_empty(mine):
     header, row = text.splitlines()
     assert header == COLUMNS
     assert row.startswith("new,fgsm,1,4/255,2,2,,,")
+    # One attack with one radius has neither a worst case nor a curve.
+    assert not list((mine / "attacks").glob("*-curve.*"))
 
 
 def test_what_was_found_before_an_interrupt_is_kept(mine, monkeypatch):
@@ -95,6 +113,7 @@ def test_what_was_found_before_an_interrupt_is_kept(mine, monkeypatch):
         (["--epsilon", "4/x"], "epsilon is '4/x'; allowed: a number from 0 to 1"),
         (["--epsilon", "1/255", "8"], "epsilon is '8'; allowed: a number from 0 to 1"),
         (["--epsilon", "nan"], "epsilon is 'nan'"),
+        (["--epsilon", "0", "--epsilon", "1.5"], "epsilon is '1.5'; allowed: a number from 0 to 1"),
         (["--split", "base,old"], "split is 'old'; allowed with setting 'base-to-new': base, new"),
         (["--attack", "pgd", "square"], "'square' is not understood; write --attack pgd --attack"),
         (["--device", "tpu"], "device is 'tpu'; allowed: auto, cpu, cuda"),
@@ -108,9 +127,9 @@ def test_bad_usage_is_one_line_and_exit_2(mine, words, sentence):
     assert not (mine / "attacks").exists()
 
 
-@pytest.mark.parametrize("words", [["--steps", "0"], ["--images", "-1"], ["--batch-size", "0"]])
-def test_numbers_out_of_range_are_exit_2(mine, words):
-    assert fedmvp("attack", "mine", *words).exit_code == 2
+@pytest.mark.parametrize("word", ["--steps=0", "--images=-1", "--batch-size=0", "--draws=0"])
+def test_numbers_out_of_range_are_exit_2(mine, word):
+    assert fedmvp("attack", "mine", word).exit_code == 2
 
 
 def test_autoattack_is_refused_before_anything_starts_where_it_is_not_installed(mine, monkeypatch):

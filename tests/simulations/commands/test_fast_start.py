@@ -73,6 +73,7 @@ def test_what_is_named_is_listed_at_once(with_run: Path, words: list[str], said:
         (["attack", "mnie"], "no run 'mnie'"),
         (["export", "mnie"], "no run 'mnie'"),
         (["attack", "mine", "--attack", "pdg"], "attack is 'pdg'; did you mean pgd"),
+        (["alarm", "mine", "--epsilon", "4"], "epsilon is '4'; allowed: a number from 0 to 1"),
         (["suite", "basline"], "suite 'basline' cannot be read"),
         (["suite", "baselines", "--seeds", "one"], "seeds has 'one'"),
         (["reproduce", "fedmvp-mst"], "suite 'fedmvp-mst' cannot be read"),

@@ -1,0 +1,170 @@
+"""Common corruptions at five severities (Hendrycks and Dietterich, ICLR 2019: ImageNet-C).
+
+Nine of its fifteen, those with a short definition. Not here: glass blur, zoom blur, snow, frost,
+fog and elastic transform. The constants are those of CIFAR-10-C for images of up to 48 pixels, of
+Tiny-ImageNet-C for up to 128, of ImageNet-C above. The draws are this project's own, so the images
+are not those of the published files.
+"""
+
+import math
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms.functional import gaussian_blur
+
+from fedmvp_core.errors import ConfigError
+
+SEVERITIES = (1, 2, 3, 4, 5)
+_SMALL, _MIDDLE = 48, 128  # pixels
+_ANGLE = 45  # degrees to both sides, of motion
+# name -> for small, middle and large images, the constant of each severity
+_CONSTANTS: dict[str, tuple[tuple[object, ...], ...]] = {
+    "gaussian-noise": (
+        (0.04, 0.06, 0.08, 0.09, 0.1),
+        (0.04, 0.08, 0.12, 0.15, 0.18),
+        (0.08, 0.12, 0.18, 0.26, 0.38),
+    ),
+    "shot-noise": ((500, 250, 100, 75, 50), (250, 100, 50, 30, 15), (60, 25, 12, 5, 3)),
+    "impulse-noise": (
+        (0.01, 0.02, 0.03, 0.05, 0.07),
+        (0.01, 0.02, 0.05, 0.08, 0.14),
+        (0.03, 0.06, 0.09, 0.17, 0.27),
+    ),
+    "defocus-blur": (  # radius, standard deviation of the blurred edge
+        ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
+        ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
+        ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
+    ),
+    "motion-blur": (  # radius, standard deviation along the way
+        ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
+        ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3)),
+        ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
+    ),
+    "brightness": (
+        (0.05, 0.1, 0.15, 0.2, 0.3),
+        (0.1, 0.2, 0.3, 0.4, 0.5),
+        (0.1, 0.2, 0.3, 0.4, 0.5),
+    ),
+    "contrast": (
+        (0.75, 0.5, 0.4, 0.3, 0.15),
+        (0.4, 0.3, 0.2, 0.1, 0.05),
+        (0.4, 0.3, 0.2, 0.1, 0.05),
+    ),
+    "pixelate": (
+        (0.95, 0.9, 0.85, 0.75, 0.65),
+        (0.9, 0.8, 0.7, 0.6, 0.5),
+        (0.6, 0.5, 0.4, 0.3, 0.25),
+    ),
+    "jpeg": ((80, 65, 58, 50, 40), (65, 58, 50, 40, 25), (25, 18, 15, 10, 7)),
+}
+CORRUPTIONS = tuple(_CONSTANTS)
+
+
+def corrupted(images: Tensor, name: str, severity: int, generator: torch.Generator) -> Tensor:
+    """images: (n, 3, size, size) uint8 on the CPU -> the same, each corrupted by itself.
+
+    Raises:
+        ConfigError: no such corruption or severity.
+    """
+    if name not in _CONSTANTS:
+        raise ConfigError(f"corruption is '{name}'; allowed: {', '.join(CORRUPTIONS)}")
+    if severity not in SEVERITIES:
+        raise ConfigError(f"severity is {severity}; allowed: 1 to 5")
+    size = images.shape[-1]
+    scale = 0 if size <= _SMALL else 1 if size <= _MIDDLE else 2
+    constant = _CONSTANTS[name][scale][severity - 1]
+    if name in _OF_FILES:
+        return torch.stack([_of_file(image, name, constant) for image in images])
+    changed = _OF_PIXELS[name](images.float() / 255, constant, generator)
+    return (changed.clamp(0, 1) * 255).to(torch.uint8)
+
+
+def _gaussian_noise(x: Tensor, c: float, draws: torch.Generator) -> Tensor:
+    return x + c * torch.randn(x.shape, generator=draws)
+
+
+def _shot_noise(x: Tensor, c: float, draws: torch.Generator) -> Tensor:
+    return torch.poisson(x * c, generator=draws) / c
+
+
+def _impulse_noise(x: Tensor, c: float, draws: torch.Generator) -> Tensor:
+    hit = torch.rand(x.shape, generator=draws) < c
+    salt = (torch.rand(x.shape, generator=draws) < 0.5).to(x)
+    return torch.where(hit, salt, x)
+
+
+def _defocus_blur(x: Tensor, c: tuple[float, float], draws: torch.Generator) -> Tensor:
+    radius, sigma = c
+    edge = 3 if radius <= 8 else 5
+    half = int(radius) + edge  # wide enough that nothing is reflected into the disk
+    line = torch.arange(-half, half + 1.0)
+    disk = (line[:, None] ** 2 + line**2 <= radius**2).float()
+    kernel = gaussian_blur((disk / disk.sum())[None], [edge, edge], [sigma, sigma])
+    padded = F.pad(x, (half,) * 4, mode="reflect")
+    return F.conv2d(padded, kernel.expand(3, 1, -1, -1), groups=3)
+
+
+def _motion_blur(x: Tensor, c: tuple[int, float], draws: torch.Generator) -> Tensor:
+    """Half a Gaussian along a line, at an angle of each image's own."""
+    radius, sigma = c
+    way = torch.arange(2 * radius + 1.0)
+    weights = torch.exp(-(way**2) / (2 * sigma**2))
+    weights /= weights.sum()
+    reach, size = 2 * radius, x.shape[-1]
+    padded = F.pad(x, (reach,) * 4, mode="replicate")
+    angles = math.radians(_ANGLE) * (2 * torch.rand(len(x), generator=draws) - 1)
+    blurred = torch.zeros_like(x)
+    for place, angle in enumerate(angles.tolist()):
+        for weight, step in zip(weights.tolist(), way.tolist(), strict=True):
+            top = reach + round(step * math.sin(angle))
+            left = reach + round(step * math.cos(angle))
+            blurred[place] += weight * padded[place, :, top : top + size, left : left + size]
+    return blurred
+
+
+def _brightness(x: Tensor, c: float, draws: torch.Generator) -> Tensor:
+    """More of V in HSV: hue and saturation stay, and black becomes grey."""
+    value = x.amax(dim=1, keepdim=True)
+    brighter = (value + c).clamp(max=1)
+    return torch.where(value > 0, x * brighter / value.clamp(min=1e-6), brighter)
+
+
+def _contrast(x: Tensor, c: float, draws: torch.Generator) -> Tensor:
+    means = x.mean(dim=(2, 3), keepdim=True)
+    return (x - means) * c + means
+
+
+_OF_PIXELS: dict[str, Callable[..., Tensor]] = {
+    "gaussian-noise": _gaussian_noise,
+    "shot-noise": _shot_noise,
+    "impulse-noise": _impulse_noise,
+    "defocus-blur": _defocus_blur,
+    "motion-blur": _motion_blur,
+    "brightness": _brightness,
+    "contrast": _contrast,
+}
+
+
+def _pixelate(picture: Image.Image, c: float) -> Image.Image:
+    size = int(picture.width * c), int(picture.height * c)
+    return picture.resize(size, Image.Resampling.BOX).resize(picture.size, Image.Resampling.BOX)
+
+
+def _jpeg(picture: Image.Image, c: int) -> Image.Image:
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=c)
+    return Image.open(buffer)
+
+
+_OF_FILES: dict[str, Callable[..., Image.Image]] = {"pixelate": _pixelate, "jpeg": _jpeg}
+
+
+def _of_file(image: Tensor, name: str, constant: object) -> Tensor:
+    picture = Image.fromarray(image.permute(1, 2, 0).numpy())
+    changed = np.array(_OF_FILES[name](picture, constant))
+    return torch.from_numpy(changed).permute(2, 0, 1).contiguous()

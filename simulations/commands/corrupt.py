@@ -1,0 +1,38 @@
+"""`fedmvp corrupt`: what noise, blur and compression leave of a finished run."""
+
+from typing import Annotated
+
+import typer
+
+from simulations.attack.plan import plan_corruptions
+from simulations.commands.options import OUTPUT_DIR, DataDir, Debug, Run
+from simulations.console import Console
+from simulations.runner.results import find_run
+
+
+def corrupt(
+    run: Run,
+    corruptions: Annotated[
+        list[str] | None,
+        typer.Option("--corruption", help="Such as jpeg,contrast. Default: all nine."),
+    ] = None,
+    images: Annotated[
+        int, typer.Option("--images", min=0, help="Images of each split, drawn by seed; 0 = all.")
+    ] = 500,
+    split: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="Such as base,new. Default: all of the setting's."),
+    ] = None,
+    zero_shot: Annotated[
+        bool, typer.Option("--zero-shot/--no-zero-shot", help="Test the frozen model as well.")
+    ] = True,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    data_dir: DataDir = None,
+    debug: Debug = False,
+) -> None:
+    """Test a finished run on corrupted images, for example: fedmvp corrupt demo --split base"""
+    folder = find_run(run, OUTPUT_DIR)
+    plan = plan_corruptions(corruptions or [], images, split or [], zero_shot, device)
+    from simulations.attack.corrupt import report_corruptions
+
+    report_corruptions(Console(), folder, plan, data_dir)
