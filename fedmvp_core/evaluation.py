@@ -162,7 +162,7 @@ def logits_function(
 
     prompting None: the frozen model. Put the prompting into `attack_mode` while it is attacked.
     """
-    features_of = _features_function(backbone, prompting, task)
+    features_of = features_function(backbone, prompting, task)
     return lambda pixels: class_logits(features_of(pixels), task, backbone.logit_scale)
 
 
