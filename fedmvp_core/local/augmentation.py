@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
 AREA = (0.08, 1.0)  # of the picture's
 SIDES = (3 / 4, 4 / 3)  # width : height
@@ -17,6 +16,8 @@ def random_crops(images: Tensor, draw: torch.Generator) -> Tensor:
 
     images: (n, 3, height, width) uint8, of any device; the crops are as they are. draw: on the CPU.
     """
+    from torchvision.transforms import v2  # seconds of imports, which only crops need
+
     size = images.shape[-2:]
     bicubic = v2.InterpolationMode.BICUBIC
     crop = v2.Compose(

@@ -108,13 +108,13 @@ def plan_alarm(
     Raises:
         ConfigError: epsilon is not a number above 0, or the device is unknown.
     """
-    from fedmvp_core.adversarial.masking_probe import Budget  # with torch
-
     _check_device(device)
     written = epsilon or config.evaluation.robust_epsilon or config.attack.epsilon
     radius = parse_epsilon(written)
     if radius == 0:
         raise ConfigError(f"epsilon is '{written}'; allowed here: a number above 0, to 1")
+    from fedmvp_core.adversarial.masking_probe import Budget  # with torch
+
     steps, queries, draws, batch_size = spent
     few = max(steps // FEWER, 1)
     budget = Budget(radius, steps, few, queries, draws, batch_size, config.run.seed)
