@@ -46,15 +46,17 @@ class RobustResult:
 class Attack:
     """The attack of a run's central evaluation.
 
-    whole: rounds whose attack was on all images. subset: images of a split that were attacked in
-    the other rounds, own: of each client's classes; 0 where there was no such round. metric: the
-    name of its headline in metrics.csv.
+    whole: rounds whose attack was on all images, or on as many as the last one's; most: the most of
+    a split that the last one was on, 0: all. subset: images of a split that were attacked in the
+    other rounds, own: of each client's classes; 0 where there was no such round. metric: the name
+    of its headline in metrics.csv.
     """
 
     name: AttackName
     metric: str
     results: tuple[RobustResult, ...]
     whole: frozenset[int]
+    most: int
     subset: int
     own: int
 
@@ -70,7 +72,8 @@ def run_attack(run: RunData) -> Attack | None:
     whole = _whole_rounds(run)
     subset = _subset(run, central_splits(run), whole)
     own = _subset(run, client_splits(run), whole)
-    return Attack(name, name.metric(run.headline), measured, whole, subset, own)
+    most = int(run.config.get("robust-last-images", 0))
+    return Attack(name, name.metric(run.headline), measured, whole, most, subset, own)
 
 
 def _result(run: RunData, name: AttackName, clean: Result) -> RobustResult:

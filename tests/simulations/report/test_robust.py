@@ -53,6 +53,12 @@ def test_rounds_with_as_many_images_as_the_last_are_whole(attacked):
     assert (found.whole, found.subset, found.own) == ({0, 5, 10, 15, 20}, 0, 0)
 
 
+def test_the_page_says_on_how_many_images_the_last_attack_was(make_run, tmp_path):
+    config = {"robust-last-images": 300}
+    shown = words(write_report(make_run(tmp_path / "run", attack=ATTACK, config=config)))
+    assert "zero-shot CLIP, were attacked on 300 of each split, or all that it has" in shown
+
+
 def test_the_verdict_is_of_the_target_where_there_is_one(attacked):
     sentence = robust.verdict(robust.run_attack(attacked(setting="msst")))
     assert sentence == (
