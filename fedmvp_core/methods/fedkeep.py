@@ -9,15 +9,23 @@ frozen model, image and text. See ClassMemory, which also says how rows are aver
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.methods.method import Method
-from fedmvp_core.prompting.class_memory import ClassMemoryOptions
+from fedmvp_core.prompting import Prompting
+from fedmvp_core.prompting.class_memory import ClassMemory, ClassMemoryOptions
+
+
+def begin_phase(prompting: Prompting, phase: str, options: ClassMemoryOptions, seed: int) -> None:
+    """What was averaged becomes rows again."""
+    assert isinstance(prompting, ClassMemory)
+    prompting.settle()
 
 
 def check(options: ClassMemoryOptions, config: RunConfig) -> None:
     """Raises ConfigError with differential privacy, whose noise the quotient would blow up."""
-    if config.privacy.privacy != "none":
+    if config.privacy.privacy != "none" and options.average_over != "all":
         raise ConfigError(
-            f"privacy is '{config.privacy.privacy}', but fedkeep divides what is averaged by what "
-            "clients say of the classes they hold; allowed with it: none, or another method"
+            f"average-over is '{options.average_over}' but privacy is '{config.privacy.privacy}', "
+            "whose noise would be divided by what clients say of the classes they hold; allowed "
+            "with it: all"
         )
 
 
@@ -27,5 +35,6 @@ method = Method(
     prompting="class-memory",
     objective="adversarial",
     options=ClassMemoryOptions,
+    begin_phase=begin_phase,
     check=check,
 )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.config.options import Between, option
+from fedmvp_core.config.options import Between, OneOf, option
 from fedmvp_core.data.catalogue import ClassWords
 from fedmvp_core.prompting.coupled import PROMPT_STD, DeepOptions, deep_blocks
 from fedmvp_core.prompting.frozen_start import frozen_image_prompts
@@ -37,6 +37,9 @@ class ClassMemoryOptions(DeepOptions):
     image_rate: Annotated[float, Between(0.01, 100)] = option(
         2.5, "how far an image prompt moves for each unit of its tensor"
     )
+    average_over: Annotated[str, OneOf(("holders", "all"))] = option(
+        "holders", "the clients whose rows count: those that hold the class, or all"
+    )
 
 
 class ClassMemory(Prompting):
@@ -48,6 +51,7 @@ class ClassMemory(Prompting):
     Plain FedAvg would average a row over all clients, of which one alone may hold the class. So a
     client sends its rows times `held`, 1 for the classes of its own and ABSENT for others, and
     `held` itself; the quotient of both averages is the mean over the clients that hold the class.
+    With `average-over=all` every client sends 1, which is plain FedAvg.
 
     Prompt tensor elements: depth x length x image width + trained classes x (d + 1); at ViT-B/16
     with the defaults 27,648 + 513 a class.
@@ -75,7 +79,7 @@ class ClassMemory(Prompting):
         self.memory = nn.Parameter(torch.zeros(len(trained), embed_dim))
         self.held = nn.Parameter(torch.ones(len(trained)))
         self.options = options
-        self._rows = {name: row for row, name in enumerate(trained)}
+        self._places = {name: row for row, name in enumerate(trained)}
 
     def image_features(self, backbone: Backbone, images: Tensor, task: EncodedTask) -> Tensor:
         """images: (batch, 3, height, width), in [0, 1] -> unit features (batch, d).
@@ -88,10 +92,10 @@ class ClassMemory(Prompting):
         """(classes, d): the frozen features of the plain template, moved by the memory."""
         frozen = task.zero_shot_features
         places = [place for place, known in enumerate(self.known(task)) if known]
-        rows = [self._rows[task.task.spoken_names[place]] for place in places]
+        rows = [self._places[task.task.spoken_names[place]] for place in places]
         shift = torch.zeros_like(frozen).index_put(
             (torch.tensor(places, device=frozen.device, dtype=torch.long),),
-            self.options.memory_rate * self.memory[rows],
+            self.options.memory_rate * self.rows()[rows],
         )
         return F.normalize(frozen + shift, dim=-1) * frozen.norm(dim=-1, keepdim=True)
 
@@ -118,23 +122,26 @@ class ClassMemory(Prompting):
 
     def known(self, task: EncodedTask) -> list[bool]:
         """Of each class of the task whether it was trained, as its name says."""
-        return [name in self._rows for name in task.task.spoken_names]
+        return [name in self._places for name in task.task.spoken_names]
+
+    def rows(self) -> Tensor:
+        """(trained classes, d): the memory over `held`, which has no gradient."""
+        return self.memory / self.held.detach().clamp(min=ABSENT / 2)[:, None]
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Put the rows themselves into the memory, before they are trained; no change."""
+        self.memory.copy_(self.rows())
+        self.held.fill_(1)
 
     @torch.no_grad()
     def hand_over(self, received: Mapping[str, Tensor], draw: torch.Generator) -> None:
         """Weigh the rows: the last step's gradient tells those of the client's own classes."""
-        if self.memory.grad is None:
+        if self.memory.grad is None or self.options.average_over == "all":
             return
         own = self.memory.grad.any(dim=-1)
         self.held.copy_(torch.where(own, 1.0, ABSENT))
         self.memory.mul_(self.held[:, None])
-
-    @torch.no_grad()
-    def load_prompt_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """As every module's; then rows are divided by `held`, which is 1 from there on."""
-        super().load_prompt_tensors(tensors)
-        self.memory.div_(self.held.clamp(min=ABSENT / 2)[:, None])
-        self.held.fill_(1)
 
     def _seen(self, backbone: Backbone, images: Tensor, prompted: bool) -> Tensor:
         """(batch, d), unit, with the image prompts or as the frozen model has it."""

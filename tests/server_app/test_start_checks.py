@@ -69,7 +69,7 @@ def test_counts_that_can(keys: dict[str, object], clients: int) -> None:
         (["robust-attack=autoattack"], "needs the package pyautoattack: pip install"),
         (["callbacks=prometheus", "callback-options=other.x=1"], "callback-options hold 'other.x'"),
         (
-            ["privacy=central", "max-dp-epsilon=0.01"],
+            ["method.average-over=all", "privacy=central", "max-dp-epsilon=0.01"],
             "max-dp-epsilon is 0.01, but one round with noise-multiplier",
         ),
     ],

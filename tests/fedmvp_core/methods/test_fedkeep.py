@@ -48,5 +48,7 @@ def test_rows_of_classes_that_a_client_does_not_hold_stay_at_zero(
 def test_it_does_not_average_rows_under_differential_privacy(
     default_config: Callable[..., RunConfig],
 ) -> None:
-    with pytest.raises(ConfigError, match="fedkeep divides what is averaged by what clients say"):
+    with pytest.raises(ConfigError, match="average-over is 'holders' but privacy is 'central'"):
         find_method(default_config(method="fedkeep", privacy="central"))
+    options = {"method.average-over": "all"}
+    find_method(default_config(method="fedkeep", privacy="central", **options))

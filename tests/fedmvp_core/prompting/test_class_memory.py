@@ -95,9 +95,11 @@ def test_every_prompt_of_every_block_has_a_gradient(
     assert all(tokens.grad is not None and tokens.grad.any() for tokens in made.image.values())
 
 
-def sent(backbone: Backbone, rows: Tensor, own: tuple[str, ...]) -> dict[str, Tensor]:
+def sent(
+    backbone: Backbone, rows: Tensor, own: tuple[str, ...], over: str = "holders"
+) -> dict[str, Tensor]:
     """What a client sends whose step moved the rows of its own classes alone."""
-    made = build_class_memory(backbone, ClassMemoryOptions(), WORDS)
+    made = build_class_memory(backbone, ClassMemoryOptions(average_over=over), WORDS)
     with torch.no_grad():
         made.memory.copy_(rows)
     made.class_features(backbone, encoded(backbone, *own)).sum().backward()
@@ -117,14 +119,23 @@ def test_the_average_of_a_row_is_over_the_clients_that_hold_its_class(
     made.load_prompt_tensors(mean)
     cat = (rows[0, 0] + ABSENT * rows[1:, 0].sum(dim=0)) / (1 + 2 * ABSENT)
     expected = torch.stack([cat, rows[:, 1].mean(dim=0), rows[:, 2].mean(dim=0)])
+    torch.testing.assert_close(made.rows().detach(), expected)
+    made.settle()
     torch.testing.assert_close(made.memory.detach(), expected)
     assert torch.equal(made.held.detach(), torch.ones(3))
+
+
+def test_over_all_clients_a_row_is_sent_as_it_is(tiny_backbone: Backbone) -> None:
+    rows = torch.randn(3, tiny_backbone.embed_dim)
+    reply = sent(tiny_backbone, rows, ("cat",), over="all")
+    assert torch.equal(reply["memory"], rows)
+    assert torch.equal(reply["held"], torch.ones(3))
 
 
 def test_a_lie_about_what_is_held_leaves_rows_finite(tiny_backbone: Backbone) -> None:
     made = module(tiny_backbone)
     made.load_prompt_tensors({"held": torch.tensor([0.0, -3.0, 1.0])})
-    assert made.memory.isfinite().all()
+    assert made.rows().isfinite().all()
 
 
 def test_what_is_loaded_is_what_was_taken(tiny_backbone: Backbone) -> None:
