@@ -117,7 +117,9 @@ def simulate(
         run: a named run (`fedmvp list`) or a .toml file; None: the defaults of pyproject.toml, or
             the demo if there is no key either.
         engine: inline (this process) | ray.
-        supernodes, clients_at_once, clients_per_gpu: as options of `fedmvp run` of these names.
+        supernodes: the number of simulated clients' nodes, as --supernodes of `fedmvp run`.
+        clients_at_once: as its --clients-at-once.
+        clients_per_gpu: as its --clients-per-gpu.
         progress: whether a line is printed for each round.
         keys: run-config keys, with underscores: method="fedmvp", learning_rate=0.1. Options of a
             plugin come as a mapping too: method_options={"lora_rank": 4}.
