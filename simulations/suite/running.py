@@ -174,9 +174,9 @@ def own_keys(suite: Suite, run: NamedRun, seed: int, options: SuiteOptions) -> d
 
 
 def _can_resume(plan: Plan) -> bool:
-    """Whether a run that is not done left something to go on from."""
+    """Whether this very run, not done yet, left something to go on from."""
     begun = latest_round(run_folder(plan.config.run) / CHECKPOINTS) is not None
-    return begun and not is_done(plan.config)
+    return begun and not is_done(plan.config) and not other_keys(plan.config)
 
 
 def _shortened(suite: Suite) -> Suite:

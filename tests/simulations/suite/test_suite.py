@@ -337,6 +337,12 @@ def test_resume_goes_on_where_there_is_a_checkpoint(suite_file, tmp_path, engine
         ("pair-tuned-seed2", ""),
         ("pair-frozen-seed2", ""),
     ]
+    # A checkpoint of another configuration is nothing to go on from.
+    changed = tmp_path / "pair.toml"
+    changed.write_text(SUITE.replace("rounds = 3", "rounds = 4"))
+    resumed.clear()
+    run(str(changed), tmp_path, ["1"], resume=True, overwrite=True)
+    assert resumed == [("pair-tuned-seed1", ""), ("pair-frozen-seed1", "")]
 
 
 @pytest.mark.parametrize(
