@@ -1,6 +1,6 @@
 """A tuned CLIP that encodes pictures and class names, and classifies."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import torch
@@ -105,13 +105,7 @@ class TunedCLIP:
         Raises:
             DataError, ConfigError: images or names cannot be used.
         """
-        task, features_of = self._asked(class_names)
-        scale = self.backbone.logit_scale
-
-        def rule(features: Features) -> Tensor:
-            return class_logits(features, task, scale)
-
-        return in_batches(self.backbone, features_of, self._pixels(images), rule)
+        return self._scored(images, class_names, class_logits)
 
     @torch.no_grad()
     def probabilities(self, images: Pictures, class_names: Iterable[str] | None = None) -> Tensor:
@@ -120,13 +114,7 @@ class TunedCLIP:
         Raises:
             DataError, ConfigError: images or names cannot be used.
         """
-        task, features_of = self._asked(class_names)
-        scale = self.backbone.logit_scale
-
-        def rule(features: Features) -> Tensor:
-            return probabilities(features, task, scale)
-
-        return in_batches(self.backbone, features_of, self._pixels(images), rule)
+        return self._scored(images, class_names, probabilities)
 
     def classify(
         self, images: Pictures, class_names: Iterable[str] | None = None
@@ -141,8 +129,16 @@ class TunedCLIP:
         rows: Sequence[int] = best.indices.tolist()
         return [(names[r], value) for r, value in zip(rows, best.values.tolist(), strict=True)]
 
-    def _pixels(self, images: Pictures) -> Tensor:
-        return pixels_of(images, self.backbone.image_size)
+    def _scored(
+        self,
+        images: Pictures,
+        class_names: Iterable[str] | None,
+        score: Callable[[Features, EncodedTask, Tensor], Tensor],
+    ) -> Tensor:
+        task, features_of = self._asked(class_names)
+        pixels = pixels_of(images, self.backbone.image_size)
+        scale = self.backbone.logit_scale
+        return in_batches(self.backbone, features_of, pixels, lambda f: score(f, task, scale))
 
     def _names(self, class_names: Iterable[str] | None) -> tuple[str, ...]:
         return self.class_names if class_names is None else check_class_names(class_names)

@@ -85,7 +85,7 @@ class RobustEvaluation:
     def _split(
         self, prompting: Prompting | None, split: Evaluation, round: int, limit: int
     ) -> dict[str, float]:
-        rows = self._rows(split, limit)
+        rows = attacked_rows(len(split.images), limit, self._config.run.seed, split.name)
         task = self._central.tasks[split.name]
         if len(task.task.class_names) == 1:  # there is no wrong class to aim at
             return {self._robust: 1.0, ATTACKED_IMAGES: len(rows)}
@@ -132,10 +132,10 @@ class RobustEvaluation:
         )
         return self._central.cache.get_or_compute(key, compute)
 
-    def _rows(self, split: Evaluation, limit: int) -> Tensor:
-        """Positions of the attacked images: all, or `limit` of them drawn by seed."""
-        count = len(split.images)
-        if limit == 0 or limit >= count:
-            return torch.arange(count)
-        draw = generator(self._config.run.seed, f"attacked images of {split.name}")
-        return torch.randperm(count, generator=draw)[:limit].sort().values
+
+def attacked_rows(count: int, limit: int, seed: int, split: str) -> Tensor:
+    """Positions of the attacked images: all, or `limit` of them drawn by seed."""
+    if limit == 0 or limit >= count:
+        return torch.arange(count)
+    draw = generator(seed, f"attacked images of {split}")
+    return torch.randperm(count, generator=draw)[:limit].sort().values

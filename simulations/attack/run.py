@@ -23,6 +23,7 @@ from fedmvp_core.metrics.names import headline
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
 from fedmvp_core.tasks import EncodedTask, encode_task
+from server_app.evaluation.robust import attacked_rows
 from simulations.attack.names import AttackName
 from simulations.runner.saved_run import SavedRun
 
@@ -99,14 +100,6 @@ def make_target(saved: SavedRun, evaluation: Evaluation, limit: int, zero_shot: 
         for name, prompting in models.items()
     }
     return Target(evaluation.name, images, task, models, probabilities)
-
-
-def attacked_rows(count: int, limit: int, seed: int, split: str) -> Tensor:
-    """Positions of the attacked images: all, or `limit` of them drawn by seed."""
-    if limit == 0 or limit >= count:
-        return torch.arange(count)
-    draw = generator(seed, f"attacked images of {split}")
-    return torch.randperm(count, generator=draw)[:limit].sort().values
 
 
 def attack_target(

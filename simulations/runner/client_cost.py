@@ -5,20 +5,23 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from fedmvp_core.backbone import FeatureCache
+from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
+from fedmvp_core.data.settings import Setting
 from fedmvp_core.data.shards import Shard, make_shards
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.local.model import LocalRound
-from fedmvp_core.local.shard import prepare_shard
-from fedmvp_core.methods import find_method
+from fedmvp_core.local.shard import PreparedShard, prepare_shard
+from fedmvp_core.methods import ConfiguredMethod, find_method
+from fedmvp_core.prompting import Prompting
 from fedmvp_core.protocol import num_bytes
-from fedmvp_core.terms import configured_terms
+from fedmvp_core.terms.term import ConfiguredTerm, configured_terms, of_terms
 from fedmvp_core.training import train_locally
 from fedmvp_core.wire import wire_bytes
 from fedmvp_core.workspace import open_workspace
@@ -74,15 +77,14 @@ def measure_client(config: RunConfig, clients: int) -> ClientCost:
     seconds, fits = 0.0, True
     try:
         torch.set_num_threads(1)
-        prepared = prepare_shard(work.backbone, _one_batch(largest, config), FeatureCache(None))
-        received = {n: t.to(device) for n, t in prompting.prompt_tensors().items()}
-        multi_label_loss = config.training.multi_label_loss
-        round = LocalRound(1, method.phases[0], received, multi_label_loss=multi_label_loss)
+        batch = first_images(largest, config.training.batch_size)
+        own = prepared(work.backbone, batch, work.setting, config, FeatureCache(None))
+        round = first_round(method, prompting, terms, config)
         one = config.with_values(local_epochs=1)
 
         def turn() -> float:
             began = time.perf_counter()
-            train_locally(work.backbone, prompting, method, prepared, one, round)
+            train_locally(work.backbone, prompting, method, own, one, round, terms)
             settle(device)
             return time.perf_counter() - began
 
@@ -108,9 +110,44 @@ def steps_of(images: int, config: RunConfig) -> int:
     return config.training.local_epochs * -(-images // config.training.batch_size)
 
 
-def _one_batch(shard: Shard, config: RunConfig) -> Shard:
-    count = min(len(shard.images), config.training.batch_size)
-    return replace(shard, images=shard.images.select(torch.arange(count)))
+def first_images(shard: Shard, most: int) -> Shard:
+    """The shard with no more than so many of its images; its classes stay."""
+    if len(shard.images) <= most:
+        return shard
+    return replace(shard, images=shard.images.select(torch.arange(most)))
+
+
+def prepared(
+    backbone: Backbone, shard: Shard, setting: Setting, config: RunConfig, cache: FeatureCache
+) -> PreparedShard:
+    """The shard as a client of the run prepares it."""
+    attacked = None
+    if config.attack.attack_classes == "global":
+        attacked = setting.make_task(setting.train.class_names)
+    return prepare_shard(backbone, shard, cache, attacked, config.training, config.run.seed)
+
+
+def first_round(
+    method: ConfiguredMethod,
+    prompting: Prompting,
+    terms: Sequence[ConfiguredTerm],
+    config: RunConfig,
+) -> LocalRound:
+    """The first round, as a client gets it from the server."""
+    device = next((p.device for p in prompting.parameters()), None)
+    own = {name: value.to(device) for name, value in prompting.prompt_tensors().items()}
+    exchanged = of_terms(terms, travelling_tensors(prompting, terms))
+    return LocalRound(
+        number=1,
+        phase=method.phases[0],
+        received=own,
+        exchanged={t: {n: v.to(device) for n, v in of.items()} for t, of in exchanged.items()},
+        kept={
+            term.name: {name: start.to(device) for name, start in term.kept(own).items()}
+            for term, _ in terms
+        },
+        multi_label_loss=config.training.multi_label_loss,
+    )
 
 
 def settle(device: torch.device) -> None:
@@ -130,6 +167,11 @@ def peak_memory(device: torch.device) -> int:
     """Bytes that this process has had at most: of the GPU, or resident on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device) + CUDA_CONTEXT
+    return most_resident()
+
+
+def most_resident() -> int:
+    """Bytes of memory that this process has had at most."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 

@@ -50,6 +50,19 @@ def test_it_measures_a_client_and_writes_nothing(plan, tmp_path: Path) -> None:
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("augmentation=crops", "cached-views=2"),
+        ("aggregation=scaffold",),
+        ("attack-classes=global",),
+    ],
+    ids=["cached views", "client term", "global attack"],
+)
+def test_the_client_is_prepared_as_in_a_run(plan, words: tuple[str, ...]) -> None:
+    assert "a step" in plan("method=fedmvp-capt", "batch-size=4", "attack-steps=1", *words)
+
+
 def test_a_client_that_does_not_fit_is_told_what_would_help(
     plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
