@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from simulations.attack.plan import plan_alarm
-from simulations.commands.options import OUTPUT_DIR, DataDir, Debug, Run
+from simulations.commands.options import (
+    OUTPUT_DIR,
+    DataDir,
+    Debug,
+    Device,
+    Draws,
+    ImagesOfSplit,
+    Run,
+    Splits,
+)
 from simulations.console import Console
 from simulations.exit_codes import FAILED
 from simulations.runner.results import find_run, read_config
@@ -20,17 +29,9 @@ def alarm(
         int, typer.Option("--steps", min=2, help="Of the white box; a fifth of them beside it.")
     ] = 50,
     queries: Annotated[int, typer.Option("--queries", min=1, help="Of Square.")] = 1000,
-    draws: Annotated[
-        int,
-        typer.Option("--draws", min=1, help="Passes that attacks average, for a random model."),
-    ] = 1,
-    images: Annotated[
-        int, typer.Option("--images", min=0, help="Images of each split, drawn by seed; 0 = all.")
-    ] = 100,
-    split: Annotated[
-        list[str] | None,
-        typer.Option("--split", help="Such as base,new. Default: all of the setting's."),
-    ] = None,
+    draws: Draws = 1,
+    images: ImagesOfSplit = 100,
+    split: Splits = None,
     zero_shot: Annotated[
         bool, typer.Option("--zero-shot/--no-zero-shot", help="Check the frozen model as well.")
     ] = True,
@@ -40,7 +41,7 @@ def alarm(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, max=256, help="Images attacked at once.")
     ] = 64,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:

@@ -6,7 +6,16 @@ import typer
 
 from fedmvp_core.errors import ConfigError
 from simulations.attack.plan import plan_attack
-from simulations.commands.options import OUTPUT_DIR, DataDir, Debug, Run
+from simulations.commands.options import (
+    OUTPUT_DIR,
+    DataDir,
+    Debug,
+    Device,
+    Draws,
+    ImagesOfSplit,
+    Run,
+    Splits,
+)
 from simulations.console import Console
 from simulations.runner.results import find_run, read_config
 
@@ -28,24 +37,16 @@ def attack(
             "--steps", min=1, help="Iterations, queries of square. Default: the run's; square 1000."
         ),
     ] = None,
-    draws: Annotated[
-        int,
-        typer.Option("--draws", min=1, help="Passes that attacks average, for a random model."),
-    ] = 1,
-    images: Annotated[
-        int, typer.Option("--images", min=0, help="Images of each split, drawn by seed; 0 = all.")
-    ] = 0,
-    split: Annotated[
-        list[str] | None,
-        typer.Option("--split", help="Such as base,new. Default: all of the setting's."),
-    ] = None,
+    draws: Draws = 1,
+    images: ImagesOfSplit = 0,
+    split: Splits = None,
     zero_shot: Annotated[
         bool, typer.Option("--zero-shot/--no-zero-shot", help="Attack the frozen model as well.")
     ] = True,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, max=256, help="Images attacked at once.")
     ] = 256,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:

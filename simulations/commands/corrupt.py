@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from simulations.attack.plan import plan_corruptions
-from simulations.commands.options import OUTPUT_DIR, DataDir, Debug, Run
+from simulations.commands.options import (
+    OUTPUT_DIR,
+    DataDir,
+    Debug,
+    Device,
+    ImagesOfSplit,
+    Run,
+    Splits,
+)
 from simulations.console import Console
 from simulations.runner.results import find_run
 
@@ -16,17 +24,12 @@ def corrupt(
         list[str] | None,
         typer.Option("--corruption", help="Such as jpeg,contrast. Default: all nine."),
     ] = None,
-    images: Annotated[
-        int, typer.Option("--images", min=0, help="Images of each split, drawn by seed; 0 = all.")
-    ] = 500,
-    split: Annotated[
-        list[str] | None,
-        typer.Option("--split", help="Such as base,new. Default: all of the setting's."),
-    ] = None,
+    images: ImagesOfSplit = 500,
+    split: Splits = None,
     zero_shot: Annotated[
         bool, typer.Option("--zero-shot/--no-zero-shot", help="Test the frozen model as well.")
     ] = True,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fedmvp_core.errors import ConfigError
-from simulations.commands.options import Debug, Overwrite, RunWords
+from simulations.commands.options import Debug, Device, Overwrite, RunWords
 from simulations.console import Console
 
 app = typer.Typer(help="Deployments: SuperLink and SuperNodes.", no_args_is_help=True)
@@ -89,7 +89,7 @@ def doctor(
     key: Annotated[str, typer.Option("--key", help="supernode: its private key.")] = "",
     node_config: Annotated[str, typer.Option("--node-config", help="supernode: its shard.")] = "",
     runtime_port: Annotated[int, typer.Option("--runtime-port", help="supernode: own port.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Look for what would keep a SuperLink or SuperNode from working: exit code 1 if anything does.
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from fedmvp_core.errors import ConfigError
+
 OUTPUT_DIR = Path("runs")
 _OURS = ("simulations", "fedmvp_core", "server_app")
 
@@ -34,6 +36,25 @@ RunWords = Annotated[
         help="A named run (fedmvp list) or a .toml file, then run-config keys. No word: demo.",
     ),
 ]
+Draws = Annotated[
+    int, typer.Option("--draws", min=1, help="Passes that attacks average, for a random model.")
+]
+ImagesOfSplit = Annotated[
+    int, typer.Option("--images", min=0, help="Images of each split, drawn by seed; 0 = all.")
+]
+Splits = Annotated[
+    list[str] | None,
+    typer.Option("--split", help="Such as base,new. Default: all of the setting's."),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Root = Annotated[
+    Path | None, typer.Option("--root", help="The folder that holds the data sets' folders.")
+]
+Seeds = Annotated[
+    list[str] | None, typer.Option("--seeds", help="Seeds, such as 1 2 3, for all its runs.")
+]
+# An option takes one word, so of `--seeds 1 2 3` the rest arrives as arguments.
+MoreSeeds = Annotated[list[str] | None, typer.Argument(hidden=True)]
 OutputDir = Annotated[Path, typer.Option("--output-dir", help="The folder that holds runs.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")]
 ClientsAtOnce = Annotated[
@@ -50,3 +71,16 @@ SmallEngine = Annotated[
     str,
     typer.Option("--engine", help="inline or ray. Default: inline, or ray for --clients-at-once."),
 ]
+
+
+def chosen_seeds(seeds: list[str] | None, more_seeds: list[str] | None) -> list[int]:
+    """What --seeds and the words after it say.
+
+    Raises:
+        ConfigError: a word is no seed, or there are words without the option.
+    """
+    from simulations.suite.files import parse_seeds
+
+    if more_seeds and not seeds:
+        raise ConfigError(f"'{more_seeds[0]}' is not understood; write --seeds 1 2 3")
+    return parse_seeds([*(seeds or []), *(more_seeds or [])])

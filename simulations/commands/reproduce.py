@@ -1,7 +1,7 @@
 """`fedmvp reproduce`: from a suite with published numbers to a page that sets ours beside them."""
 
 import shlex
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -13,9 +13,13 @@ from simulations.commands.options import (
     ClientsAtOnce,
     ClientsPerGpu,
     Debug,
+    MoreSeeds,
     OutputDir,
     Overwrite,
+    Root,
+    Seeds,
     SmallEngine,
+    chosen_seeds,
 )
 from simulations.console import Console
 
@@ -24,20 +28,15 @@ def reproduce(
     suite: Annotated[
         str, typer.Argument(help="A suite with published numbers: its name, or a .toml file.")
     ],
-    more_seeds: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option("--root", help="The folder that holds the data sets' folders."),
-    ] = None,
+    more_seeds: MoreSeeds = None,
+    root: Root = None,
     backbone: Annotated[
         str, typer.Option("--backbone", help="In place of the suite's: ViT-B-16, ...")
     ] = "",
     pretrained: Annotated[
         str, typer.Option("--pretrained", help="Its weights, in place of the suite's.")
     ] = "",
-    seeds: Annotated[
-        list[str] | None, typer.Option("--seeds", help="Seeds, such as 1 2 3, for all its runs.")
-    ] = None,
+    seeds: Seeds = None,
     protocol: Annotated[
         str, typer.Option("--protocol", help="published: the papers' values; ours: defaults.")
     ] = PUBLISHED,
@@ -62,11 +61,9 @@ def reproduce(
     Example: fedmvp reproduce fedmvp-base-to-new --root data --backbone ViT-B-16
     --pretrained weights/ViT-B-16.pt --seeds 1 2 3
     """
-    from simulations.suite.files import parse_seeds, published_suite
+    from simulations.suite.files import published_suite
 
-    if more_seeds and not seeds:
-        raise ConfigError(f"'{more_seeds[0]}' is not understood; write --seeds 1 2 3")
-    chosen = parse_seeds([*(seeds or []), *(more_seeds or [])])
+    chosen = chosen_seeds(seeds, more_seeds)
     if protocol not in (PUBLISHED, OURS):
         raise ConfigError(f"protocol is '{protocol}'; allowed: {PUBLISHED}, {OURS}")
     published_suite(suite)  # a misspelt one is told before torch is loaded
@@ -94,11 +91,6 @@ def reproduce(
         "--clients-per-gpu": clients_per_gpu,
         "--engine": engine,
     }
-    words = ["fedmvp", "reproduce", suite]
-    for option, value in given.items():
-        words += [option, str(value)] if value else []
-    words += ["--other-counts"] if other_counts else []
-    words += ["--seeds", *map(str, chosen)] if chosen else []
     options = ReproduceOptions(
         suite=suite,
         runs=runs,
@@ -107,6 +99,18 @@ def reproduce(
         protocol=protocol,
         only_check=only_check,
         other_counts=other_counts,
-        command=shlex.join(words),
+        command=_command(suite, given, other_counts, chosen),
     )
     raise typer.Exit(go_through(Console(highlight=False), options))
+
+
+def _command(
+    suite: str, given: Mapping[str, object], other_counts: bool, seeds: Sequence[int]
+) -> str:
+    """The command line that asks for the same, without what is at its default."""
+    words = ["fedmvp", "reproduce", suite]
+    for option, value in given.items():
+        words += [option, str(value)] if value else []
+    words += ["--other-counts"] if other_counts else []
+    words += ["--seeds", *map(str, seeds)] if seeds else []
+    return shlex.join(words)
