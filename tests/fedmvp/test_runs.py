@@ -133,8 +133,9 @@ def test_attack_returns_the_table_that_it_leaves(result: fedmvp.Result) -> None:
     )
     assert table["epsilon"].tolist() == ["1/255", "1/255", "4/255", "4/255"]
     assert set(table["split"]) == {"base", "new"}
-    left = list((result.folder / "attacks").glob("*.csv"))
-    assert len(left) == 1
+    left = {path.name for path in (result.folder / "attacks").glob("*.csv")}
+    stem = "fgsm-eps1-255+4-255-2-images"
+    assert left == {f"{stem}.csv", f"{stem}-curve.csv"}  # two radii make a curve
     with pytest.raises(ConfigError, match="attack is 'pdg'; did you mean pgd"):
         fedmvp.attack(result.folder, attack="pdg")
 
