@@ -10,7 +10,7 @@ from torch import Tensor
 from fedmvp_core.backbone import Backbone, FeatureCache, cached_image_features
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation, Setting
-from fedmvp_core.data.settings.summaries import LOCAL, of_dataset
+from fedmvp_core.data.settings.summaries import LOCAL, Summary, of_dataset
 from fedmvp_core.data.shards import Shard, local_evaluations
 from fedmvp_core.errors import DataError
 from fedmvp_core.evaluation import predict_probabilities, zero_shot_probabilities
@@ -52,7 +52,7 @@ class CentralEvaluation:
         cache: FeatureCache,
         more: Sequence[MetricFunction] = (),
     ) -> None:
-        self._backbone, self._summary, self._more = backbone, setting.summary, more
+        self._backbone, self.summary, self._more = backbone, setting.summary, more
         self.cache = cache
         self.headline = headline(setting.train.multi_label)
         self.splits, self.local = tested_splits(setting, shards)
@@ -130,21 +130,25 @@ class CentralEvaluation:
         for split in self.local:  # of which there may be hundreds
             found = measure(probabilities[split.name], split.images.labels)
             measured[split.name] = {self.headline: found[self.headline]}
-        for name, value in self.with_summary(of_metric(measured, self.headline)).items():
+        found = of_metric(measured, self.headline)
+        for name, value in with_summary(self.summary, self.local, found).items():
             measured.setdefault(name, {})[self.headline] = value
         return measured
 
-    def with_summary(self, values: Mapping[str, float]) -> dict[str, float]:
-        """A headline of splits and clients with `local` and the setting's summary added.
 
-        Of several data sets `local-<data set>`, for the summary to take the mean of.
-        """
-        values = dict(values)
-        for dataset in dict.fromkeys(split.dataset for split in self.local):
-            # Every client counts the same, however many test images its classes have.
-            own = [values[split.name] for split in self.local if split.dataset == dataset]
-            values[of_dataset(LOCAL, dataset)] = mean(own)
-        return values | dict(self._summary(values))
+def with_summary(
+    summary: Summary, local: Sequence[Evaluation], values: Mapping[str, float]
+) -> dict[str, float]:
+    """A headline of splits and clients (`local`) with `local` and the setting's summary added.
+
+    Of several data sets `local-<data set>`, for the summary to take the mean of.
+    """
+    values = dict(values)
+    for dataset in dict.fromkeys(split.dataset for split in local):
+        # Every client counts the same, however many test images its classes have.
+        own = [values[split.name] for split in local if split.dataset == dataset]
+        values[of_dataset(LOCAL, dataset)] = mean(own)
+    return values | dict(summary(values))
 
 
 def tested_splits(

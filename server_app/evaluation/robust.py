@@ -14,7 +14,7 @@ from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import Measured, of_metric
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.seeding import generator
-from server_app.evaluation.clean import Asked, CentralEvaluation, asked
+from server_app.evaluation.clean import Asked, CentralEvaluation, asked, with_summary
 
 ZERO_SHOT = "zero-shot-"
 ROBUST, ATTACKED_IMAGES = "robust-", "attacked-images"
@@ -69,7 +69,8 @@ class RobustEvaluation:
                 # A few images of a client are too few to stand for other clients too.
                 if most == limit or most >= len(split.images):
                     known[asked(split)] = found
-        for name, value in central.with_summary(of_metric(results, self._robust)).items():
+        left = of_metric(results, self._robust)
+        for name, value in with_summary(central.summary, central.local, left).items():
             results.setdefault(name, {})[self._robust] = value
         prefix = "" if prompting is not None else ZERO_SHOT
         return {

@@ -28,6 +28,7 @@ from simulations.attack.run import (
     chosen_evaluations,
     make_target,
 )
+from simulations.attack.summary import summary_rows
 from simulations.attack.tables import rich_table, write_table
 from simulations.attack.worst_case import worst_row
 from simulations.report.attacked import CANDIDATES, AttackedExample, candidates, examples_of
@@ -63,6 +64,7 @@ def report_attacks(
         for name in plan.names:
             check_attack(name.attack, evaluations, "attack")
         targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
+        means = summary_rows(saved, evaluations)
     rows: list[AttackRow] = []
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"
     written = []
@@ -79,12 +81,16 @@ def report_attacks(
                 for model, found in attacked.items():
                     of_one.setdefault(model, []).append(found.probabilities)
                 write_table(table, rows, saved.round)
+            rows += means(rows[-len(targets) :])
+            write_table(table, rows, saved.round)
             if examples:
                 written.append(table.with_name(f"{plan.file_stem([name])}.png"))
                 draw_examples(written[-1], name, examples)
         several = dict.fromkeys(name.short for name in plan.names)
         if len(several) > 1:
-            rows += _worst_rows(plan, targets, answers)
+            for epsilon in dict.fromkeys(name.epsilon for name in plan.names):
+                worst = [worst_row(t, epsilon, answers[t.split, epsilon]) for t in targets]
+                rows += [*worst, *means(worst)]
             write_table(table, rows, saved.round)
         if found_curves := curves(rows):
             written += write_curves(table.with_suffix(""), found_curves)
@@ -98,15 +104,6 @@ def report_attacks(
     for path in (table.with_suffix(".md"), table, *written):
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
     return table
-
-
-def _worst_rows(plan: AttackPlan, targets: Sequence[Target], answers: _Answers) -> list[AttackRow]:
-    """For each radius and split a row for all attacks together."""
-    return [
-        worst_row(target, epsilon, answers[target.split, epsilon])
-        for epsilon in dict.fromkeys(name.epsilon for name in plan.names)
-        for target in targets
-    ]
 
 
 def check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:

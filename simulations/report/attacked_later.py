@@ -37,12 +37,23 @@ def later_attacks(folder: Path) -> list[tuple[str, list[LaterRow]]]:
     found = []
     for path in sorted((folder / ATTACKS).glob("*.csv")):
         try:
-            table = pd.read_csv(path, dtype={"epsilon": str, "split": str})
-            if list(table.columns) == _COLUMNS + _LEFT:
-                found.append((path.name, [_row(row) for row in table.to_dict("records")]))
+            if rows := read_attacks(path):
+                found.append((path.name, rows))
         except (OSError, ValueError) as error:
             logger.warning("'%s' is left out of the report: %s", path, error)
     return found
+
+
+def read_attacks(path: Path) -> list[LaterRow]:
+    """The rows of a table of attacks; none of a file of another kind.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    table = pd.read_csv(path, dtype={"epsilon": str, "split": str})
+    if list(table.columns) != _COLUMNS + _LEFT:
+        return []
+    return [_row(row) for row in table.to_dict("records")]
 
 
 def _row(fields: Mapping[Hashable, Any]) -> LaterRow:

@@ -15,6 +15,9 @@ A suite is a TOML file in `simulations/suites/`, or anywhere:
                           which `supernodes` may stand too
     mean-over             an axis over which the table shows means too
     [published.<run>]     clean = {split = percent}, robust = {split = percent}
+    [attacks]             what every completed run is attacked with after it, as by `fedmvp attack`:
+                          names, epsilons, steps, images (of each split; 0: all)
+    wide                  one row a run, with its size, instead of one for each number
 """
 
 import itertools
@@ -45,6 +48,8 @@ _KINDS: dict[str, type] = {
     "grid": dict,
     "mean-over": str,
     "published": dict,
+    "attacks": dict,
+    "wide": bool,
 }
 
 
@@ -64,6 +69,16 @@ class SuiteRun:
 
 
 @dataclass(frozen=True)
+class SuiteAttacks:
+    """Attacks on every completed run. steps: None: as the run's own attack; images 0: all."""
+
+    names: Sequence[str] = ()
+    epsilons: Sequence[str] = ()
+    steps: int | None = None
+    images: int = 0
+
+
+@dataclass(frozen=True)
 class Suite:
     """A suite as its file describes it.
 
@@ -78,6 +93,8 @@ class Suite:
     ceilings: str
     splits: Sequence[str]
     published: Mapping[tuple[str, str], Mapping[str, float]]
+    attacks: SuiteAttacks = SuiteAttacks()
+    wide: bool = False
 
 
 def suites_folder() -> Path:
@@ -112,6 +129,8 @@ def load_suite(name: str) -> Suite:
         ceilings=ceilings,
         splits=table.get("splits", []),
         published=_published(table.get("published", {}), path),
+        attacks=_attacks(table.get("attacks", {}), path),
+        wide=table.get("wide", False),
     )
 
 
@@ -206,6 +225,15 @@ def _published(table: Mapping[str, Any], path: Path) -> dict[tuple[str, str], Ma
                 )
             published[run, kind] = {split: value / 100 for split, value in splits.items()}
     return published
+
+
+def _attacks(table: Mapping[str, Any], path: Path) -> SuiteAttacks:
+    kinds = {"names": list, "epsilons": list, "steps": int, "images": int}
+    for key, value in table.items():
+        if key not in kinds or not isinstance(value, kinds[key]):
+            allowed = ", ".join(f"{name} (a {kind.__name__})" for name, kind in kinds.items())
+            raise ConfigError(f"{path}: [attacks] has {key} = {value!r}; allowed: {allowed}")
+    return SuiteAttacks(**table)
 
 
 def with_root(run: NamedRun, root: Path | None) -> NamedRun:

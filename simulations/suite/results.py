@@ -19,9 +19,10 @@ from simulations.runner.results import (
     points,
     shown,
 )
-from simulations.suite.files import CLEAN, ROBUST, Suite
+from simulations.suite.attacks import final_attacked
+from simulations.suite.files import CLEAN, ROBUST, Suite, SuiteAttacks
 
-BOTH = "mean of both"
+BOTH, LATER = "mean of both", "later"
 COLUMNS = ("run", "accuracy", "split", "seeds", "zero-shot", "ours", "range", "over zero-shot")
 PUBLISHED_COLUMNS = ("published", "difference")
 
@@ -30,7 +31,7 @@ PUBLISHED_COLUMNS = ("published", "difference")
 class Kind:
     """What was measured: clean accuracy, that under an attack (label), or the mean of both."""
 
-    name: str  # CLEAN, ROBUST or BOTH
+    name: str  # CLEAN, ROBUST (the run's own attack), BOTH or LATER (an attack of the suite)
     label: str
 
 
@@ -49,23 +50,24 @@ Results = dict[tuple[str, Kind], list[Accuracies]]
 
 def table_of(suite: Suite, done: Sequence[DoneRun]) -> list[tuple[str, ...]]:
     """The header and one row for each run, kind of accuracy and split."""
-    results = _results(done) | _means(done, suite)
-    if suite.ceilings:
-        results |= _ceilings([run.plan for run in done if run.name == suite.ceilings])
+    results = results_of(suite, done)
     header = COLUMNS + (PUBLISHED_COLUMNS if suite.published else ())
     return [header, *_rows(results, suite)]
 
 
-def _results(done: Sequence[DoneRun]) -> Results:
-    """The accuracies of each run, clean and under its attack, one mapping a seed."""
+def results_of(suite: Suite, done: Sequence[DoneRun]) -> Results:
+    """The accuracies of each run, of means over an axis and of ceilings, one mapping a seed."""
     results: Results = {}
     for run in done:
-        for kind, accuracies in _kinds(run.plan).items():
+        for kind, accuracies in _kinds(run.plan, suite.attacks).items():
             results.setdefault((run.name, kind), []).append(accuracies)
+    results |= _means(done, suite)
+    if suite.ceilings:
+        results |= _ceilings([run.plan for run in done if run.name == suite.ceilings])
     return results
 
 
-def _kinds(plan: Plan) -> dict[Kind, Accuracies]:
+def _kinds(plan: Plan, attacks: SuiteAttacks) -> dict[Kind, Accuracies]:
     folder = run_folder(plan.config.run)
     clean, headline = final_accuracies(folder), final_headline(folder)
     before = "" if headline == ACCURACY else f"{headline}, "
@@ -77,6 +79,8 @@ def _kinds(plan: Plan) -> dict[Kind, Accuracies]:
         kinds[Kind(BOTH, before + BOTH)] = {
             s: (_mean(c[0], r[0]), _mean(c[1], r[1])) for s, (c, r) in both.items()
         }
+    for label, accuracies in final_attacked(plan.config, attacks).items():
+        kinds[Kind(LATER, before + label)] = accuracies
     return kinds
 
 
@@ -90,7 +94,9 @@ def _means(done: Sequence[DoneRun], suite: Suite) -> Results:
     results: Results = {}
     for (mean, _), plans in groups.items():
         if len(plans) == sizes[mean] > 1:
-            for kind, accuracies in _averaged([_kinds(plan) for plan in plans]).items():
+            for kind, accuracies in _averaged(
+                [_kinds(plan, suite.attacks) for plan in plans]
+            ).items():
                 results.setdefault((mean, kind), []).append(accuracies)
     return results
 

@@ -24,8 +24,10 @@ from simulations.runner.named_runs import NamedRun
 from simulations.runner.planning import Plan, plan_run, small_engine
 from simulations.runner.project import default_config
 from simulations.runner.reporting import run_plan
-from simulations.suite.files import Suite, SuiteRun, load_suite, with_root
+from simulations.suite.attacks import attack_completed
+from simulations.suite.files import Suite, SuiteAttacks, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
+from simulations.suite.wide import wide_table
 
 # A smoke test shows that a suite runs to its end; its numbers say nothing.
 _SMOKE_ROUNDS = 1
@@ -72,7 +74,10 @@ def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
     code = run_undone(console, [run.plan for run in planned])
     if code == INTERRUPTED:
         return code
-    table = table_of(suite, [run for run in planned if is_done(run.plan.config)])
+    done = [run for run in planned if is_done(run.plan.config)]
+    for run in done:
+        attack_completed(console, run.plan.config, suite.attacks)
+    table = (wide_table if suite.wide else table_of)(suite, done)
     console.print(as_markdown(table), soft_wrap=True, markup=False, highlight=False)
     if suite.source:
         console.print(f"published: {suite.source}", soft_wrap=True, markup=False)
@@ -182,7 +187,8 @@ def _can_resume(plan: Plan) -> bool:
 def _shortened(suite: Suite) -> Suite:
     """The suite of a smoke test, under a name of its own, so that no real run is taken for done."""
     runs: list[SuiteRun] = [run for run in suite.runs if run.first]
-    return replace(suite, name=f"{suite.name}-smoke", seeds=suite.seeds[:1], runs=runs, ceilings="")
+    short = replace(suite, seeds=suite.seeds[:1], runs=runs, ceilings="", attacks=SuiteAttacks())
+    return replace(short, name=f"{suite.name}-smoke")
 
 
 def _smoke_config(config: Mapping[str, Scalar]) -> dict[str, Scalar]:

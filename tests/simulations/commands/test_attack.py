@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from statistics import harmonic_mean
 
 import pytest
 from typer.testing import CliRunner
@@ -76,6 +77,21 @@ def test_table_and_pictures(mine, monkeypatch):
     told = ("worst-case: of pgd-1, fgsm, image by image", "area under the curve", "-curve.png")
     for text in ("zero-shot", "tuned", "robust", "fgsm", "4/255", f"{stem}.csv", *told):
         assert text in result.output
+
+
+def test_the_headlines_of_the_run_are_there_where_clients_hold_all_of_a_split(mine):
+    shards = json.loads((mine / "shards.json").read_text())
+    (mine / "shards.json").write_text(json.dumps(shards[:1]))  # one client: all base classes
+    result = fedmvp("attack", "mine", "--attack", "fgsm", "--epsilon", "4/255", "--images", "3")
+    assert result.exit_code == 0, result.output
+    with (mine / "attacks" / "fgsm-eps4-255-3-images.csv").open(newline="") as file:
+        rows = {row["split"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["base", "new", "local", "harmonic-mean"]
+    for column in COLUMNS.split(",")[-4:]:
+        base, new, local, mean = (float(row[column]) for row in rows.values())
+        assert local == base
+        assert mean == pytest.approx(harmonic_mean((base, base, new)))
+    assert rows["harmonic-mean"]["images"] == "6"
 
 
 def test_without_zero_shot_its_columns_are_empty(mine):

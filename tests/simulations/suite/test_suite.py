@@ -108,6 +108,58 @@ def test_map_stands_under_its_own_name(suite_file, tmp_path, engine):
         assert f"| tuned | map, {kind} | base | 2 |" in said
 
 
+ATTACKED = """
+[attacks]
+names = ["pgd", "fgsm"]
+epsilons = ["4/255"]
+steps = 20
+"""
+ATTACK_ROWS = """\
+split,attack,steps,epsilon,round,images,zero_shot_clean,zero_shot_robust,tuned_clean,tuned_robust
+base,pgd,20,4/255,3,2,,,0.5,0.4
+base,fgsm,1,4/255,3,2,,,0.5,0.45
+base,worst-case,,4/255,3,2,,,0.5,0.35
+"""
+
+
+@pytest.fixture
+def attacks(suite_file, tmp_path, monkeypatch):
+    """Each completed run is attacked by writing ATTACK_ROWS; the names of the attacked."""
+    path = tmp_path / "pair.toml"
+    path.write_text(SUITE.replace("supernodes", "wide = true\nsupernodes") + ATTACKED)
+    made = []
+
+    def attack(console, folder, plan):
+        made.append(folder.name)
+        assert not plan.zero_shot
+        (folder / "attacks").mkdir(exist_ok=True)
+        (folder / "attacks" / f"{plan.file_stem()}.csv").write_text(ATTACK_ROWS)
+
+    monkeypatch.setattr("simulations.attack.report.report_attacks", attack)
+    return made
+
+
+def test_one_row_a_run_with_the_suites_attacks(suite_file, tmp_path, engine, attacks):
+    said = run(suite_file, tmp_path)[1]
+    assert attacks == [f"pair-{name}-seed{seed}" for name in ("tuned", "frozen") for seed in (1, 2)]
+    labels = [f"base, {a} eps=4/255" for a in ("pgd-10", "pgd-20", "fgsm", "worst-case")]
+    assert f"| run | seeds | base | {' | '.join(labels)} | numbers | KB a client sends |" in said
+    reached = ("65.0 % (60.0 .. 70.0)", "35.0 % (30.0 .. 40.0)", "40.0 % (40.0 .. 40.0)")
+    assert f"| tuned | 2 | {' | '.join(reached)} | 45.0 % (45.0 .. 45.0) |" in said
+    attacks.clear()
+    run(suite_file, tmp_path)
+    assert attacks == []  # their tables are there
+
+
+def test_a_broken_off_attack_is_made_again(suite_file, tmp_path, engine, attacks):
+    run(suite_file, tmp_path, ["1"])
+    (table,) = (tmp_path / "out" / "pair-tuned-seed1" / "attacks").glob("*.csv")
+    table.write_text(ATTACK_ROWS[: ATTACK_ROWS.index("base,fgsm")])
+    attacks.clear()
+    run(suite_file, tmp_path, ["1"])
+    assert attacks == ["pair-tuned-seed1"]
+
+
 def test_what_is_done_is_not_run_again(suite_file, tmp_path, engine):
     run(suite_file, tmp_path)
     engine.started.clear()
@@ -174,6 +226,9 @@ def test_nothing_starts_when_one_run_is_wrong(suite_file, tmp_path, engine):
         ("", "lists no runs"),
         ("round = 1\n[runs.a]", "unknown key 'round'"),
         ("=", "cannot be read"),
+        ("[runs.a]\n[attacks]\nattack = 'pgd'", "attack = 'pgd'; allowed: names .a list.,"),
+        ("[runs.a]\n[attacks]\nnames = 'pgd'", "names = 'pgd'; allowed: names .a list.,"),
+        ("wide = 1\n[runs.a]", "wide is 1; allowed: a bool"),
     ],
 )
 def test_bad_suite_file(tmp_path, text, sentence):
