@@ -20,7 +20,9 @@ def name_key(name: str) -> str:
     "Alarm_Clock" and "alarm clock" are one class, and so are "dining table" and "diningtable".
     Accents are one letter with theirs, as macOS's file names do not write them.
     """
-    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFC", name)).casefold()
+    # Marks that a blank kept apart come together, and are put in order, once it is gone.
+    letters = unicodedata.normalize("NFD", re.sub(r"[\s_-]+", "", name))
+    return unicodedata.normalize("NFC", letters.casefold())
 
 
 def phrase_key(phrase: str) -> str:

@@ -10,6 +10,8 @@ from simulations.runner.flower import RunStatus, plain
 
 # The last line of a traceback: `package.module.SomeError: why`.
 _RAISED = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Timeout|Interrupt)(?:: .+)?$")
+# What Flower raises around an error of its engine says nothing of it.
+_WRAPPED = ("An error was encountered. Ending simulation.", "Simulation Runtime crashed.")
 _LOGGED = re.compile(r"\b(?:ERROR|CRITICAL)\b[\s:]+(?P<text>\S.*)$")
 _TAIL_BYTES = 200_000
 _LITTLE_BYTES = 100_000
@@ -34,7 +36,7 @@ def _last_error(log: Path) -> str | None:
     except OSError:
         return None
     lines = [line.strip() for line in text.splitlines()]
-    raised = [line for line in lines if _RAISED.match(line)]
+    raised = [line for line in lines if _RAISED.match(line) and not line.endswith(_WRAPPED)]
     logged = [match["text"] for line in lines if (match := _LOGGED.search(line))]
     # A traceback says more than a log record about it.
     return next(iter([*raised[-1:], *logged[-1:]]), None)

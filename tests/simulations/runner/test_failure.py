@@ -10,6 +10,7 @@ Traceback (most recent call last):
 fedmvp_core.errors.ConfigError: rounds is -1
 \x1b[91mERROR \x1b[0m:     Exit Code: 700
 """
+CHAINED = "The above exception was the direct cause of the following exception:"
 
 
 def test_the_exception_of_the_server_is_preferred(tmp_path):
@@ -18,6 +19,14 @@ def test_the_exception_of_the_server_is_preferred(tmp_path):
     sentence = reason(tmp_path, None)
     assert sentence.startswith("fedmvp_core.errors.ConfigError: rounds is -1")
     assert str(tmp_path / "app.log") in sentence
+
+
+def test_the_cause_is_told_and_not_what_flower_wraps_it_in(tmp_path):
+    cause = "Exception: The current node timed out during startup."
+    wrapped = ("Simulation Runtime crashed.", "An error was encountered. Ending simulation.")
+    lines = (cause, *(f"\n{CHAINED}\n\nRuntimeError: {text}" for text in wrapped))
+    (tmp_path / "app.log").write_text("\n".join(lines) + "\n")
+    assert reason(tmp_path, None).startswith(cause)
 
 
 def test_a_logged_error_comes_next(tmp_path):

@@ -102,6 +102,7 @@ def wait_until_healthy(port: int) -> None:
             time.sleep(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_stays", "foreign_superlink")
 def test_a_run_completes_whatever_superlink_is_there_already(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "foreign")
@@ -126,6 +127,7 @@ def test_a_failing_server_is_quoted(tmp_path):
     assert events[-1]["event"] == "end"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_stays")
 def test_ctrl_c_ends_a_run_in_order(tmp_path):
     overrides = {**SMALL, "rounds": 500, "output-dir": str(tmp_path)}
