@@ -191,6 +191,7 @@ def attack(
     steps: int | None = None,
     images: int = 0,
     split: str | Sequence[str] = (),
+    defence: str | Sequence[str] = (),
     zero_shot: bool = True,
     batch_size: int = 256,
     device: str = "auto",
@@ -199,10 +200,11 @@ def attack(
 ) -> pd.DataFrame:
     """Attack a finished run, as `fedmvp attack` does, with arguments of its options' names.
 
-    attack, epsilon, split: a name or several; nothing: the run's own, and all splits.
+    attack, epsilon, split, defence: a name or several; nothing: the run's own, all splits, and no
+        defence.
 
     Returns: the table that is left below the run's `attacks/` (docs/attacks.md): a row a split,
-        attack and epsilon, with fractions.
+        attack, epsilon and defence, with fractions.
 
     Raises:
         ConfigError: an argument is not what it may be.
@@ -211,7 +213,8 @@ def attack(
     """
     folder = _folder_of(run)
     chosen = (_listed(attack), _listed(epsilon), steps, images, _listed(split))
-    plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device)
+    how = (zero_shot, batch_size, device, 1, _listed(defence))
+    plan = plan_attack(read_config(folder), *chosen, *how)
     console = Console(quiet=not progress)
     return pd.read_csv(report_attacks(console, folder, plan, _path(data_dir)))
 

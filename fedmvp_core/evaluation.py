@@ -22,20 +22,26 @@ EVALUATION_BATCH = 256
 
 # Images on the backbone's device -> what they are recognised by.
 FeaturesOf = Callable[[Tensor], Features]
+# What stands before a model at test time, see defences/: (features function, task) -> another.
+Guard = Callable[[FeaturesOf, EncodedTask], FeaturesOf]
 # (logits function, images, labels, generator) -> adversarial images.
 ConfiguredAttack = Callable[[LogitsFunction, Tensor, Tensor, torch.Generator], Tensor]
 
 
 @torch.no_grad()
 def predict_probabilities(
-    backbone: Backbone, prompting: Prompting | None, task: EncodedTask, images: Tensor
+    backbone: Backbone,
+    prompting: Prompting | None,
+    task: EncodedTask,
+    images: Tensor,
+    guard: Guard | None = None,
 ) -> Tensor:
     """images: (n, 3, size, size) uint8, or float in [0, 1] -> (n, classes) on the CPU.
 
     Rows of sum 1; for a multi-label task every label's own probability. prompting None: the frozen
-    model with the plain template.
+    model with the plain template. guard: a test-time defence.
     """
-    features_of = features_function(backbone, prompting, task)
+    features_of = features_function(backbone, prompting, task, guard)
     return in_batches(
         backbone, features_of, images, lambda f: probabilities(f, task, backbone.logit_scale)
     )
@@ -106,6 +112,7 @@ def evaluate_under_attack(
     attack: ConfiguredAttack,
     generator: torch.Generator,
     keep_adversarial: bool = False,
+    guard: Guard | None = None,
 ) -> UnderAttack:
     """Attack every image through the whole model, the prompts it makes for the image included.
 
@@ -113,6 +120,7 @@ def evaluate_under_attack(
         prompting: None: the frozen model with the plain template.
         images: (n, 3, size, size) uint8, or float in [0, 1]. labels: (n,) or (n, classes).
         keep_adversarial: of a whole test set the attacked images are many times its own size.
+        guard: a test-time defence, which the attack goes through.
 
     Raises:
         AttackError: the attack cannot work on this task (one class, say), or meets NaN.
@@ -120,7 +128,7 @@ def evaluate_under_attack(
     module = prompting if prompting is not None else NoPrompts()
     parts = []
     with attack_mode(module):
-        features_of = features_function(backbone, prompting, task)
+        features_of = features_function(backbone, prompting, task, guard)
         for chunk, right in zip(
             images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True
         ):
@@ -182,10 +190,22 @@ def alignment(features: Features, labels: Tensor) -> Tensor:
 
 
 def features_function(
-    backbone: Backbone, prompting: Prompting | None, task: EncodedTask
+    backbone: Backbone,
+    prompting: Prompting | None,
+    task: EncodedTask,
+    guard: Guard | None = None,
 ) -> FeaturesOf:
     """Images to features, with the text that is the same for all images encoded once."""
     module = prompting if prompting is not None else NoPrompts()
     with torch.no_grad():
         class_features = module.class_features(backbone, task)
-    return lambda images: module.recognise(backbone, images, task, class_features, task)
+
+    def features_of(images: Tensor) -> Features:
+        return module.recognise(backbone, images, task, class_features, task)
+
+    return _guarded(guard(features_of, task)) if guard else features_of
+
+
+def _guarded(features_of: FeaturesOf) -> FeaturesOf:
+    """A defence changes pixels, so it is given numbers that can be changed: floats in [0, 1]."""
+    return lambda images: features_of(images / 255 if images.dtype == torch.uint8 else images)

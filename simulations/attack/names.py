@@ -26,11 +26,15 @@ _ROBUST = re.compile(r"(?:zero-shot-)?robust-(?:accuracy|map)\[(.+)-(\d+) eps=(.
 
 @dataclass(frozen=True)
 class AttackName:
-    """An attack with its budget; epsilon as it was written, such as "4/255"."""
+    """An attack with its budget; epsilon as it was written, such as "4/255".
+
+    defence: that it goes through, or "".
+    """
 
     attack: str
     steps: int
     epsilon: str
+    defence: str = ""
 
     @property
     def label(self) -> str:
@@ -59,13 +63,17 @@ class AttackName:
     def spoken(self) -> str:
         """`PGD, 10 steps, ε = 4/255`."""
         name = ATTACK_NAMES.get(self.attack, (self.attack, ""))[0]
-        return f"{name}, {self.budget}, ε = {self.epsilon}"
+        return f"{name}, {self.budget}, ε = {self.epsilon}{self._through}"
 
     @property
     def short(self) -> str:
         """`pgd-10`; those that have no number of steps to choose, such as `fgsm`, show none."""
         fixed = self.attack in ("fgsm", "autoattack", WORST_CASE)
-        return self.attack if fixed else f"{self.attack}-{self.steps}"
+        return (self.attack if fixed else f"{self.attack}-{self.steps}") + self._through
+
+    @property
+    def _through(self) -> str:
+        return f" through {self.defence}" if self.defence else ""
 
     @property
     def magnification(self) -> float:

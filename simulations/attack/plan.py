@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fedmvp_core.adversarial.masking_probe import Budget
 
 DEVICES = ("auto", "cpu", "cuda")
+NO_DEFENCE = "none"
 SQUARE_QUERIES = 1000  # unless asked otherwise: a handful of queries would find nothing
 FEWER = 5  # times fewer steps, to see what more of them do
 
@@ -22,6 +23,7 @@ FEWER = 5  # times fewer steps, to see what more of them do
 class AttackPlan:
     """What to attack, and how; images 0: all. splits: none: all of the setting's.
 
+    names: every attack with every radius, through every defence.
     draws: passes that an attack averages wherever it looks, for a model with randomness.
     """
 
@@ -38,6 +40,7 @@ class AttackPlan:
         every = names or self.names
         attacks = "+".join(dict.fromkeys(name.short for name in every))
         radii = "+".join(dict.fromkeys(name.epsilon.replace("/", "-") for name in every))
+        attacks = attacks.replace(" through ", "-")
         splits = "".join(f"-{split}" for split in self.splits)
         images = f"-{self.images}-images" if self.images else ""
         draws = f"-{self.draws}-draws" if self.draws > 1 else ""
@@ -55,13 +58,15 @@ def plan_attack(
     batch_size: int,
     device: str,
     draws: int = 1,
+    defences: Sequence[str] = (),
 ) -> AttackPlan:
     """Check what was asked for; the rest is as in the run's own evaluation.
 
-    attacks, epsilons, splits: words, each one name or several with commas.
+    attacks, epsilons, splits, defences: words, each one name or several with commas.
 
     Raises:
-        ConfigError: an attack is unknown or not installed, or a number is out of range.
+        ConfigError: an attack or a defence is unknown or not installed, or a number is out of
+            range.
     """
     ours = "pgd" if config.evaluation.robust_attack == "none" else config.evaluation.robust_attack
     radius = config.evaluation.robust_epsilon or config.attack.epsilon
@@ -70,9 +75,10 @@ def plan_attack(
     for attack in _words(attacks) or [ours]:
         _check_attack(attack)
         own_steps = SQUARE_QUERIES if attack == "square" else config.evaluation.robust_steps
+        budget = own_steps if steps is None else steps
         for epsilon in _words(epsilons) or [radius]:
             parse_epsilon(epsilon)
-            names.append(AttackName(attack, own_steps if steps is None else steps, epsilon))
+            names += [AttackName(attack, budget, epsilon, d) for d in _defences(defences)]
     chosen = tuple(_words(splits))
     return AttackPlan(tuple(names), chosen, images, zero_shot, batch_size, device, draws)
 
@@ -153,6 +159,18 @@ def plan_corruptions(
 def _check_device(device: str) -> None:
     if device not in DEVICES:
         raise ConfigError(f"device is '{device}'; allowed: {', '.join(DEVICES)}")
+
+
+def _defences(given: Sequence[str]) -> list[str]:
+    """Names of defences, "" for none."""
+    if not _words(given):
+        return [""]
+    from fedmvp_core.defences import DEFENCES  # with torch
+
+    for name in _words(given):
+        if name not in (NO_DEFENCE, *DEFENCES):
+            raise ConfigError(f"defence is '{name}'{did_you_mean(name, [NO_DEFENCE, *DEFENCES])}")
+    return ["" if name == NO_DEFENCE else name for name in _words(given)]
 
 
 def _words(given: Sequence[str]) -> list[str]:

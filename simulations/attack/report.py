@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
+from fedmvp_core.defences import check_defence
 from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.run_folder import ATTACKS
@@ -38,8 +40,8 @@ from simulations.runner.saved_run import SavedRun, load_saved_run, told
 logger = logging.getLogger(__name__)
 
 SHOWN = 3  # pictures of each split
-# (split, epsilon) -> model -> (n, classes) under each attack
-_Answers: TypeAlias = dict[tuple[str, str], dict[str, list[Tensor]]]
+# (split, epsilon, defence) -> model -> (n, classes) under each attack
+_Answers: TypeAlias = dict[tuple[str, str, str], dict[str, list[Tensor]]]
 
 
 def report_attacks(
@@ -63,33 +65,40 @@ def report_attacks(
         check_pictures(saved, [evaluation.name for evaluation in evaluations])
         for name in plan.names:
             check_attack(name.attack, evaluations, "attack")
-        targets = [make_target(saved, e, plan.images, plan.zero_shot) for e in evaluations]
+            check_defence(name.defence, saved.prompting, saved.setting.train.multi_label)
+        targets = {
+            defence: [
+                make_target(saved, e, plan.images, plan.zero_shot, defence) for e in evaluations
+            ]
+            for defence in dict.fromkeys(name.defence for name in plan.names)
+        }
         means = summary_rows(saved, evaluations)
     rows: list[AttackRow] = []
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"
     written = []
     answers: _Answers = {}
-    total = sum(len(target.images) * len(target.models) for target in targets) * len(plan.names)
+    attacked = (target for name in plan.names for target in targets[name.defence])
+    total = sum(len(target.images) * len(target.models) for target in attacked)
     with writing(table.parent), _watched(console, total) as watch:
         for name in plan.names:
             examples: list[AttackedExample] = []
-            for target in targets:
-                attacked, pictures = _attack(saved, target, name, plan, watch)
-                rows.append(attack_row(target, name, attacked))
+            for target in targets[name.defence]:
+                left, pictures = _attack(saved, target, name, plan, watch)
+                rows.append(attack_row(target, name, left))
                 examples += pictures
-                of_one = answers.setdefault((target.split, name.epsilon), {})
-                for model, found in attacked.items():
+                of_one = answers.setdefault((target.split, name.epsilon, name.defence), {})
+                for model, found in left.items():
                     of_one.setdefault(model, []).append(found.probabilities)
                 write_table(table, rows, saved.round)
-            rows += means(rows[-len(targets) :])
+            rows += means(rows[-len(evaluations) :])
             write_table(table, rows, saved.round)
             if examples:
                 written.append(table.with_name(f"{plan.file_stem([name])}.png"))
                 draw_examples(written[-1], name, examples)
-        several = dict.fromkeys(name.short for name in plan.names)
+        several = dict.fromkeys(replace(name, defence="").short for name in plan.names)
         if len(several) > 1:
-            for epsilon in dict.fromkeys(name.epsilon for name in plan.names):
-                worst = [worst_row(t, epsilon, answers[t.split, epsilon]) for t in targets]
+            for case in dict.fromkeys((name.epsilon, name.defence) for name in plan.names):
+                worst = [worst_row(t, *case, answers[t.split, *case]) for t in targets[case[1]]]
                 rows += [*worst, *means(worst)]
             write_table(table, rows, saved.round)
         if found_curves := curves(rows):

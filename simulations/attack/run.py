@@ -10,10 +10,12 @@ from fedmvp_core.adversarial.inputs import averaged_logits
 from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.settings import Evaluation
+from fedmvp_core.defences import find_defence
 from fedmvp_core.errors import AttackError, ConfigError
 from fedmvp_core.evaluation import (
     EVALUATION_BATCH,
     ConfiguredAttack,
+    Guard,
     configured_attack,
     evaluate_under_attack,
     predict_probabilities,
@@ -88,15 +90,22 @@ def chosen_evaluations(saved: SavedRun, splits: Sequence[str]) -> list[Evaluatio
     return [known[name] for name in dict.fromkeys(splits or known)]
 
 
-def make_target(saved: SavedRun, evaluation: Evaluation, limit: int, zero_shot: bool) -> Target:
-    """`limit` images of a split (0: all), those that the run itself attacked between rounds."""
+def make_target(
+    saved: SavedRun, evaluation: Evaluation, limit: int, zero_shot: bool, defence: str = ""
+) -> Target:
+    """`limit` images of a split (0: all), those that the run itself attacked between rounds.
+
+    defence: that the models stand behind.
+    """
     models: dict[str, Prompting | None] = {ZERO_SHOT: None} if zero_shot else {}
     models[TUNED] = saved.prompting
     rows = attacked_rows(len(evaluation.images), limit, saved.config.run.seed, evaluation.name)
     images = evaluation.images.select(rows)
     task = encode_task(saved.backbone, evaluation.task, saved.cache)
     probabilities = {
-        name: predict_probabilities(saved.backbone, prompting, task, images.images)
+        name: predict_probabilities(
+            saved.backbone, prompting, task, images.images, _guard(saved, defence, evaluation.name)
+        )
         for name, prompting in models.items()
     }
     return Target(evaluation.name, images, task, models, probabilities)
@@ -128,6 +137,7 @@ def attack_target(
     attack = configured_attack(name.attack, parse_epsilon(name.epsilon), name.steps)
     round = 0 if target.models[model] is None else saved.round
     draws = generator(saved.config.run.seed, f"robust evaluation of {target.split}", round)
+    guard = _guard(saved, name.defence, target.split)
     parts = []
     for rows in target.positions.split(batch_size):
         images = target.images.images[rows]
@@ -141,6 +151,7 @@ def attack_target(
                 _counted(attack, on_work, passes),
                 draws,
                 keep_adversarial=True,
+                guard=guard,
             )
         except torch.OutOfMemoryError:
             raise AttackError(
@@ -154,6 +165,15 @@ def attack_target(
     places = kept.argsort().argsort()
     robust, probabilities, found = (torch.cat(column) for column in zip(*parts, strict=True))
     return Attacked(robust, probabilities, found[places])
+
+
+def _guard(saved: SavedRun, defence: str, split: str) -> Guard | None:
+    """A defence with draws of its own, for the next pass over a split."""
+    if not defence:
+        return None
+    defend = find_defence(defence)
+    draws = generator(saved.config.run.seed, f"{defence} before {split}")
+    return lambda features_of, task: defend(saved.backbone, features_of, task, draws)
 
 
 def _counted(attack: ConfiguredAttack, on_work: OnWork, passes: int) -> ConfiguredAttack:

@@ -19,7 +19,7 @@ ACCURACIES = tuple(
     for kind in ("clean", "robust")
 )
 COLUMNS = (
-    *("split", "attack", "steps", "epsilon", "round", "images"),
+    *("split", "attack", "steps", "epsilon", "defence", "round", "images"),
     *(name.replace("-", "_").replace(" ", "_") for name, _, _ in ACCURACIES),
 )
 
@@ -31,7 +31,8 @@ def write_table(path: Path, rows: Sequence[AttackRow], round: int) -> None:
     writer.writerow(COLUMNS)
     for row in rows:
         name = row.attack
-        facts = (row.split, name.attack, name.counted_steps, name.epsilon, round, row.images)
+        how = (name.attack, name.counted_steps, name.epsilon, name.defence)
+        facts = (row.split, *how, round, row.images)
         writer.writerow((*facts, *("" if v is None else v for v in _accuracies(row))))
     replace_text(path, stream.getvalue())
     heads = ("split", "attack", "epsilon", "images", *(name for name, _, _ in ACCURACIES))

@@ -37,12 +37,14 @@ def _harm(found: Sequence[Tensor], labels: Tensor) -> list[tuple[Tensor, Tensor]
     return harm
 
 
-def worst_row(target: Target, epsilon: str, found: dict[str, list[Tensor]]) -> AttackRow:
+def worst_row(
+    target: Target, epsilon: str, defence: str, found: dict[str, list[Tensor]]
+) -> AttackRow:
     """One row for all attacks of one radius on one split; found: by model, of each attack."""
     labels, metric = target.images.labels, headline(target.images.multi_label)
     return AttackRow(
         split=target.split,
-        attack=AttackName(WORST_CASE, 0, epsilon),
+        attack=AttackName(WORST_CASE, 0, epsilon, defence),
         images=len(target.images),
         clean={m: measure(target.probabilities[m], labels)[metric] for m in found},
         robust={

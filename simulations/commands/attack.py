@@ -38,6 +38,10 @@ def attack(
         ),
     ] = None,
     draws: Draws = 1,
+    defences: Annotated[
+        list[str] | None,
+        typer.Option("--defence", help="none, ttc or rtpt: attack through it; repeatable."),
+    ] = None,
     images: ImagesOfSplit = 0,
     split: Splits = None,
     zero_shot: Annotated[
@@ -60,7 +64,8 @@ def attack(
     radii = [*(epsilons or []), *(more_epsilons or [])]
     folder = find_run(run, OUTPUT_DIR)
     chosen = (attacks or [], radii, steps, images, split or [])
-    plan = plan_attack(read_config(folder), *chosen, zero_shot, batch_size, device, draws)
+    how = (zero_shot, batch_size, device, draws, defences or [])
+    plan = plan_attack(read_config(folder), *chosen, *how)
     from simulations.attack.report import report_attacks
 
     report_attacks(Console(), folder, plan, data_dir)

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 ALARM = "alarm.json"
 # As simulations.attack.tables writes them; that module is not imported, since it needs torch.
-_COLUMNS = ["split", "attack", "steps", "epsilon", "round", "images"]
+_COLUMNS = ["split", "attack", "steps", "epsilon", "defence", "round", "images"]
 _LEFT = ["zero_shot_clean", "zero_shot_robust", "tuned_clean", "tuned_robust"]
 
 
@@ -50,15 +50,18 @@ def read_attacks(path: Path) -> list[LaterRow]:
     Raises:
         OSError, ValueError: it cannot be read.
     """
-    table = pd.read_csv(path, dtype={"epsilon": str, "split": str})
+    table = pd.read_csv(path, dtype={"epsilon": str, "split": str, "defence": str})
+    if "defence" not in table and len(table.columns) > 4:  # an earlier version had none
+        table.insert(_COLUMNS.index("defence"), "defence", "")
     if list(table.columns) != _COLUMNS + _LEFT:
         return []
+    table["defence"] = table["defence"].fillna("")
     return [_row(row) for row in table.to_dict("records")]
 
 
 def _row(fields: Mapping[Hashable, Any]) -> LaterRow:
     steps = 0 if pd.isna(fields["steps"]) else int(fields["steps"])
-    name = AttackName(str(fields["attack"]), steps, str(fields["epsilon"]))
+    name = AttackName(str(fields["attack"]), steps, str(fields["epsilon"]), str(fields["defence"]))
     return LaterRow(
         split=str(fields["split"]),
         attack=name.short,

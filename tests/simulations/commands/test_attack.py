@@ -12,9 +12,10 @@ from simulations import cli
 from simulations.attack import report as attack_report
 from simulations.attack.names import AttackName
 from simulations.attack.plan import plan_attack
+from simulations.report.attacked_later import later_attacks, read_attacks
 
 COLUMNS = (
-    "split,attack,steps,epsilon,round,images,"
+    "split,attack,steps,epsilon,defence,round,images,"
     "zero_shot_clean,zero_shot_robust,tuned_clean,tuned_robust"
 )
 
@@ -45,25 +46,25 @@ def test_table_and_pictures(mine, monkeypatch):
         rows = list(csv.reader(file))
     attacks = [("pgd", "1", "0"), ("pgd", "1", "4/255"), ("fgsm", "1", "0"), ("fgsm", "1", "4/255")]
     attacks += [("worst-case", "", "0"), ("worst-case", "", "4/255")]
-    expected = [(split, *attack, "2", "2") for attack in attacks for split in ("base", "new")]
-    assert [tuple(row[:6]) for row in rows] == expected
+    expected = [(split, *attack, "", "2", "2") for attack in attacks for split in ("base", "new")]
+    assert [tuple(row[:7]) for row in rows] == expected
     for row in rows:
-        frozen, frozen_robust, tuned, tuned_robust = map(float, row[6:])
+        frozen, frozen_robust, tuned, tuned_robust = map(float, row[7:])
         assert frozen_robust <= frozen
         assert tuned_robust <= tuned
         if row[3] == "0":
             assert (frozen_robust, tuned_robust) == (frozen, tuned)
         if row[1] == "worst-case":
             alone = [r for r in rows if (r[0], r[3]) == (row[0], row[3])]
-            assert frozen_robust <= min(float(r[7]) for r in alone)
-            assert tuned_robust <= min(float(r[9]) for r in alone)
+            assert frozen_robust <= min(float(r[8]) for r in alone)
+            assert tuned_robust <= min(float(r[10]) for r in alone)
     with (mine / "attacks" / f"{stem}-curve.csv").open(newline="") as file:
         areas = list(csv.DictReader(file))
     assert len(areas) == 3 * 2
     for area in areas:
         left = {r[3]: r for r in rows if r[0] == area["split"] and area["attack"].startswith(r[1])}
         assert area["epsilons"] == "0 4/255"
-        for model, column in (("zero_shot_area", 7), ("tuned_area", 9)):
+        for model, column in (("zero_shot_area", 8), ("tuned_area", 10)):
             mean = (float(left["0"][column]) + float(left["4/255"][column])) / 2
             assert float(area[model]) == pytest.approx(mean)
     assert (mine / "attacks" / f"{stem}-curve.png").read_bytes().startswith(b"\x89PNG")
@@ -94,6 +95,30 @@ def test_the_headlines_of_the_run_are_there_where_clients_hold_all_of_a_split(mi
     assert rows["harmonic-mean"]["images"] == "6"
 
 
+def test_a_defence_is_a_row_and_is_attacked_through(mine):
+    words = ("--attack", "fgsm", "--images", "3", "--split", "base", "--defence", "none,ttc")
+    result = fedmvp("attack", "mine", *words)
+    assert result.exit_code == 0, result.output
+    (table,) = (mine / "attacks").glob("*.csv")
+    assert table.name == "fgsm+fgsm-ttc-eps4-255-base-3-images.csv"
+    with table.open(newline="") as file:
+        plain, guarded = csv.DictReader(file)
+    assert (plain["defence"], guarded["defence"]) == ("", "ttc")
+    assert "fgsm through ttc" in " ".join(result.output.split())
+    ((_, rows),) = later_attacks(mine)
+    assert [row.attack for row in rows] == ["fgsm", "fgsm through ttc"]
+
+
+def test_a_table_of_before_there_were_defences_is_read(mine):
+    fedmvp("attack", "mine", "--attack", "fgsm", "--images", "2", "--split", "base")
+    (table,) = (mine / "attacks").glob("*.csv")
+    rows = list(csv.reader(table.open(newline="")))
+    now = read_attacks(table)
+    column = COLUMNS.split(",").index("defence")
+    table.write_text("\n".join(",".join(r[:column] + r[column + 1 :]) for r in rows))
+    assert read_attacks(table) == now
+
+
 def test_without_zero_shot_its_columns_are_empty(mine):
     words = ("--split", "new", "--no-zero-shot", "--attack", "fgsm", "--images", "2")
     result = fedmvp("attack", "mine", *words)
@@ -102,7 +127,7 @@ def test_without_zero_shot_its_columns_are_empty(mine):
     text = (mine / "attacks" / "fgsm-eps4-255-new-2-images.csv").read_text()
     header, row = text.splitlines()
     assert header == COLUMNS
-    assert row.startswith("new,fgsm,1,4/255,2,2,,,")
+    assert row.startswith("new,fgsm,1,4/255,,2,2,,,")
     # One attack with one radius has neither a worst case nor a curve.
     assert not list((mine / "attacks").glob("*-curve.*"))
 
