@@ -1,9 +1,8 @@
 """Common corruptions at five severities (Hendrycks and Dietterich, ICLR 2019: ImageNet-C).
 
-Nine of its fifteen, those with a short definition. Not here: glass blur, zoom blur, snow, frost,
-fog and elastic transform. The constants are those of CIFAR-10-C for images of up to 48 pixels, of
-Tiny-ImageNet-C for up to 128, of ImageNet-C above. The draws are this project's own, so the images
-are not those of the published files.
+Thirteen of its fifteen. Not here: frost, which needs photographs of it, and snow. The constants are
+those of CIFAR-10-C for images of up to 48 pixels, of Tiny-ImageNet-C for up to 128, of ImageNet-C
+above. The draws are this project's own, so the images are not those of the published files.
 """
 
 import math
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
 
+from fedmvp_core.data.warps import elastic, fog, glass_blur, zoom_blur
 from fedmvp_core.errors import ConfigError
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -44,6 +44,26 @@ _CONSTANTS: dict[str, tuple[tuple[object, ...], ...]] = {
         ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
         ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3)),
         ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
+    ),
+    "glass-blur": (  # standard deviation, reach of a pixel's move, passes
+        ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
+        ((0.1, 1, 1), (0.5, 1, 1), (0.6, 1, 2), (0.7, 2, 1), (0.9, 2, 2)),
+        ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
+    ),
+    "zoom-blur": (  # zooms from 1 to below the first number, by steps of the second
+        ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+        ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+        ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+    ),
+    "fog": (  # thickness, decay of finer waves
+        ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+        ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75)),
+        ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
+    ),
+    "elastic": (  # amplitude, smoothness, affine, as parts of the size
+        ((0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)),
+        ((0, 0, 0.08), (0.05, 0.3, 0.06), (0.1, 0.08, 0.06), (0.1, 0.03, 0.03), (0.16, 0.03, 0.02)),
+        ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02)),
     ),
     "brightness": (
         (0.05, 0.1, 0.15, 0.2, 0.3),
@@ -145,6 +165,10 @@ _OF_PIXELS: dict[str, Callable[..., Tensor]] = {
     "impulse-noise": _impulse_noise,
     "defocus-blur": _defocus_blur,
     "motion-blur": _motion_blur,
+    "glass-blur": glass_blur,
+    "zoom-blur": zoom_blur,
+    "fog": fog,
+    "elastic": elastic,
     "brightness": _brightness,
     "contrast": _contrast,
 }

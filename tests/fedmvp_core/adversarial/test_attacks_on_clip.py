@@ -10,6 +10,7 @@ from run_configs import run_config
 from torch import Tensor
 
 from fedmvp_core.adversarial.attacks import evaluation_attack
+from fedmvp_core.adversarial.iterated import default_step_size
 from fedmvp_core.adversarial.perturbation import attack_mode
 from fedmvp_core.backbone import Backbone, load_backbone
 from fedmvp_core.data.emoji.domains import load
@@ -92,6 +93,33 @@ def accuracy_after_library(name: str) -> float:
     with attack_mode(case.backbone), torch.random.fork_rng(devices=[]):
         found, _ = attack.run_standard_evaluation(images, labels, batch_size=500)
     return 100 * case.right(found, labels).float().mean().item()
+
+
+def accuracy_after_torchattacks(name: str, steps: int) -> float:
+    """The same by torchattacks, installed with --no-deps: it asks for an old requests."""
+    library, case = pytest.importorskip("torchattacks"), robust()
+
+    class Model(torch.nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return case.logits(images)
+
+    model = Model().eval()
+    attack = {
+        "pgd": lambda: library.PGD(model, EPSILON, default_step_size(EPSILON, steps), steps),
+        "apgd-ce": lambda: library.APGD(model, eps=EPSILON, steps=steps, n_restarts=1),
+        "square": lambda: library.Square(model, eps=EPSILON, n_queries=steps, n_restarts=1),
+    }[name]()
+    images, labels = case.images[:500], case.labels[:500]
+    with attack_mode(case.backbone), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found = attack(images, labels)
+    return 100 * case.right(found, labels).float().mean().item()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "steps"), [("pgd", 20), ("apgd-ce", STEPS), ("square", QUERIES)])
+def test_as_strong_as_torchattacks(name: str, steps: int) -> None:
+    assert abs(accuracy_after_torchattacks(name, steps) - accuracy_after(name, steps)) <= 1
 
 
 @pytest.mark.slow
