@@ -12,13 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from fedmvp_core.data.corruptions import SEVERITIES, corrupted
+from fedmvp_core.data.settings import Evaluation
+from fedmvp_core.data.typographic import misnamed
 from fedmvp_core.disk import replace_text
+from fedmvp_core.errors import ConfigError
 from fedmvp_core.evaluation import EVALUATION_BATCH, predict_probabilities
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.run_folder import ATTACKS
 from fedmvp_core.seeding import generator
-from simulations.attack.plan import CorruptPlan
+from simulations.attack.plan import TYPOGRAPHIC, CorruptPlan
 from simulations.attack.report import check_pictures, writing
 from simulations.attack.run import TUNED, ZERO_SHOT, Target, chosen_evaluations, make_target
 from simulations.runner.results import shown
@@ -46,6 +49,7 @@ def report_corruptions(
     """Corrupt the test images, print what is left, leave it in the run folder below `attacks/`.
 
     Raises:
+        ConfigError: no wrong class can be named, and the typographic attack was asked for.
         CheckpointError: the folder holds no usable checkpoint.
         OtherPicturesError: the splits are not those that the run was tested on.
         DataError: the run folder cannot be written.
@@ -54,6 +58,8 @@ def report_corruptions(
         saved = load_saved_run(folder, plan.device, data_dir=data_dir)
         evaluations = chosen_evaluations(saved, plan.splits)
         check_pictures(saved, [evaluation.name for evaluation in evaluations])
+        if TYPOGRAPHIC in plan.corruptions:
+            _check_misnaming(evaluations)
     rows: list[CorruptRow] = []
     path = folder / ATTACKS / f"{STEM}.csv"
     with writing(path.parent), console.status("") as status:
@@ -76,6 +82,16 @@ def report_corruptions(
         console.print(str(written), soft_wrap=True, highlight=False, markup=False)
 
 
+def _check_misnaming(evaluations: Sequence[Evaluation]) -> None:
+    """Raises ConfigError where no wrong name can be written."""
+    for split in evaluations:
+        if split.images.multi_label or len(split.task.class_names) < 2:
+            raise ConfigError(
+                f"corruption '{TYPOGRAPHIC}' writes the name of another class; split "
+                f"'{split.name}' has one class only, or several labels an image"
+            )
+
+
 def _budget(corruptions: Sequence[str]) -> Iterator[tuple[str, int]]:
     yield CLEAN, 0
     for name in corruptions:
@@ -91,13 +107,24 @@ def _row(saved: SavedRun, target: Target, name: str, severity: int) -> CorruptRo
         draws = generator(saved.config.run.seed, f"{name} {severity} of {target.split}")
         parts: dict[str, list[torch.Tensor]] = {model: [] for model in target.models}
         for rows in target.positions.split(EVALUATION_BATCH):
-            images = corrupted(target.images.images[rows], name, severity, draws)
+            images = _changed(target, rows, name, severity, draws)
             for model, prompting in target.models.items():
                 answers = predict_probabilities(saved.backbone, prompting, target.task, images)
                 parts[model].append(answers)
         found = {model: torch.cat(part) for model, part in parts.items()}
     left = {model: measure(answers, labels)[metric] for model, answers in found.items()}
     return CorruptRow(target.split, name, severity, len(target.images), left)
+
+
+def _changed(
+    target: Target, rows: torch.Tensor, name: str, severity: int, draws: torch.Generator
+) -> torch.Tensor:
+    """(rows, 3, size, size) uint8: images of a split, corrupted or misnamed."""
+    images = target.images.images[rows]
+    if name != TYPOGRAPHIC:
+        return corrupted(images, name, severity, draws)
+    names = target.task.task.spoken_names
+    return misnamed(images, target.images.labels[rows], names, severity, draws)
 
 
 def write_rows(path: Path, rows: Sequence[CorruptRow], round: int) -> None:

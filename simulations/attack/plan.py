@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda")
 NO_DEFENCE = "none"
+TYPOGRAPHIC = "typographic"  # an attack on a model that reads; made only when it is asked for
 SQUARE_QUERIES = 1000  # unless asked otherwise: a handful of queries would find nothing
 FEWER = 5  # times fewer steps, to see what more of them do
 
@@ -151,8 +152,9 @@ def plan_corruptions(
     _check_device(device)
     names = tuple(_words(corruptions)) or CORRUPTIONS
     for name in names:
-        if name not in CORRUPTIONS:
-            raise ConfigError(f"corruption is '{name}'{did_you_mean(name, list(CORRUPTIONS))}")
+        if name not in (*CORRUPTIONS, TYPOGRAPHIC):
+            known = [*CORRUPTIONS, TYPOGRAPHIC]
+            raise ConfigError(f"corruption is '{name}'{did_you_mean(name, known)}")
     return CorruptPlan(names, tuple(_words(splits)), images, zero_shot, device)
 
 

@@ -22,7 +22,7 @@ def corrupt(
     run: Run,
     corruptions: Annotated[
         list[str] | None,
-        typer.Option("--corruption", help="Such as jpeg,contrast. Default: all nine."),
+        typer.Option("--corruption", help="Such as jpeg or typographic. Default: all but that."),
     ] = None,
     images: ImagesOfSplit = 500,
     split: Splits = None,

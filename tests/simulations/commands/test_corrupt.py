@@ -24,14 +24,14 @@ def mine(attacked_run, tmp_path, monkeypatch):
 
 
 def test_a_row_for_each_corruption_and_severity(mine):
-    words = ("--corruption", "contrast,jpeg", "--images", "4")
+    words = ("--corruption", "contrast,typographic", "--images", "4")
     result = fedmvp("corrupt", "mine", *words)
     assert result.exit_code == 0, result.output
     with (mine / "attacks" / "corruptions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     budget = [("clean", "0")]
-    budget += [(name, str(n)) for name in ("contrast", "jpeg") for n in range(1, 6)]
+    budget += [(name, str(n)) for name in ("contrast", "typographic") for n in range(1, 6)]
     expected = [(split, *place) for split in ("base", "new") for place in budget]
     assert [(r["split"], r["corruption"], r["severity"]) for r in rows] == expected
     for row in rows:
