@@ -61,7 +61,7 @@ def train(message: Message, context: Context) -> Message:
     with counting() as encoded:
         shard = prepared_shard(config, holding, received.request.class_names)
         shard = poisoned(shard, config, holding, received.request.class_names)
-        with taking_part():
+        with taking_part():  # of clients in lock step, if there are others
             result = train_locally(
                 backbone, received.prompting, method, shard, config, round, received.terms
             )

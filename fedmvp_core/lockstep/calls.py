@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from fedmvp_core.errors import FedMVPError
+from fedmvp_core.errors import LockstepError
 from fedmvp_core.lockstep.jobs import Request, ask, takes_part
 
 # A forward is made before any gradient: a gradient lets go of the graph that it went through.
 _FORWARD, _GRADIENT, _BACKWARD = range(3)
 _BY_ITSELF = (
-    "a client that shares a batch takes a gradient by itself, through which those of the others "
-    "would be lost; its code must take it by fedmvp_core.lockstep.calls, or clients-per-batch be 1"
+    "a client takes a gradient by itself, which would lose those of the others; its code must take "
+    "it with fedmvp_core.lockstep.calls, or clients-per-batch be 1"
 )
 
 
@@ -98,7 +98,7 @@ class _Parts(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Any) -> tuple[Tensor, None]:
         if not _Parts.of_all:
-            raise FedMVPError(_BY_ITSELF)
+            raise LockstepError(_BY_ITSELF)
         return torch.cat(gradients), None
 
 

@@ -74,9 +74,11 @@ def plan_run(
     try_port(config.run)  # this machine is the server's
     # With torch, which `--help` does not need.
     from server_app.start_checks import check_batching, check_start
+    from simulations.plugins.sharing import check_sharing
 
     check_batching(config.federation, one_process=engine == INLINE)
     check_start(config, nodes)
+    check_sharing(config)
     return Plan(config, nodes, resources, engine)
 
 

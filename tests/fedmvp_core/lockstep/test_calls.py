@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, counting
-from fedmvp_core.errors import FedMVPError
+from fedmvp_core.errors import LockstepError
 from fedmvp_core.lockstep import calls
 from fedmvp_core.lockstep.jobs import play, taking_part
 
@@ -91,7 +91,7 @@ def test_a_gradient_of_a_client_by_itself_is_refused(tiny_backbone: Backbone) ->
         return torch.autograd.grad(seen.sum(), prompts)[0]
 
     job()
-    with pytest.raises(FedMVPError, match="takes a gradient by itself"):
+    with pytest.raises(LockstepError, match="takes a gradient by itself"):
         in_step([job, job])
 
 
