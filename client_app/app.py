@@ -25,12 +25,14 @@ from client_app.requests import (
 from client_app.state import remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import protocol
+from fedmvp_core.backbone import counting
 from fedmvp_core.config import RunConfig
 from fedmvp_core.config.keys import FLOAT32
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.evaluation import predict_probabilities
 from fedmvp_core.exchange import sent_in
 from fedmvp_core.json_logs import follow_config, logger
+from fedmvp_core.lockstep.jobs import taking_part
 from fedmvp_core.methods import find_method
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
@@ -56,12 +58,13 @@ def train(message: Message, context: Context) -> Message:
     received.take_up(kept)
     round = received.local_round(kept, config.training)
     protocol.one_of(round.phase, method.phases, protocol.PHASE, SENDER)
-    before = Counter(backbone.encoded)
-    shard = prepared_shard(config, holding, received.request.class_names)
-    shard = poisoned(shard, config, holding, received.request.class_names)
-    result = train_locally(
-        backbone, received.prompting, method, shard, config, round, received.terms
-    )
+    with counting() as encoded:
+        shard = prepared_shard(config, holding, received.request.class_names)
+        shard = poisoned(shard, config, holding, received.request.class_names)
+        with taking_part():  # of clients in lock step, if there are others
+            result = train_locally(
+                backbone, received.prompting, method, shard, config, round, received.terms
+            )
     words = "client %d, round %d: %d images, loss %.4f, %.1f s"
     numbers = (len(shard.labels), result.mean_loss, result.seconds)
     logger.info(words, holding.partition_id, round.number, *numbers)
@@ -71,7 +74,7 @@ def train(message: Message, context: Context) -> Message:
     keeper.keep(context.state, _kept(received, result) | errors, round.number)
     metrics = _always(holding.partition_id, method.phases.index(round.phase))
     if config.privacy.share_metrics:
-        metrics |= _measured(result, len(shard.labels), backbone.encoded - before)
+        metrics |= _measured(result, len(shard.labels), encoded)
     following = method.next_phase(round.phase, result.last_loss)
     facts = _facts(received.tensors) | {protocol.PHASE: following, protocol.ROUND: round.number}
     content = _content(

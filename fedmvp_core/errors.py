@@ -37,6 +37,10 @@ class AttackError(FedMVPError):
     """An attack got images, labels, a budget or a model that it cannot work with."""
 
 
+class LockstepError(FedMVPError):
+    """Code of a client that shares a batch with others does what it can only do alone."""
+
+
 def printable(text: str) -> str:
     """What any terminal and file that takes UTF-8 takes: "\\xe9" for a byte that is no UTF-8.
 

@@ -6,7 +6,9 @@ where there is one, and what `note` was told: the run's name, a client's partiti
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from fedmvp_core.config import RunSection
@@ -18,6 +20,8 @@ logger = logging.getLogger("flwr.fedmvp")
 
 # Of this process, which is the server, or plays one client after another.
 _facts: dict[str, Fact] = {}
+# Of one of several clients that this process plays at once, over those of the process.
+_own_facts: ContextVar[dict[str, Fact] | None] = ContextVar("own_facts", default=None)
 
 
 class JsonLines(logging.Formatter):
@@ -36,6 +40,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage().strip(),
             **self._facts,
+            **(_own_facts.get() or {}),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -43,8 +48,22 @@ class JsonLines(logging.Formatter):
 
 
 def note(**facts: Fact) -> None:
-    """What holds from now on for every line of this process, such as `note(round=3)`."""
-    _facts.update({name.replace("_", "-"): value for name, value in facts.items()})
+    """What holds from now on for every line of this process, such as `note(round=3)`.
+
+    Inside `noting_apart` it is for the lines of that block alone.
+    """
+    own = _own_facts.get()
+    (_facts if own is None else own).update({n.replace("_", "-"): v for n, v in facts.items()})
+
+
+@contextmanager
+def noting_apart() -> Iterator[None]:
+    """Inside the block, and in no other thread, `note` adds to what the process has noted."""
+    before = _own_facts.set({})
+    try:
+        yield
+    finally:
+        _own_facts.reset(before)
 
 
 def use_json_lines(*loggers: str) -> None:

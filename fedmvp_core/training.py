@@ -1,7 +1,6 @@
 """Local training: plain SGD on prompt tensors over one shard."""
 
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +15,8 @@ from fedmvp_core.local.attack import TrainingAttack
 from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard
 from fedmvp_core.local.views import EpochViews, epoch_views
+from fedmvp_core.lockstep import calls
+from fedmvp_core.lockstep.jobs import own_seconds
 from fedmvp_core.methods import ConfiguredMethod
 from fedmvp_core.methods.fit import check_labels
 from fedmvp_core.objectives import Batch, Loss
@@ -79,7 +80,7 @@ def train_locally(
         FedMVPError: the loss is not finite, or a multi-label client has one class alone; the
             message names the client. Or the objective has no form for several labels.
     """
-    started = time.perf_counter()
+    started = own_seconds()
     if method.objective is not None:
         check_labels(method.objective, shard.task.task.multi_label)
     _check_classes(shard)
@@ -102,7 +103,7 @@ def train_locally(
                 batch = _attacked(model, attack, batch, attack_draw)
             loss = _with_terms(loss_of(model, batch), terms, model)
             optimizer.zero_grad(set_to_none=True)
-            loss.value.backward()
+            calls.backward(loss.value)
             gradients.add()
             optimizer.step()
             measured.append({"loss": loss.value.detach(), **loss.measured})
@@ -112,7 +113,7 @@ def train_locally(
     finished = finished_terms(terms, round, gradients.means())
     prompting.hand_over(round.received, generator(seed, "hand over", number, shard.partition_id))
     momentum = _momentum(optimizer, trained, round.momentum) if training.keep_momentum else {}
-    return TrainingResult(time.perf_counter() - started, steps, *finished, momentum)
+    return TrainingResult(own_seconds() - started, steps, *finished, momentum)
 
 
 def _optimizer(

@@ -23,7 +23,7 @@ from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import feature_cache, open_backbone
 from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
 from server_app.callbacks import Callbacks
-from server_app.cohort.arriving import arriving
+from server_app.cohort.arriving import ArrivingGrid, arriving
 from server_app.cohort.nodes import Node, cohort_size, find_nodes, places
 from server_app.evaluation.clean import CentralEvaluation
 from server_app.evaluation.examiner import Examiner
@@ -36,6 +36,7 @@ from server_app.records.run_folder import RunFolder
 from server_app.start_checks import (
     check_attack,
     check_attack_package,
+    check_batching,
     check_counts,
     check_examples,
     check_room,
@@ -90,6 +91,7 @@ def _known(error: BaseException, folder: RunFolder) -> BaseException:
 
 def _run(grid: Grid, config: RunConfig, folder: RunFolder) -> None:
     """The steps of a run, from the backbone to the last table."""
+    check_batching(config.federation, one_process=not isinstance(grid, ArrivingGrid))
     check_attack_package(config.evaluation.robust_attack)
     # `precision` is the clients': what is reported is measured in float32, attacks above all.
     backbone = open_backbone(config.model, precision="fp32")

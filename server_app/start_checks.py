@@ -41,6 +41,19 @@ def check_start(config: RunConfig, clients: int) -> None:
         affordable_rounds(config)
 
 
+def check_batching(federation: FederationSection, one_process: bool) -> None:
+    """Whether clients can share a batch. one_process: whether the engine plays them all in one.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if federation.clients_per_batch > 1 and not one_process:
+        raise ConfigError(
+            f"clients-per-batch is {federation.clients_per_batch}, but this engine plays clients "
+            "in other processes; allowed with it: 1, or more with --engine inline"
+        )
+
+
 def check_counts(config: RunConfig, clients: int) -> None:
     """Whether so many clients can do what the configuration asks of a round.
 

@@ -19,11 +19,12 @@ FORBIDDEN = {
 }
 # Rooms of the core -> the only other parts of it that they may import.
 ALLOWED_ROOMS = {
-    "backbone": {"errors", "user_files"},
+    "backbone": {"errors", "lockstep", "user_files"},
     "config": {"errors", "registry"},
     "losses": set[str](),
     "objectives": {"config", "local", "losses"},
-    "adversarial": {"errors", "losses", "registry"},
+    "adversarial": {"errors", "lockstep", "losses", "registry"},
+    "lockstep": {"errors"},
 }
 # Rooms of the core -> parts of it that they may not import.
 FORBIDDEN_ROOMS = {

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fedmvp_core.adversarial.inputs import LogitsFunction
 from fedmvp_core.adversarial.losses import Loss
 from fedmvp_core.errors import AttackError
+from fedmvp_core.lockstep import calls
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def input_gradient(
                 "or runs under no_grad"
             )
         losses = loss_of(logits, labels, reference)
-        (gradient,) = torch.autograd.grad(losses.sum(), images, allow_unused=True)
+        gradient = calls.gradient(losses.sum(), images)
     if gradient is None:
         raise AttackError("the model's logits do not depend on the images: nothing to attack")
     return gradient, losses.detach(), logits.detach()

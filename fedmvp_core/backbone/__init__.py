@@ -10,7 +10,7 @@ from fedmvp_core.backbone.cache import (
 )
 from fedmvp_core.backbone.checkpoints import save_image_tower
 from fedmvp_core.backbone.loading import load_backbone, load_tokenizer
-from fedmvp_core.backbone.model import Backbone, placeholder_sentences
+from fedmvp_core.backbone.model import Backbone, counting, placeholder_sentences
 from fedmvp_core.backbone.tokenizing import Tokenizer
 from fedmvp_core.backbone.weights import split_pretrained
 
@@ -20,6 +20,7 @@ __all__ = [
     "Tokenizer",
     "cached_image_features",
     "cached_text_features",
+    "counting",
     "load_backbone",
     "load_tokenizer",
     "placeholder_sentences",

@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any, Self
 
@@ -17,6 +19,7 @@ from fedmvp_core.backbone.forward import Prompts
 from fedmvp_core.backbone.hashing import hash_tensors
 from fedmvp_core.backbone.tokenizing import Tokenizer
 from fedmvp_core.backbone.transfer import move_images
+from fedmvp_core.lockstep import calls
 
 PLACEHOLDER = "X"  # one token in CLIP's vocabulary and in the tiny one
 
@@ -24,6 +27,21 @@ PLACEHOLDER = "X"  # one token in CLIP's vocabulary and in the tiny one
 def placeholder_sentences(m: int, sentences: Sequence[str]) -> list[str]:
     """Sentences with m placeholder words in front, whose embeddings text prompts replace (CoOp)."""
     return [" ".join([PLACEHOLDER] * m + [sentence]) for sentence in sentences]
+
+
+# Counts beside `Backbone.encoded` what one piece of code, such as a client's, lets through.
+_counter: ContextVar[Counter[str] | None] = ContextVar("counter", default=None)
+
+
+@contextmanager
+def counting() -> Iterator[Counter[str]]:
+    """What backbones encode inside the block, as `Backbone.encoded` has it, whoever runs beside."""
+    counter = Counter[str]()
+    before = _counter.set(counter)
+    try:
+        yield counter
+    finally:
+        _counter.reset(before)
 
 
 class Backbone(nn.Module):
@@ -121,9 +139,13 @@ class Backbone(nn.Module):
         pixels = move_images(images, self.device).to(torch.float32)
         if images.dtype == torch.uint8:
             pixels = pixels / 255
-        with self._as_held():
-            normalised = ((pixels - self._mean) / self._std).to(self._dtype)
-            return forward.embed_patches(self.clip.visual, normalised).float()
+
+        def run(pixels: Tensor) -> Tensor:
+            with self._as_held():
+                normalised = ((pixels - self._mean) / self._std).to(self._dtype)
+                return forward.embed_patches(self.clip.visual, normalised).float()
+
+        return calls.forward(("patches", id(self)), run, [pixels])
 
     def class_token(self) -> Tensor:
         """(image_width,): the first token of `embed_patches`, the same for every image."""
@@ -152,10 +174,16 @@ class Backbone(nn.Module):
         placed, _ = forward.checked_prompts(
             prompts, "image", self.image_layers, n, self.image_width
         )
-        self.encoded["prompted_images" if placed else "images"] += n
-        with self._as_held():
-            held = tokens.to(self._dtype)
-            return forward.encode_patches(self.clip.visual, held, placed, regions).float()
+        self._count("prompted_images" if placed else "images", n)
+
+        def run(tokens: Tensor, *prompts: Tensor) -> Tensor:
+            at = dict(zip(placed, prompts, strict=True))
+            with self._as_held():
+                held = tokens.to(self._dtype)
+                return forward.encode_patches(self.clip.visual, held, at, regions).float()
+
+        kind = ("image", id(self), tuple(placed), regions)
+        return calls.forward(kind, run, [tokens, *placed.values()])
 
     def encode_image(
         self,
@@ -196,12 +224,22 @@ class Backbone(nn.Module):
         placed, m = forward.checked_prompts(prompts, "text", self.text_layers, n, self.text_width)
         end = tokens.argmax(dim=-1)  # end-of-text has the highest id
         inputs.check_room(end, m)
-        length = int(end.max()) + 1
-        self.encoded["sentences"] += n
-        tokens, end = tokens.to(self.device), end.to(self.device)
-        with self._as_held():
-            features = forward.encode_words(self.clip, tokens, end, length, placed).float()
+        self._count("sentences", n)
+
+        def run(tokens: Tensor, end: Tensor, *prompts: Tensor) -> Tensor:
+            length, at = int(end.max()) + 1, dict(zip(placed, prompts, strict=True))
+            tokens, end = tokens.to(self.device), end.to(self.device)
+            with self._as_held():
+                return forward.encode_words(self.clip, tokens, end, length, at).float()
+
+        kind = ("text", id(self), tuple(placed))
+        features = calls.forward(kind, run, [tokens, end, *placed.values()])
         return F.normalize(features, dim=-1) if normalize else features
+
+    def _count(self, kind: str, n: int) -> None:
+        for counter in (self.encoded, _counter.get()):
+            if counter is not None:
+                counter[kind] += n
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -160,6 +160,7 @@ class FederationSection:
     max_update_norm: Annotated[float, Between(0)]
     max_examples: Annotated[int, Between(0)]
     wire_dtype: Annotated[str, OneOf(WIRE_DTYPES)]
+    clients_per_batch: Annotated[int, Between(1)]
 
 
 @dataclass(frozen=True)

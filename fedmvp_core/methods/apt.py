@@ -23,6 +23,7 @@ from fedmvp_core.config import Scalar
 from fedmvp_core.config.options import Between, OneOf, option
 from fedmvp_core.local.attack import TextForAttack, tuned_text
 from fedmvp_core.local.model import LocalModel
+from fedmvp_core.lockstep import calls
 from fedmvp_core.logits import class_logits
 from fedmvp_core.losses.classification import cross_entropy
 from fedmvp_core.methods.method import Method
@@ -84,7 +85,8 @@ def perturbed_features(model: LocalModel, images: Tensor, labels: Tensor, rate: 
         classes = prompting.class_features_with(words, backbone, task)
         logits = class_logits(Features(seen, classes), task, backbone.logit_scale)
         loss = cross_entropy(logits, labels).mean()
-        (gradient,) = torch.autograd.grad(loss, words)
+        gradient = calls.gradient(loss, words)
+        assert gradient is not None
     with torch.no_grad():
         return prompting.class_features_with(words + rate * gradient, backbone, task)
 

@@ -22,7 +22,7 @@ def arriving(grid: Grid) -> Grid:
 
 
 class ArrivingGrid(Grid):
-    """Another grid whose replies can be gone through while they arrive."""
+    """Flower's own grid, to other processes; replies can be gone through while they arrive."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid

@@ -28,6 +28,7 @@ from simulations.plugins.findings import (
     loaded,
     small_config,
 )
+from simulations.plugins.sharing import train_two
 
 STEPS = 2
 
@@ -77,6 +78,9 @@ def check_method(name: str, words: dict[str, Scalar]) -> Iterator[Finding]:
                 f"{STEPS} steps of phase '{phase}' give a finite loss and move its tensors alone",
                 _steps(configured, backbone, shard, config, phase),
             )
+        yield checked(
+            "its clients can share a batch", lambda: _shares(configured, backbone, shard, config)
+        )
     yield checked(
         "its tensors can be loaded into a new module",
         lambda: _round_trip(prompting, configured.build_prompting(backbone, CLASSES)),
@@ -189,6 +193,13 @@ def _steps(
         return f"{', '.join(sorted(stray))} moved too" if stray else ""
 
     return check
+
+
+def _shares(
+    method: ConfiguredMethod, backbone: Backbone, shard: PreparedShard, config: RunConfig
+) -> str:
+    train_two(method, backbone, shard, config)
+    return ""
 
 
 def _nudged(prompting: Prompting) -> Prompting:

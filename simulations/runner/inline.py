@@ -1,5 +1,7 @@
 """The engine without processes: server and clients play in this process, one client after another.
 
+With `clients-per-batch` several clients of a round train at once, in lock step.
+
 The same ServerApp and ClientApp as on Ray; messages pass through an in-process Grid. There is no
 SuperLink, no Ray and one backbone, so a small federation takes what its arithmetic takes. It ends
 in the bits of the run on Ray.
@@ -9,10 +11,11 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flwr.app import Context, Error, Message, RecordDict
+from flwr.app import Context, Error, Message, MessageType, RecordDict
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
@@ -22,6 +25,8 @@ from client_app import worker
 from client_app.app import app as client_app
 from fedmvp_core.config import RunConfig
 from fedmvp_core.errors import FedMVPError
+from fedmvp_core.json_logs import noting_apart
+from fedmvp_core.lockstep.jobs import play as play_together
 from fedmvp_core.run_folder import APP_LOG
 from server_app.app import main as server_app
 from simulations.runner.claimed_folder import EventTail
@@ -41,6 +46,7 @@ class InlineGrid(Grid):
         self, config: RunConfig, clients: int, heard: Callable[[], None] = lambda: None
     ) -> None:
         self.clients, self.heard = clients, heard
+        self.at_once = config.federation.clients_per_batch
         self.contexts = {FIRST_NODE + i: client_context(config, i, clients) for i in range(clients)}
         self._unanswered: dict[str, Message] = {}
         self._pushed = 0
@@ -72,9 +78,20 @@ class InlineGrid(Grid):
         arrived = [self._unanswered.pop(i) for i in message_ids if i in self._unanswered]
         return self._then_heard(self.answer_all(arrived))
 
-    def answer_all(self, messages: Sequence[Message]) -> Iterable[Message]:
-        """Let each message's client answer it, one after the other."""
-        return map(self.answer, messages)
+    def answer_all(self, messages: Sequence[Message]) -> Iterator[Message]:
+        """Let each message's client answer it, one after the other or `clients-per-batch` at once.
+
+        Those at once train in lock step, and their images go through the backbone together.
+        """
+        for batch in batches(messages, self.at_once):
+            if len(batch) == 1:
+                yield self.answer(batch[0])
+            else:
+                yield from play_together([partial(self._answer_apart, one) for one in batch])
+
+    def _answer_apart(self, message: Message) -> Message:
+        with noting_apart():
+            return self.answer(message)
 
     def answer(self, message: Message) -> Message:
         """What the ClientApp answers; an exception becomes an error reply, as with Flower."""
@@ -96,6 +113,23 @@ class InlineGrid(Grid):
 
     def create_message(self, *args: Any, **kwargs: Any) -> Message:
         raise RuntimeError("messages are made by their constructor")
+
+
+def batches(messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:
+    """Runs of up to `size` messages to train, each of another client's; others stand alone."""
+    batch: list[Message] = []
+    for message in messages:
+        trains = message.metadata.message_type == MessageType.TRAIN
+        known = {other.metadata.dst_node_id for other in batch}
+        if batch and (len(batch) == size or not trains or message.metadata.dst_node_id in known):
+            yield batch
+            batch = []
+        if trains:
+            batch.append(message)
+        else:
+            yield [message]
+    if batch:
+        yield batch
 
 
 def client_context(config: RunConfig, partition_id: int, clients: int) -> Context:

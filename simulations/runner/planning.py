@@ -72,9 +72,13 @@ def plan_run(
     _check_paths(config)
     check_data_dir(config.data)
     try_port(config.run)  # this machine is the server's
-    from server_app.start_checks import check_start  # with torch, which `--help` does not need
+    # With torch, which `--help` does not need.
+    from server_app.start_checks import check_batching, check_start
+    from simulations.plugins.sharing import check_sharing
 
+    check_batching(config.federation, one_process=engine == INLINE)
     check_start(config, nodes)
+    check_sharing(config)
     return Plan(config, nodes, resources, engine)
 
 

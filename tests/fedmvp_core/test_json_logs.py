@@ -10,7 +10,8 @@ from datetime import datetime
 import pytest
 
 from fedmvp_core import json_logs
-from fedmvp_core.json_logs import note, use_json_lines
+from fedmvp_core.json_logs import note, noting_apart, use_json_lines
+from fedmvp_core.lockstep.jobs import Request, ask, play
 
 NAME = "fedmvp_json_logs_of_the_tests"
 
@@ -95,3 +96,19 @@ def test_flowers_own_records_are_lines_too_and_keep_its_level():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     (line,) = done.stderr.splitlines()
     assert json.loads(line)["message"] == "[ROUND 1]"
+
+
+def test_what_one_of_several_clients_notes_is_for_its_lines_alone(log):
+    logger, stream = log
+
+    def client(number: int) -> None:
+        with noting_apart():
+            note(client=number, round=2)
+            ask(Request(0, "turn", list, number))  # the others note theirs meanwhile
+            logger.warning("trained")
+
+    note(run_name="small", round=1)
+    play([lambda n=n: client(n) for n in range(2)])
+    logger.warning("after")
+    told = [tuple(line.get(k) for k in ("run-name", "client", "round")) for line in lines(stream)]
+    assert told == [("small", 0, 2), ("small", 1, 2), ("small", None, 1)]

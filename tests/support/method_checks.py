@@ -1,6 +1,7 @@
 """What the tests of methods share: sizes at published widths, and one step of training."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import torch
 from prepared import NAMES, prepared
@@ -73,3 +74,12 @@ def encoded(backbone: Backbone, *names: str) -> EncodedTask:
     """A task of these classes, each with one attribute."""
     plain = Task(names, (("small",),) * len(names), "a {class}.", "a {class}, {attribute}.")
     return encode_task(backbone, plain, FeatureCache(None))
+
+
+def far_apart(some: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> float:
+    """The largest distance of two tensors of one name, over the length of the first.
+
+    What is shorter than 1e-6 moved by rounding alone, as a key's bias.
+    """
+    assert some.keys() == others.keys()
+    return max(float((others[n] - t).norm() / t.norm().clamp(min=1e-6)) for n, t in some.items())

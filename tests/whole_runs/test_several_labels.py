@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from federation_harness import final_tensors, metric_rows, run_federation, run_folder
+from method_checks import far_apart
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.emoji import scenes as emojiscenes
@@ -99,3 +100,12 @@ def test_unseen_labels_are_ranked_alone_and_with_the_others(scenes_run: Make) ->
     assert 0 < values(config, 1, "clients")["validation-map"] < 1
     mean = values(config, 1, "harmonic-mean")
     assert mean == {"map": pytest.approx(2 / (1 / found["seen"] + 1 / found["unseen"]))}
+
+
+def test_clients_of_one_batch_train_as_one_after_the_other(scenes_run: Make) -> None:
+    keys = {"method": "capt", "attack_steps": 1, "local_epochs": 1, "robust_attack": "none"}
+    serial = scenes_run(run_name="serial", evaluate_every=5, **keys)
+    batched = serial.with_values(run_name="batched", clients_per_batch=2)
+    for config in (serial, batched):
+        run_federation(config, 2)
+    assert far_apart(final_tensors(serial), final_tensors(batched)) < 1e-4  # with an attack

@@ -73,6 +73,7 @@ CHOICES: dict[str, tuple[Scalar, ...]] = {
     "multi-label-loss": ("bce", "softmax"),
     "augmentation": ("crops",),
     "cached-views": (0, 2),
+    "clients-per-batch": (2, 9),
     "clients": (1, 2),
     "epsilon": ("0", "1"),
     "robust-epsilon": ("0", "1"),
