@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from fedmvp_core.backbone import forward, inputs
 from fedmvp_core.backbone.activation import of_architecture
+from fedmvp_core.backbone.blocks import PLAIN, BlockRunning, filled_up
 from fedmvp_core.backbone.configs import ModelConfig
 from fedmvp_core.backbone.forward import Prompts
 from fedmvp_core.backbone.hashing import hash_tensors
@@ -37,6 +38,7 @@ class Backbone(nn.Module):
         logit_scale: (), already exponentiated: the inverse of CLIP's temperature.
         tokenizer: how sentences become token ids.
         activation: GELU or quick-GELU, how that is known, and any doubt about it.
+        running: how blocks are run where gradients are asked for.
         notes: what was changed or left aside while the weights were read, one sentence each.
         encoded: how many "images" (unprompted), "prompted_images" and "sentences" went through.
     """
@@ -53,6 +55,7 @@ class Backbone(nn.Module):
         pretrained: str | None = None,
         precision: str = "fp32",
         notes: tuple[str, ...] = (),
+        running: BlockRunning = PLAIN,
     ) -> None:
         """Freeze `clip`, an `open_clip.CLIP`; use `load_backbone` instead of calling this."""
         super().__init__()
@@ -69,7 +72,7 @@ class Backbone(nn.Module):
         self.activation = config.activation or of_architecture(
             config.name, config.architecture, config.folder
         )
-        self.notes = notes
+        self.notes, self.running = notes, running
         self.encoded: Counter[str] = Counter()
         self._config = config
         self.tokenizer = tokenizer
@@ -154,8 +157,9 @@ class Backbone(nn.Module):
         )
         self.encoded["prompted_images" if placed else "images"] += n
         with self._as_held():
-            held = tokens.to(self._dtype)
-            return forward.encode_patches(self.clip.visual, held, placed, regions).float()
+            held, placed = filled_up(tokens.to(self._dtype), placed, self.running.rows)
+            run = self.running.image()
+            return forward.encode_patches(self.clip.visual, held, placed, regions, run)[:n].float()
 
     def encode_image(
         self,
@@ -200,7 +204,8 @@ class Backbone(nn.Module):
         self.encoded["sentences"] += n
         tokens, end = tokens.to(self.device), end.to(self.device)
         with self._as_held():
-            features = forward.encode_words(self.clip, tokens, end, length, placed).float()
+            run = self.running.text()
+            features = forward.encode_words(self.clip, tokens, end, length, placed, run).float()
         return F.normalize(features, dim=-1) if normalize else features
 
     @property

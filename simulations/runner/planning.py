@@ -72,8 +72,13 @@ def plan_run(
     _check_paths(config)
     check_data_dir(config.data)
     try_port(config.run)  # this machine is the server's
-    from server_app.start_checks import check_start  # with torch, which `--help` does not need
+    import torch  # which `--help` does not need
 
+    from fedmvp_core.workspace import check_arithmetic
+    from server_app.start_checks import check_start
+
+    if resources.gpus == 0:  # clients look at their GPU themselves
+        check_arithmetic(config.model, torch.device("cpu"))
     check_start(config, nodes)
     return Plan(config, nodes, resources, engine)
 
