@@ -7,8 +7,11 @@ message starts a fresh process; there the disk caches take over.
 import copy
 from functools import lru_cache
 
+import torch
+
 from client_app.node import Holding
 from fedmvp_core.backbone import Backbone, FeatureCache, load_backbone
+from fedmvp_core.backbone.blocks import BlockRunning
 from fedmvp_core.config import RunConfig
 from fedmvp_core.data.own_shard import OWN, own_shard
 from fedmvp_core.data.settings import Setting, load_setting
@@ -18,12 +21,20 @@ from fedmvp_core.disk import cache_directory
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
+from fedmvp_core.workspace import block_running
 
 
 @lru_cache(maxsize=1)
-def backbone_for(name: str, pretrained: str, device: str, precision: str) -> Backbone:
+def backbone_for(
+    name: str, pretrained: str, device: torch.device, precision: str, running: BlockRunning
+) -> Backbone:
     """The one backbone of this process."""
-    return load_backbone(name, pretrained or None, str(choose_device(device)), precision)
+    return load_backbone(name, pretrained or None, device, precision, running)
+
+
+@lru_cache(maxsize=1)
+def _running(config: RunConfig, device: torch.device) -> BlockRunning:
+    return block_running(config, device)
 
 
 @lru_cache(maxsize=1)
@@ -44,9 +55,10 @@ def _shards(config: RunConfig, clients: int, image_size: int) -> list[Shard]:
 
 def configured_backbone(config: RunConfig) -> Backbone:
     """The backbone that a run's configuration names."""
-    return backbone_for(
-        config.model.backbone, config.model.pretrained, config.model.device, config.model.precision
-    )
+    model = config.model
+    device = choose_device(model.device)
+    running = _running(config, device)
+    return backbone_for(model.backbone, model.pretrained, device, model.precision, running)
 
 
 @lru_cache(maxsize=1)
@@ -90,5 +102,13 @@ def prepared_shard(
 
 def forget() -> None:
     """Empty what this process keeps between messages, as if it had been started afresh."""
-    for cached in (backbone_for, feature_cache, _setting, _shards, _untrained, prepared_shard):
+    for cached in (
+        backbone_for,
+        _running,
+        feature_cache,
+        _setting,
+        _shards,
+        _untrained,
+        prepared_shard,
+    ):
         cached.cache_clear()

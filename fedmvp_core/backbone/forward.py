@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fedmvp_core.backbone.blocks import RunBlock, run_block
+
 Prompts = Mapping[int, Tensor]
 
 
@@ -19,6 +21,7 @@ def run_blocks(
     first: int,
     attn_mask: Tensor | None = None,
     batch_first: bool = True,
+    run: RunBlock = run_block,
 ) -> Tensor:
     """Run every block, putting prompts of depth d >= 1 in place at the input of block d.
 
@@ -32,14 +35,12 @@ def run_blocks(
             and the first deeper prompts are appended.
         attn_mask: (length, length), added to the attention scores.
         batch_first: layout of the blocks, as open_clip's Transformer has it.
+        run: how one of them is run.
     """
     for depth, block in enumerate(blocks):
         if depth > 0 and depth in prompts:
             tokens = place(tokens, prompts[depth], first)
-        if batch_first:
-            tokens = block(tokens, attn_mask=attn_mask)
-        else:
-            tokens = block(tokens.transpose(0, 1), attn_mask=attn_mask).transpose(0, 1)
+        tokens = run(block, tokens, attn_mask, batch_first)
     return tokens
 
 
@@ -100,10 +101,17 @@ def embed_patches(visual: Any, pixels: Tensor) -> Tensor:
     return torch.cat([class_token, patches], dim=1) + positions
 
 
-def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, regions: bool = False) -> Tensor:
+def encode_patches(
+    visual: Any,
+    tokens: Tensor,
+    prompts: Prompts,
+    regions: bool = False,
+    run: RunBlock = run_block,
+) -> Tensor:
     """[class; patches] (n, 1 + patches, width) -> image features (n, embed_dim).
 
-    regions: features of the class token and of every patch, (n, 1 + patches, embed_dim).
+    regions: features of the class token and of every patch, (n, 1 + patches, embed_dim). run: how a
+    block is run.
 
     Prompts of depth 0 are appended before `ln_pre`, without positions: [class; patches; prompts],
     as in FedMVP (ICCV 2025) and VPT (ECCV 2022); deeper ones as in MaPLe and VPT-deep.
@@ -118,6 +126,7 @@ def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, regions: bool 
         prompts,
         first,
         batch_first=transformer.batch_first,
+        run=run,
     )
     # LayerNorm treats each token alone, so normalising those that are asked for is enough.
     asked = tokens[:, :first] if regions else tokens[:, 0]
@@ -125,12 +134,20 @@ def encode_patches(visual: Any, tokens: Tensor, prompts: Prompts, regions: bool 
     return features
 
 
-def encode_words(clip: Any, tokens: Tensor, end: Tensor, length: int, prompts: Prompts) -> Tensor:
+def encode_words(
+    clip: Any,
+    tokens: Tensor,
+    end: Tensor,
+    length: int,
+    prompts: Prompts,
+    run: RunBlock = run_block,
+) -> Tensor:
     """Token ids (n, >= length) -> text features (n, embed_dim), read at position `end` (n,).
 
     Prompts replace positions 1..m: at depth 0 the words, before positions are added (CoOp), deeper
     the inputs of block d (MaPLe). The causal mask lets nothing after `length`, the last end-of-text
-    of the batch, reach the result: those positions are cut off, not computed.
+    of the batch, reach the result: those positions are cut off, not computed. run: how a block is
+    run.
     """
     first = 1  # after the start-of-text token
     words = clip.token_embedding(tokens[:, :length])  # (n, length, width)
@@ -144,6 +161,7 @@ def encode_words(clip: Any, tokens: Tensor, end: Tensor, length: int, prompts: P
         first,
         attn_mask=clip.attn_mask[:length, :length],
         batch_first=transformer.batch_first,
+        run=run,
     )
     pooled: Tensor = clip.ln_final(words[torch.arange(len(words), device=words.device), end])
     projection = clip.text_projection

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
+from fedmvp_core.backbone.abilities import bfloat16_problem
 from fedmvp_core.backbone.assets import MERGES_FILE, tiny_config, verified_asset
+from fedmvp_core.backbone.blocks import PLAIN, BlockRunning
 from fedmvp_core.backbone.checkpoints import Checkpoint, check_fits
 from fedmvp_core.backbone.configs import TINY, ModelConfig, open_clip_config
 from fedmvp_core.backbone.folders import LOCAL_PREFIX, folder_config, is_folder
@@ -24,6 +26,7 @@ def load_backbone(
     pretrained: str | Path | None = None,
     device: str | torch.device = "cpu",
     precision: str = "fp32",
+    running: BlockRunning = PLAIN,
 ) -> Backbone:
     """Load a frozen CLIP in evaluation mode.
 
@@ -43,6 +46,7 @@ def load_backbone(
             "ViT-B-32-quickgelu"; the backbone's `activation` says so.
         device: where the weights live.
         precision: "fp32", or "bf16" for towers in bfloat16, on CUDA only.
+        running: how blocks are run where gradients are asked for.
 
     Raises:
         ConfigError: the name, tag, device or precision cannot be used.
@@ -54,7 +58,7 @@ def load_backbone(
     tokenizer = _tokenizer(config)
     label = str(pretrained) if pretrained else None
     notes = checkpoint.notes if checkpoint else ()
-    return Backbone(clip, tokenizer, config, label, precision, notes).to(place)
+    return Backbone(clip, tokenizer, config, label, precision, notes, running).to(place)
 
 
 def _config(name: str) -> ModelConfig:
@@ -72,11 +76,8 @@ def _checked_device(device: str | torch.device, precision: str) -> torch.device:
         raise ConfigError(f"device '{device}' was asked for, but torch finds no CUDA device here.")
     if precision not in PRECISIONS:
         raise ConfigError(f"precision '{precision}' is unknown: use one of {PRECISIONS}.")
-    if precision == "bf16" and place.type != "cuda":
-        raise ConfigError(
-            f"precision 'bf16' needs a CUDA device, not '{device}': most CPUs lack bfloat16 "
-            "instructions and are many times slower with it; use 'fp32'."
-        )
+    if precision == "bf16" and (problem := bfloat16_problem(place)):
+        raise ConfigError(f"precision {problem}; use 'fp32'.")
     return place
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from fedmvp_core.backbone import forward, inputs
 from fedmvp_core.backbone.activation import of_architecture
+from fedmvp_core.backbone.blocks import PLAIN, BlockRunning, filled_up
 from fedmvp_core.backbone.configs import ModelConfig
 from fedmvp_core.backbone.forward import Prompts
 from fedmvp_core.backbone.hashing import hash_tensors
@@ -55,6 +56,7 @@ class Backbone(nn.Module):
         logit_scale: (), already exponentiated: the inverse of CLIP's temperature.
         tokenizer: how sentences become token ids.
         activation: GELU or quick-GELU, how that is known, and any doubt about it.
+        running: how blocks are run where gradients are asked for.
         notes: what was changed or left aside while the weights were read, one sentence each.
         encoded: how many "images" (unprompted), "prompted_images" and "sentences" went through.
     """
@@ -71,6 +73,7 @@ class Backbone(nn.Module):
         pretrained: str | None = None,
         precision: str = "fp32",
         notes: tuple[str, ...] = (),
+        running: BlockRunning = PLAIN,
     ) -> None:
         """Freeze `clip`, an `open_clip.CLIP`; use `load_backbone` instead of calling this."""
         super().__init__()
@@ -87,7 +90,7 @@ class Backbone(nn.Module):
         self.activation = config.activation or of_architecture(
             config.name, config.architecture, config.folder
         )
-        self.notes = notes
+        self.notes, self.running = notes, running
         self.encoded: Counter[str] = Counter()
         self._config = config
         self.tokenizer = tokenizer
@@ -177,10 +180,12 @@ class Backbone(nn.Module):
         self._count("prompted_images" if placed else "images", n)
 
         def run(tokens: Tensor, *prompts: Tensor) -> Tensor:
-            at = dict(zip(placed, prompts, strict=True))
+            rows, at = len(tokens), dict(zip(placed, prompts, strict=True))
             with self._as_held():
-                held = tokens.to(self._dtype)
-                return forward.encode_patches(self.clip.visual, held, at, regions).float()
+                held, at = filled_up(tokens.to(self._dtype), at, self.running.rows)
+                run_block = self.running.image()
+                found = forward.encode_patches(self.clip.visual, held, at, regions, run_block)
+                return found[:rows].float()
 
         kind = ("image", id(self), tuple(placed), regions)
         return calls.forward(kind, run, [tokens, *placed.values()])
@@ -230,7 +235,9 @@ class Backbone(nn.Module):
             length, at = int(end.max()) + 1, dict(zip(placed, prompts, strict=True))
             tokens, end = tokens.to(self.device), end.to(self.device)
             with self._as_held():
-                return forward.encode_words(self.clip, tokens, end, length, at).float()
+                run_block = self.running.text()
+                found = forward.encode_words(self.clip, tokens, end, length, at, run_block)
+                return found.float()
 
         kind = ("text", id(self), tuple(placed))
         features = calls.forward(kind, run, [tokens, end, *placed.values()])

@@ -65,6 +65,8 @@ class ModelSection:
     pretrained: str
     precision: Annotated[str, OneOf(("fp32", "bf16"))]
     device: Annotated[str, OneOf(("auto", "cpu", "cuda"))]
+    compile: Annotated[str, OneOf(("false", "true", "auto"))]
+    activation_checkpointing: bool
     protocol: Annotated[str, OneOf((OURS, PUBLISHED))]
     method: Annotated[str, OneOf(group=METHODS)]
     method_options: str

@@ -51,6 +51,8 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
     plain, *limits = get_args(kind) or (kind,)
     if any(isinstance(limit, Epsilon) for limit in limits) and type(value) in (int, float):
         value = str(value)  # "4/255" and 0.0157 are both fine
+    if isinstance(value, bool) and any(_is_truth(limit) for limit in limits):
+        value = str(value).lower()  # compile = true, beside "auto"
     if type(value) is int and abs(value) > LARGEST:
         low = next((limit.low for limit in limits if isinstance(limit, Between)), -LARGEST)
         raise ConfigError(f"{key} is {_shown(value)}; allowed: {low:g} to {LARGEST}")
@@ -67,6 +69,11 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
         elif converted not in limit.choices():
             raise ConfigError(f"{key} is '{converted}'; allowed: {shown_words(limit.choices())}")
     return converted
+
+
+def _is_truth(limit: Any) -> bool:
+    """Whether "true" and "false" are among allowed words."""
+    return isinstance(limit, OneOf) and {"true", "false"} <= set(limit.words)
 
 
 def _shown(number: int) -> str:

@@ -1,5 +1,6 @@
 """What a client changed, for Flower's strategies: computed when they ask for the numbers."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from server_app.aggregation.kept import part_of
 from server_app.aggregation.updates import Update
+
+NUMBERS_AT_ONCE = 2**18  # of all updates together, where tensors are taken in parts
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,14 @@ def pieces_of(name: str, value: Tensor, most: int | None) -> list[Piece]:
     count = min(-(-numbers // most), numbers // 2)
     ends = [numbers * i // count for i in range(count + 1)]
     return [Piece(f"{name}@{a}", name, (b - a,), a, b) for a, b in pairwise(ends)]
+
+
+def pieces_at_once(
+    names: Iterable[str], current: Mapping[str, Tensor], updates: int
+) -> list[Piece]:
+    """Pieces of some tensors, small enough to hold one of them of so many updates."""
+    most = max(2, NUMBERS_AT_ONCE // updates)
+    return [piece for name in names for piece in pieces_of(name, current[name], most)]
 
 
 class ChangeArray(Array):

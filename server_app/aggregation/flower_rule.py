@@ -8,6 +8,7 @@ send, since clients of different phases send different ones; what it keeps stand
 
 A difference is computed when the strategy asks for its numbers. So one that adds updates up holds
 one of them at a time, and one that looks at each number by itself (`in_parts`) a part of all.
+Krum's distances are added up over such parts.
 """
 
 import gc
@@ -33,9 +34,10 @@ from torch import Tensor
 from fedmvp_core import protocol
 from fedmvp_core.json_logs import logger
 from fedmvp_core.seeding import derived_seed
-from server_app.aggregation.changes import ChangeArray, Piece, pieces_of
+from server_app.aggregation.changes import ChangeArray, Piece, pieces_at_once, pieces_of
 from server_app.aggregation.flower_state import restore_strategy, strategy_state
 from server_app.aggregation.known_nodes import KnownNodes
+from server_app.aggregation.krum import distances_in_parts
 from server_app.aggregation.updates import (
     AggregationContext,
     Rule,
@@ -49,7 +51,6 @@ Make: TypeAlias = Callable[[Any], Strategy]
 Adjust: TypeAlias = Callable[[Any, Any, int, int], None]
 Fewest: TypeAlias = Callable[[Any, int], int]
 NO_LENGTH = 1e-150  # far below what a tensor of any type can tell from 0
-NUMBERS_AT_ONCE = 2**18  # of all updates together, where a strategy takes tensors in parts
 _CALLS, _NAMES = "calls", "names"
 
 
@@ -67,8 +68,9 @@ def flower_rule(
 
     make: options -> the strategy, called once a group. adjust: called before each round. fewest:
     how many updates of a group it needs for so many of the whole round; a smaller group is left as
-    it was. in_parts: what it makes of a number follows from that number in all updates alone, and
-    it keeps nothing, so that it may be given long tensors in parts.
+    it was. in_parts: what it makes of a number follows from that number in all updates, and from
+    distances between whole updates at most, and it keeps nothing, so that it may be given long
+    tensors in parts.
     """
     return lambda options, context: FlowerRule(make, adjust, fewest, options, context, in_parts)
 
@@ -140,12 +142,14 @@ class FlowerRule:
         current: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """What Flower's strategy makes of some tensors, added to those that were sent."""
-        most = max(2, NUMBERS_AT_ONCE // len(senders)) if self._in_parts else None
-        pieces = [piece for name in names for piece in pieces_of(name, current[name], most)]
+        if self._in_parts:
+            pieces = pieces_at_once(names, current, len(senders))
+        else:
+            pieces = [piece for name in names for piece in pieces_of(name, current[name], None)]
         replies = [self._reply(update, pieces, current) for update in senders]
         zeros = {piece.key: Array(np.zeros(piece.shape)) for piece in pieces}
         _forget_origin(strategy)
-        with seeded(self._context.seed, self._calls), without_garbage():
+        with seeded(self._context.seed, self._calls), without_garbage(), distances_in_parts():
             grid = KnownNodes([update.partition_id + 1 for update in senders])
             list(strategy.configure_train(self._calls, ArrayRecord(zeros), ConfigRecord(), grid))
             record, _ = strategy.aggregate_train(self._calls, replies)

@@ -6,13 +6,16 @@ argmin_v sum_k w_k ||v - u_k||, by the smoothed Weiszfeld iteration of the paper
 Liars with less than half of the weight cannot move it arbitrarily far.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fedmvp_core.config.options import Annotated, Between, option
+from server_app.aggregation.changes import ChangeArray, Piece, pieces_at_once
 from server_app.aggregation.flower_rule import groups
 from server_app.aggregation.updates import Aggregation, AggregationContext, Rule, Update
 
@@ -31,30 +34,42 @@ def geometric_median_rule(options: GeometricMedianOptions, context: AggregationC
     def rule(updates: Sequence[Update], current: Mapping[str, Tensor]) -> dict[str, Tensor]:
         changed: dict[str, Tensor] = {}
         for names, senders in groups(updates):
-            moved = [_flat(update, names, current) for update in senders]
+            pieces = pieces_at_once(names, current, len(senders))
+            parts = [partial(_changes, senders, piece, current[piece.name]) for piece in pieces]
             weights = torch.tensor([context.weight(u) for u in senders], dtype=torch.float64)
-            median = weiszfeld(torch.stack(moved), weights, options.iterations, options.smoothing)
-            parts = median.split([current[name].numel() for name in names])
-            for name, part in zip(names, parts, strict=True):
+            median = weiszfeld(parts, weights, options.iterations, options.smoothing)
+            for name in names:
+                own = [m for m, piece in zip(median, pieces, strict=True) if piece.name == name]
                 value = current[name]
-                changed[name] = (value.double() + part.view(value.shape)).to(value.dtype)
+                moved = value.double() + torch.cat(own).view(value.shape)
+                changed[name] = moved.to(value.dtype)
         return changed
 
     return rule
 
 
-def weiszfeld(points: Tensor, weights: Tensor, iterations: int, smoothing: float) -> Tensor:
-    """points: (n, d), weights: (n,) -> (d,): near their geometric median, from their mean on."""
-    median = weights @ points / weights.sum()
+def weiszfeld(
+    parts: Sequence[Callable[[], Tensor]], weights: Tensor, iterations: int, smoothing: float
+) -> list[Tensor]:
+    """Near the geometric median of n points, from their mean on.
+
+    parts: each gives some coordinates of all points, (n, d_i), whenever it is asked, so that one of
+    them is in memory at a time. weights: (n,). Given are the parts of the median, (d_i,).
+    """
+    median = [weights @ points() / weights.sum() for points in parts]
     for _ in range(iterations):
-        near = weights / (points - median).norm(dim=1).clamp(min=smoothing)
-        median = near @ points / near.sum()
+        squared = torch.zeros_like(weights)
+        for points, middle in zip(parts, median, strict=True):
+            squared += (points() - middle).square().sum(dim=1)
+        near = weights / squared.sqrt().clamp(min=smoothing)
+        median = [near @ points() / near.sum() for points in parts]
     return median
 
 
-def _flat(update: Update, names: Sequence[str], current: Mapping[str, Tensor]) -> Tensor:
-    """(d,): what a client changed of some tensors, one after the other."""
-    return torch.cat([(update.tensors[n].double() - current[n].double()).flatten() for n in names])
+def _changes(senders: Sequence[Update], piece: Piece, current: Tensor) -> Tensor:
+    """(n, d_i): what each client changed of a piece."""
+    changes = [ChangeArray(update, piece, current).numpy().reshape(-1) for update in senders]
+    return torch.from_numpy(np.stack(changes))
 
 
 geometric_median = Aggregation(

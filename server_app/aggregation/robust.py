@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flwr.serverapp.strategy import Bulyan, FedMedian, FedTrimmedAvg, Krum, MultiKrum
+from flwr.serverapp.strategy import FedMedian, FedTrimmedAvg, Krum, MultiKrum
 
 from fedmvp_core.config.options import Annotated, Between, option
 from server_app.aggregation.flower_rule import Adjust, Make, flower_rule
+from server_app.aggregation.krum import BulyanInParts
 from server_app.aggregation.updates import Aggregation
 
 
@@ -71,10 +72,9 @@ def _robust(
     adjust: Adjust,
     fewest: Callable[[int], int],
     options: type = RobustOptions,
-    in_parts: bool = False,
 ) -> Aggregation:
     needed = _needs(fewest)
-    made = flower_rule(make, adjust, needed, in_parts)
+    made = flower_rule(make, adjust, needed, in_parts=True)
     return Aggregation(name, source, made, options, needed)
 
 
@@ -86,7 +86,6 @@ fedmedian = _robust(
     lambda options: FedMedian(),
     _nothing_to_tell,
     lambda f: 2 * f + 1,
-    in_parts=True,
 )
 fedtrimmedavg = _robust(
     "fedtrimmedavg",
@@ -94,7 +93,6 @@ fedtrimmedavg = _robust(
     lambda options: FedTrimmedAvg(),
     _tell_beta,
     lambda f: 2 * f + 1,
-    in_parts=True,
 )
 krum = _robust(
     "krum",
@@ -116,7 +114,7 @@ bulyan = _robust(
     "bulyan",
     "of the n - 2f that Krum puts first, the n - 4f nearest to the median of each number "
     "(El Mhamdi et al., ICML 2018)",
-    lambda options: Bulyan(num_malicious_nodes=0),
+    lambda options: BulyanInParts(num_malicious_nodes=0),
     _tell_liars,
     lambda f: 4 * f + 3,
 )

@@ -24,7 +24,7 @@ from fedmvp_core.protocol import num_bytes
 from fedmvp_core.terms.term import ConfiguredTerm, configured_terms, of_terms
 from fedmvp_core.training import train_locally
 from fedmvp_core.wire import wire_bytes
-from fedmvp_core.workspace import open_workspace
+from fedmvp_core.workspace import block_running, open_workspace
 from server_app.aggregation import asked_terms
 
 TURNS = 3  # the first of which warms up
@@ -62,6 +62,7 @@ def measure_client(config: RunConfig, clients: int) -> ClientCost:
     if not method.trains:
         raise ConfigError(f"method is '{method.name}', which trains nothing; allowed: others")
     work = open_workspace(config.with_values(decode_cache=False))
+    work.backbone.running = block_running(config, work.backbone.device)
     shards = make_shards(work.setting, clients, config)
     prompting = method.build_prompting(work.backbone, work.setting.train.class_names)
     terms = configured_terms(asked_terms(config, method))

@@ -2,12 +2,15 @@
 
 import math
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, Scalar
+from fedmvp_core.config.words import kebab
 from server_app.cohort.nodes import cohort_size
 from simulations.runner.client_cost import ClientCost
+from simulations.runner.fitting import Changes, ways_to_keep_less, what_fits
 
 CARDS = (1, 2, 8)
 USABLE = 0.9  # share of the memory that clients may fill; the server and the system take the rest
@@ -35,18 +38,43 @@ def round_seconds(cost: ClientCost, cards: int, cohort: int, cpus: int) -> float
     return max(cost.steps, waves * cost.mean_steps) * cost.seconds
 
 
-def what_would_help(cost: ClientCost, config: RunConfig) -> list[str]:
-    """Changes that make a client smaller, the first ones first."""
-    batch, found = config.training.batch_size, []
-    if batch > 1:
-        found.append(f"batch-size={max(1, batch // 2)} (now {batch})")
-    if cost.device == "cuda" and config.model.precision == "fp32":
-        found.append("precision=bf16 (now fp32)")
-    if cost.device == "cpu":
-        found.append("a machine with more memory, or a smaller backbone")
+def what_would_help(
+    config: RunConfig, cost: ClientCost, clients: int, cohort: int, cpus: int
+) -> list[str]:
+    """Changes with which a client fits, tried where that can be seen, and what helps always.
+
+    The memory of a process on CPUs is what it had at most, so that a smaller client is not seen in
+    it; there changes are named untried, unless memory ran out.
+    """
+    device = torch.device(cost.device)
+    if cost.device == "cuda" or cost.memory is None:
+        tried = what_fits(config, clients, device, lambda c: at_once(c, 1, cohort, cpus) > 0)
+        found = [f"{_words(config, way)}: {_room_taken(cost)}" for way, cost in tried]
     else:
-        found.append("a card with more memory, or a smaller backbone")
-    return found
+        ways = ways_to_keep_less(config, device)
+        if config.training.batch_size > 1:
+            ways.append({"batch_size": config.training.batch_size // 2})
+        found = [_words(config, way) for way in ways]
+    card = "card" if cost.device == "cuda" else "machine"
+    return [*found, f"a {card} with more memory, or a smaller backbone"]
+
+
+def _words(config: RunConfig, changes: Changes) -> str:
+    """What to write, and what it is now: "batch-size=16 (now 32)"."""
+    mapping = config.as_mapping()
+    return " ".join(
+        f"{kebab(name)}={_written(value)} (now {_written(mapping[kebab(name)])})"
+        for name, value in changes.items()
+    )
+
+
+def _written(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _room_taken(cost: ClientCost) -> str:
+    taken = f"{_gigabytes(cost.memory)}, " if cost.memory is not None else ""
+    return f"fits, {taken}{cost.seconds:.3f} s a step"
 
 
 def print_cost(
@@ -69,8 +97,10 @@ def print_cost(
         console.print(_run_table(cost, what, rounds, cohort, cpus))
         console.print("training alone: messages, tests and attacks of the server come on top")
         return
+    with console.status("trying what would fit"):
+        helps = what_would_help(config, cost, clients, cohort, cpus)
     console.print("one client does not fit; what would help:")
-    for words in what_would_help(cost, config):
+    for words in helps:
         console.print(f"- {words}", highlight=False)
 
 

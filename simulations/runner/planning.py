@@ -73,10 +73,15 @@ def plan_run(
     check_data_dir(config.data)
     try_port(config.run)  # this machine is the server's
     # With torch, which `--help` does not need.
+    import torch
+
+    from fedmvp_core.workspace import check_arithmetic
     from server_app.start_checks import check_batching, check_start
     from simulations.plugins.sharing import check_sharing
 
     check_batching(config.federation, one_process=engine == INLINE)
+    if resources.gpus == 0:  # clients look at their GPU themselves
+        check_arithmetic(config.model, torch.device("cpu"))
     check_start(config, nodes)
     check_sharing(config)
     return Plan(config, nodes, resources, engine)

@@ -49,7 +49,7 @@ GATES = (
         (
             *("local-epochs", "batch-size", "learning-rate", "momentum", "weight-decay"),
             *("keep-momentum", "warmup-rounds", "warmup-rate", "multi-label-loss"),
-            *("augmentation", "cached-views", "clients-per-batch"),
+            *("augmentation", "cached-views", "clients-per-batch", "compile"),
         ),
         _trains,
         "which trains nothing",

@@ -75,6 +75,11 @@ def test_a_mapping_comes_back_as_it_went_in() -> None:
     assert parse_config(config.as_mapping()) == config
 
 
+def test_true_and_false_are_words_where_these_are_allowed() -> None:
+    for value, word in ((True, "true"), (False, "false"), ("auto", "auto")):
+        assert parse_config({**defaults(), "compile": value}).model.compile == word
+
+
 def test_whole_numbers_are_accepted_where_fractions_are() -> None:
     config = run_config(learning_rate=3)
     assert config.training.learning_rate == 3.0
@@ -108,6 +113,9 @@ def test_whole_numbers_are_accepted_where_fractions_are() -> None:
         ("momentum", math.nan, "momentum is nan; allowed: 0 to 1"),
         # other words
         ("precision", "fp16", "precision is 'fp16'; allowed: fp32, bf16"),
+        ("compile", "yes", "compile is 'yes'; allowed: false, true, auto"),
+        ("compile", 1, "compile is 1; allowed: a value of type str"),
+        ("precision", True, "precision is True; allowed: a value of type str"),
         ("device", "tpu", "device is 'tpu'; allowed: auto, cpu, cuda"),
         ("method.lora-init", "ones", "option lora-init is 'ones'; allowed: zero, normal"),
         ("eval-split", "train", "eval-split is 'train'; allowed: test, validation"),
@@ -148,7 +156,7 @@ def test_unknown_and_missing_keys_are_refused() -> None:
     with pytest.raises(ConfigError, match="unknown run-config key 'learning_rate'; did you mean l"):
         parse_config(defaults() | {"learning_rate": 0.1})
     with pytest.raises(
-        ConfigError, match=r"unknown run-config key 'xyzzy'; known: aggregation, .*"
+        ConfigError, match=r"unknown run-config key 'xyzzy'; known: activation-checkpointing, .*"
     ):
         parse_config(defaults() | {"xyzzy": 1})
     some = {key: value for key, value in defaults().items() if key not in ("seed", "momentum")}

@@ -5,8 +5,14 @@ import torch
 from rules import random_updates, rule_named
 from torch import Tensor
 
-from server_app.aggregation import Update
+from server_app.aggregation import Update, changes
 from server_app.aggregation.geometric_median import weiszfeld
+
+
+def found_in_parts(points: Tensor, weights: Tensor, iterations: int) -> Tensor:
+    """The first coordinate and the others, one part after the other."""
+    parts = [lambda: points[:, :1], lambda: points[:, 1:]]
+    return torch.cat(weiszfeld(parts, weights, iterations, 1e-9))
 
 
 def cost(points: Tensor, weights: Tensor, at: Tensor) -> float:
@@ -36,23 +42,23 @@ def test_weiszfeld_finds_the_minimum(seed: int, weighted: bool) -> None:
     weights = torch.ones(7, dtype=torch.float64)
     if weighted:
         weights = 1 + torch.rand(7, generator=draw, dtype=torch.float64)
-    found, slow = weiszfeld(points, weights, 2000, 1e-9), slow_minimum(points, weights)
+    found, slow = found_in_parts(points, weights, 2000), slow_minimum(points, weights)
     assert cost(points, weights, found) <= cost(points, weights, slow) + 1e-7
     torch.testing.assert_close(found, slow, rtol=1e-3, atol=1e-3)
 
 
 def test_on_a_line_it_is_the_median() -> None:
     points = torch.tensor([[0.0], [1.0], [2.0], [50.0], [1e4]], dtype=torch.float64)
-    found = weiszfeld(points, torch.ones(5, dtype=torch.float64), 500, 1e-9)
+    found = found_in_parts(points, torch.ones(5, dtype=torch.float64), 500)
     assert float(found) == pytest.approx(2.0, abs=1e-3)
 
 
 def test_every_iteration_lowers_the_cost() -> None:
     points = torch.randn(9, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     weights = torch.ones(9, dtype=torch.float64)
-    costs = [cost(points, weights, weiszfeld(points, weights, n, 1e-9)) for n in range(8)]
+    costs = [cost(points, weights, found_in_parts(points, weights, n)) for n in range(8)]
     assert costs == sorted(costs, reverse=True)
-    assert torch.allclose(weiszfeld(points, weights, 0, 1e-9), points.mean(dim=0))
+    assert torch.allclose(found_in_parts(points, weights, 0), points.mean(dim=0))
 
 
 def test_liars_with_less_than_half_move_it_little() -> None:
@@ -80,3 +86,24 @@ def test_phases_have_medians_of_their_own() -> None:
     found = rule_named("geometric-median", iterations=500)(updates, current)
     assert torch.equal(found["lora"], torch.full((2,), 4.0))
     assert 1 <= float(found["full"][0]) <= 2
+
+
+def test_parts_give_the_bits_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the formula on all coordinates of all clients at once."""
+    current = {"a": torch.linspace(-1, 1, 600).reshape(20, 30), "b": torch.zeros(7)}
+    updates = random_updates(current, 24, seed=3)
+    points = torch.stack(
+        [
+            torch.cat([(u.tensors[n].double() - v.double()).flatten() for n, v in current.items()])
+            for u in updates
+        ]
+    )
+    weights = torch.ones(24, dtype=torch.float64)
+    median = weights @ points / weights.sum()
+    for _ in range(4):
+        near = weights / (points - median).norm(dim=1).clamp(min=1e-6)
+        median = near @ points / near.sum()
+    monkeypatch.setattr(changes, "NUMBERS_AT_ONCE", 24 * 50)
+    found = rule_named("geometric-median")(updates, current)
+    for (name, value), whole in zip(current.items(), median.split([600, 7]), strict=True):
+        assert torch.equal(found[name], (value.double() + whole.view(value.shape)).float())

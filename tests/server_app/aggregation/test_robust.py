@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 import pytest
 import torch
 from federation_harness import set_identity
-from rules import configured, rule_named
+from flwr.app import Array, ArrayRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp.strategy import Bulyan, Krum, MultiKrum, Strategy
+from rules import configured, random_updates, rule_named
 from torch import Tensor
 
 from fedmvp_core.errors import ConfigError
-from server_app.aggregation import TooFewUpdatesError, Update
+from server_app.aggregation import TooFewUpdatesError, Update, changes
 from server_app.aggregation.robust import RobustOptions, malicious_clients
 
 # The fewest updates with which a rule withstands f liars, as the papers have it.
@@ -170,3 +172,34 @@ def test_multikrum_of_some_clients() -> None:
 @pytest.mark.parametrize(("share", "clients", "liars"), [(0.2, 15, 3), (0.29, 100, 29), (0, 9, 0)])
 def test_the_share_is_rounded_down(share: float, clients: int, liars: int) -> None:
     assert malicious_clients(RobustOptions(float(share)), clients) == liars
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("krum", Krum(num_malicious_nodes=4)),
+        ("multikrum", MultiKrum(num_malicious_nodes=4, num_nodes_to_select=20)),
+        ("bulyan", Bulyan(num_malicious_nodes=4)),
+    ],
+)
+def test_updates_in_parts_give_the_bits_that_flower_makes_of_whole_ones(
+    name: str, whole: Strategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against Flower's own class, which is given all numbers of all 24 updates at once."""
+    set_identity()
+    current = {"a": torch.linspace(-1, 1, 600).reshape(20, 30), "b": torch.zeros(7)}
+    updates = random_updates(current, 24, seed=3)
+    replies = []
+    for update in updates:
+        moved = {
+            n: Array((update.tensors[n].double() - v.double()).numpy()) for n, v in current.items()
+        }
+        records = {"arrays": ArrayRecord(moved), "metrics": MetricRecord({"num-examples": 1.0})}
+        replies.append(Message(RecordDict(records), dst_node_id=1, message_type=MessageType.TRAIN))
+    made, _ = whole.aggregate_train(1, replies)
+    assert made is not None
+    monkeypatch.setattr(changes, "NUMBERS_AT_ONCE", 24 * 50)
+    found = rule_named(name)(updates, current)
+    for key, value in current.items():
+        change = torch.from_numpy(made[key].numpy())
+        assert torch.equal(found[key], (value.double() + change).float())

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from simulations import cli
 from simulations.runner import client_cost
 from simulations.runner.client_cost import ClientCost, steps_of
 from simulations.runner.cost_tables import at_once, round_seconds, what_would_help
+from simulations.runner.fitting import ways_to_keep_less
 from simulations.runner.project import default_config
 
 GB = 10**9
@@ -63,17 +65,34 @@ def test_the_client_is_prepared_as_in_a_run(plan, words: tuple[str, ...]) -> Non
     assert "a step" in plan("method=fedmvp-capt", "batch-size=4", "attack-steps=1", *words)
 
 
-def test_a_client_that_does_not_fit_is_told_what_would_help(
-    plan, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("largest", "words", "helps"),
+    [
+        # With all kept, with less kept: the largest batch that the device has room for.
+        ((2, 8), (), ["activation-checkpointing=true (now false)", "batch-size=2 (now 8)"]),
+        ((0, 4), (), ["activation-checkpointing=true (now false) batch-size=4 (now 8)"]),
+        ((0, 4), ("activation-checkpointing=true",), ["batch-size=4 (now 8)"]),
+        ((0, 0), (), []),
+    ],
+)
+def test_a_client_that_does_not_fit_is_told_what_does(
+    plan, monkeypatch: pytest.MonkeyPatch, largest: tuple[int, int], words: tuple, helps: list[str]
 ) -> None:
-    def full(*arguments: object, **more: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    """The device's memory is played; the changes and their order are not."""
 
-    monkeypatch.setattr(client_cost, "train_locally", full)
+    def small(*arguments: Any, **more: Any) -> None:
+        run = next(each for each in arguments if isinstance(each, RunConfig))
+        if run.training.batch_size > largest[run.model.activation_checkpointing]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(client_cost, "train_locally", small)
     assert client_cost.train_locally is not training.train_locally
-    words = plan("method=fedmvp", "batch-size=32")
-    assert "more than there is at most" in words
-    assert "one client does not fit; what would help: - batch-size=16 (now 32)" in words
+    said = plan("method=fedmvp", "batch-size=8", *words)
+    assert "more than there is at most" in said
+    told = said.partition("one client does not fit; what would help: - ")[2].split(" - ")
+    assert told[-1] == "a machine with more memory, or a smaller backbone"
+    assert [way.partition(": fits, ")[0] for way in told[:-1]] == helps
+    assert all("s a step" in way for way in told[:-1])
 
 
 def test_a_method_that_trains_nothing_is_refused(tmp_path: Path) -> None:
@@ -102,8 +121,22 @@ def test_steps_of_a_round() -> None:
     assert steps_of(4, config(batch_size=4)) == 1
 
 
-def test_what_would_help_depends_on_what_is_done_already() -> None:
-    whole = what_would_help(CARD, config(batch_size=64))
-    assert whole[:2] == ["batch-size=32 (now 64)", "precision=bf16 (now fp32)"]
-    small = what_would_help(CARD, config(batch_size=1, precision="bf16"))
-    assert len(small) == 1
+def test_ways_to_keep_less_depend_on_the_device_and_on_what_is_done_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    bf16, less = {"precision": "bf16"}, {"activation_checkpointing": True}
+    card, machine = torch.device("cuda"), torch.device("cpu")
+    assert ways_to_keep_less(config(), card) == [bf16, less]
+    assert ways_to_keep_less(config(precision="bf16"), card) == [less]
+    assert ways_to_keep_less(config(precision="bf16", activation_checkpointing=True), card) == []
+    assert ways_to_keep_less(config(), machine) == [less]
+
+
+def test_a_machine_that_is_too_small_is_told_ways_that_were_not_tried() -> None:
+    large = dataclasses.replace(MACHINE, memory=15 * GB)
+    assert what_would_help(config(batch_size=64), large, 6, 6, 2) == [
+        "activation-checkpointing=true (now false)",
+        "batch-size=32 (now 64)",
+        "a machine with more memory, or a smaller backbone",
+    ]

@@ -56,6 +56,25 @@ def test_it_says_what_the_run_would_be_and_writes_nothing(dry, tmp_path):
     assert everything(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("precision=bf16", "precision 'bf16' needs a CUDA device, not 'cpu'"),
+        ("compile=true", "compile is 'true', but no compiler is found for torch.compile on 'cpu'"),
+    ],
+)
+def test_what_the_device_cannot_do_is_said_before_anything_begins(
+    dry, tmp_path, monkeypatch, word, said
+):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr("simulations.runner.resources.visible_gpus", lambda: 0)
+    for invoke in (dry, lambda *words: CliRunner().invoke(cli.app, ["run", *words])):
+        result = invoke("device=auto", "pretrained=", word)
+        assert result.exit_code != 0
+        assert said in " ".join(result.output.split())
+    assert everything(tmp_path) == []
+
+
 def test_a_method_that_trains_nothing_has_no_rounds(dry):
     words = " ".join(dry("method=zs-clip").output.split())
     assert "0, 6 of 6 clients in each" in words
