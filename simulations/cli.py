@@ -33,6 +33,7 @@ from simulations.commands.run import report, run
 from simulations.commands.shards import shards
 from simulations.commands.stress import stress
 from simulations.commands.suite import suite
+from simulations.commands.watch import watch
 from simulations.console import Console, escape_what_streams_lack, one_line
 from simulations.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from simulations.runner.errors import RunFailedError
@@ -75,7 +76,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _PLAIN = (
-    *(run, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
+    *(run, watch, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
     *(shards, suite, reproduce, stress, info, new, check),
 )
 for command in _PLAIN:

@@ -34,7 +34,7 @@ RUN_ID = 1
 class InlineGrid(Grid):
     """Plays every supernode of a simulation in this process.
 
-    heard: called after each exchange of messages.
+    heard: called after each reply.
     """
 
     def __init__(
@@ -55,8 +55,9 @@ class InlineGrid(Grid):
         return self._then_heard(self.answer_all(list(messages)))
 
     def _then_heard(self, replies: Iterable[Message]) -> Iterator[Message]:
-        yield from replies
-        self.heard()
+        for reply in replies:
+            yield reply
+            self.heard()
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         pushed = []

@@ -125,6 +125,11 @@ def write_page(folder: Path, data_dir: Path | None = None) -> Path:
 
 def open_page(page: Path) -> None:
     """Show a page in the user's browser, if there is one."""
+    open_page_at(page.as_uri())
+
+
+def open_page_at(url: str) -> None:
+    """Show what is at an address in the user's browser, if there is one."""
     import webbrowser
 
-    webbrowser.open(page.as_uri())
+    webbrowser.open(url)
