@@ -29,7 +29,10 @@ def new(
         Path | None, typer.Option("--folder", help="Of the package. Default: fedmvp-NAME.")
     ] = None,
 ) -> None:
-    """Write a package with one plugin that works at once, for example: fedmvp new method mine"""
+    """Write a package with one plugin that works at once, or an app for flwr run.
+
+    Example: fedmvp new method mine
+    """
     from simulations.plugins.scaffold import write_package
 
     console = Console()
@@ -48,7 +51,10 @@ def check(
         typer.Argument(metavar="[KEY=VALUE]...", help="Run-config keys to try it with."),
     ] = None,
 ) -> None:
-    """Try whether a plugin keeps the contract of its kind; one line for each check."""
+    """Try whether a plugin keeps the contract of its kind.
+
+    Example: fedmvp check aggregation krum
+    """
     from simulations.plugins.scaffold import group_of
     from simulations.runner.overrides import parse_overrides
     from simulations.runner.project import default_config

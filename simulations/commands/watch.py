@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from simulations.commands import completing
 from simulations.commands.options import OUTPUT_DIR, Debug, OutputDir
 from simulations.console import Console
 from simulations.runner.results import find_run
@@ -14,7 +15,12 @@ from simulations.runner.results import find_run
 
 def watch(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="The run to open. Default: the list.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="The run to open. Default: the list of all.",
+            autocompletion=completing.runs,
+        ),
     ] = None,
     output_dir: OutputDir = OUTPUT_DIR,
     port: Annotated[
