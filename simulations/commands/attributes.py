@@ -114,8 +114,10 @@ def generate(
     prompt: Annotated[
         str, typer.Option("--prompt", help="With {class} and {count}; the form is added.")
     ] = "",
-    temperature: Annotated[float, typer.Option("--temperature", min=0, max=2)] = 0.7,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0, max=2, help="Of the answers.")
+    ] = 0.7,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Sent along.")] = 1,
     server_defaults: Annotated[
         bool, typer.Option("--server-defaults", help="Send neither temperature nor seed.")
     ] = False,

@@ -127,7 +127,9 @@ Link = Annotated[str, typer.Option("--superlink", help="host:port of the SuperLi
 
 @app.command()
 def register(
-    public_keys: Annotated[list[Path], typer.Argument(metavar="KEY.pub...")],
+    public_keys: Annotated[
+        list[Path], typer.Argument(metavar="KEY.pub...", help="Public keys of nodes.")
+    ],
     superlink: Link,
     tls_dir: TlsDir = "",
 ) -> None:
@@ -180,7 +182,9 @@ def submit(
 
 @app.command()
 def health(
-    address: Annotated[str, typer.Argument(metavar="HOST:PORT")],
+    address: Annotated[
+        str, typer.Argument(metavar="HOST:PORT", help="Where it tells of its health.")
+    ],
     tls_dir: TlsDir = "",
 ) -> None:
     """Ask a SuperLink or SuperNode whether it lives: exit code 1 if it does not answer.

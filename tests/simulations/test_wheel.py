@@ -47,16 +47,16 @@ def fedmvp(installed: Path, folder: Path, *words: str) -> str:
     return done.stdout
 
 
+def python(installed: Path, folder: Path, code: str) -> str:
+    command = [installed / "python", "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_the_demo_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     where = "import simulations, pathlib; print(pathlib.Path(simulations.__file__).resolve())"
-    shown = subprocess.run(
-        [installed / "python", "-c", where],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert str(installed.parent) in shown.stdout
+    assert str(installed.parent) in python(installed, tmp_path, where)
     assert "fedmvp demo" in fedmvp(installed, tmp_path)
     folders = [f"cache-dir={tmp_path / 'cache'}"]
     said = fedmvp(installed, tmp_path, "demo", *QUICK.split(), "--engine", "inline", *folders)
@@ -68,12 +68,6 @@ def test_the_demo_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> 
     watch = "from simulations.watch.server import WatchServer; from pathlib import Path\n"
     watch += "print(WatchServer(Path('runs')).answer('/run/demo').content.decode())\n"
     watch += "print(WatchServer(Path('runs')).answer('/watch.js').status)"
-    page = subprocess.run(
-        [installed / "python", "-c", watch],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "1 of 1</b> rounds done" in page.stdout
-    assert page.stdout.splitlines()[-1] == "200"
+    page = python(installed, tmp_path, watch)
+    assert "1 of 1</b> rounds done" in page
+    assert page.splitlines()[-1] == "200"

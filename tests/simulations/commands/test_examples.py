@@ -30,6 +30,7 @@ RUN: dict[str, list[str]] = {
     "deploy certificates": [],
     "deploy keys": [],
 }
+SLOW = ("run", "compare")
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -90,7 +91,9 @@ def test_help_fits_a_screen(name: str) -> None:
         assert said or getattr(parameter, "hidden", False), f"{name}: {parameter.name} has no help"
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in RUN]
+)
 def test_examples_that_take_little_are_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,13 +28,13 @@ from simulations.runner.resources import Resources
 from simulations.runner.superlink import local_superlink
 from simulations.runner.project import default_config
 
-app, output = map(Path, sys.argv[1:])
-asked = {"rounds": 1, "shots": 1, "dataset": "emoji-objects", "pretrained": "", "run-name": "one",
+app, output, pictures = map(Path, sys.argv[1:])
+asked = {"rounds": 1, "shots": 2, "dataset": "imagefolder", "pretrained": "", "run-name": "one",
     "method": "promptfl", "robust-attack": "none", "output-dir": str(output),
-    "cache-dir": str(output / "cache")}
+    "cache-dir": str(output / "cache"), "data-dir": str(pictures), "batch-size": 8}
 with local_superlink(output / "superlink.log") as link:
     flower.submit(link, app, parse_config({**default_config(), **asked}), 2, Resources(1, 0, 0.0))
-    end = time.monotonic() + 150
+    end = time.monotonic() + 240
     while time.monotonic() < end and read_status(output / "one").get("status") not in ENDED:
         time.sleep(0.5)
 """
@@ -90,11 +90,11 @@ def test_a_missing_package_is_one_line(app: Path, module: str) -> None:
 
 
 @pytest.mark.slow
-def test_flower_runs_it(app: Path, tmp_path: Path) -> None:
+def test_flower_runs_it(app: Path, tmp_path: Path, picture_folder: Path) -> None:
     commands = light_environment(tmp_path / "venv")
     output = tmp_path / "runs"
     output.mkdir()
-    command = [commands / "python", "-c", SUBMIT, app, output]
+    command = [commands / "python", "-c", SUBMIT, app, output, picture_folder]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     status = json.loads((output / "one" / "status.json").read_text())
