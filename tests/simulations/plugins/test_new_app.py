@@ -33,10 +33,15 @@ asked = {"rounds": 1, "shots": 2, "dataset": "imagefolder", "pretrained": "", "r
     "method": "promptfl", "robust-attack": "none", "output-dir": str(output),
     "cache-dir": str(output / "cache"), "data-dir": str(pictures), "batch-size": 8}
 with local_superlink(output / "superlink.log") as link:
-    flower.submit(link, app, parse_config({**default_config(), **asked}), 2, Resources(1, 0, 0.0))
+    config = parse_config({**default_config(), **asked})
+    run_id = flower.submit(link, app, config, 2, Resources(1, 0, 0.0))
+    log = flower.follow_log(link, run_id, output / "app.log")
     end = time.monotonic() + 240
     while time.monotonic() < end and read_status(output / "one").get("status") not in ENDED:
+        if log.poll() is not None:
+            break
         time.sleep(0.5)
+    log.kill()
 """
 
 
@@ -98,7 +103,10 @@ def test_flower_runs_it(app: Path, tmp_path: Path, picture_folder: Path) -> None
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     status = json.loads((output / "one" / "status.json").read_text())
-    assert (status["status"], status["rounds-completed"]) == ("completed", 1), status
+    assert (status["status"], status["rounds-completed"]) == ("completed", 1), (
+        status,
+        (output / "app.log").read_text()[-3000:],
+    )
 
 
 def test_the_command_and_what_it_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
