@@ -164,10 +164,13 @@ def logged_to(path: Path) -> Iterator[None]:
     """Inside the block Flower's logger and ours write to a file instead of the terminal."""
     logger = logging.getLogger("flwr")
     before, handler = list(logger.handlers), logging.FileHandler(path, encoding="utf-8")
+    told_root = logger.propagate
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     logger.handlers[:] = [handler]
+    logger.propagate = False  # whose handler prints, over the bars of the run
     try:
         yield
     finally:
         logger.handlers[:] = before
+        logger.propagate = told_root
         handler.close()

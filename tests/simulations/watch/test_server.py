@@ -3,7 +3,11 @@
 import http.client
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -185,3 +189,19 @@ def test_the_command_says_what_is_wrong(
     unknown = CliRunner().invoke(cli.app, ["watch", "nothing"])
     assert unknown.exit_code == 2
     assert "no run 'nothing'" in unknown.stderr
+
+
+def test_the_command_serves_until_it_is_interrupted(output: Path) -> None:
+    write_run(output / "mine")
+    command = [sys.executable, "-m", "simulations", "watch", "mine", "--no-browser", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=output.parent, stdout=subprocess.PIPE, text=True, restore_signals=True
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        url = said.removeprefix("watch: ").strip()
+        assert url.endswith("/run/mine"), said
+        with urllib.request.urlopen(url, timeout=120) as answer:
+            assert b"20 of 20</b> rounds done" in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
