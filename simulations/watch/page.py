@@ -148,7 +148,10 @@ def _facts(run: RunData) -> dict[str, Any]:
         "client_count": start.get("clients") or len(run.shards) or len(client_splits(run)),
         "strip_rounds": now.STRIP_ROUNDS,
         "refused": now.refused_of(run),
-        "pictures": list(pictures)[:MOST_PICTURES],
+        "pictures": [
+            (name, int(path.stat().st_mtime))
+            for name, path in list(pictures.items())[:MOST_PICTURES]
+        ],
         "settings": configuration.settings(run),
         "log": now.log_tail(run.folder),
         "has_report": (run.folder / REPORT).is_file(),

@@ -161,7 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.content)))
-        self.send_header("Cache-Control", "no-store")
+        # A picture's address says when it was written, so that a new one is asked for anew.
+        kept = "private, max-age=3600" if answer.kind == _PNG else "no-store"
+        self.send_header("Cache-Control", kept)
         self.send_header("Content-Security-Policy", _POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")

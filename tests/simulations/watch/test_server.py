@@ -138,7 +138,7 @@ def test_pictures_and_the_report(server: WatchServer, output: Path) -> None:
     Image.new("RGB", (4, 4)).save(folder / "attacks" / "pgd-10 eps.png")
     (folder / "report.html").write_text("the report")
     body = asked(server, "/run/mine")[1]
-    assert 'src="/run/mine/picture/attacks/pgd-10%20eps.png"' in body
+    assert 'src="/run/mine/picture/attacks/pgd-10%20eps.png?' in body
     status, _, head = asked(server, "/run/mine/picture/attacks/pgd-10%20eps.png")
     assert (status, head["Content-Type"]) == (200, "image/png")
     assert asked(server, "/run/mine/report.html")[1] == "the report"
