@@ -78,13 +78,22 @@ def listed_as(name: str, names: Container[str]) -> str:
     return family + colon if rest and family + colon in names else name
 
 
+def where_listed(group: str) -> str:
+    """A clause that names the command which tells what is installed in a group."""
+    if group == DATASETS:
+        return "; see: fedmvp datasets list"
+    return f"; see: fedmvp list {group.removeprefix('fedmvp.')}"
+
+
 def declared(group: str, name: str) -> EntryPoint:
     """What is installed under a name, not loaded; raises ConfigError if nothing is."""
     entries = _entries(group)
     entry = entries.get(listed_as(name, entries))
     if entry is None:
         installed = ", ".join(names_in(group)) or "none"
-        raise ConfigError(f"{kind_of(group)} is '{name}'; installed: {installed}")
+        raise ConfigError(
+            f"{kind_of(group)} is '{name}'; installed: {installed}{where_listed(group)}"
+        )
     return entry
 
 

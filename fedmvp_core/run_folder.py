@@ -24,6 +24,7 @@ SPLITS = "splits.json"
 CEILINGS = "ceilings.json"  # a suite keeps them with the run whose shards they are of
 LOGS = APP_LOG, SUPERLINK_LOG = "app.log", "superlink.log"
 CHECKPOINTS, ATTACKS, DEPLOYMENT_LOGS = "checkpoints", "attacks", "logs"  # folders
+PICTURES = "pictures"  # a folder: what the report shows of the model, as files
 LOGGERS = "loggers"  # a folder: what experiment loggers write here, and the ids of their runs
 
 METRIC_COLUMNS = ("round", "split", "metric", "value")
@@ -65,7 +66,7 @@ def remove_run(folder: Path, keep: Collection[str] = ()) -> None:
         path.unlink(missing_ok=True)
     for place in (folder, checkpoints):
         remove_leftovers(place)
-    for made in (ATTACKS, LOGGERS):
+    for made in (ATTACKS, LOGGERS, PICTURES):
         shutil.rmtree(folder / made, ignore_errors=True)
     with suppress(OSError):  # there is none, or a user's file is in it
         checkpoints.rmdir()

@@ -33,7 +33,7 @@ from server_app.cohort.dispatch import Dispatch, draw_cohort
 from server_app.cohort.nodes import Node, places, with_returned
 from server_app.guest_strategy import GuestStrategy, term_of
 from server_app.records.checkpoints import Checkpoint, ServerState
-from server_app.records.rounds import record_round, tell_refused
+from server_app.records.rounds import counted, record_round, tell_refused
 from server_app.records.run_folder import RunFolder
 from server_app.replies.norms import Refusal
 from server_app.replies.reading import (
@@ -216,8 +216,9 @@ class PromptStrategy(Strategy):
                 messages = self._training_messages(round, f"cohort again {attempt}")
                 replies = self._grid.send_and_receive(messages, timeout=federation.round_timeout)
             try:
+                arriving = counted(self.folder, round, len(self._dispatch.sent), replies)
                 with UpdatesFile(self.folder.path) as kept:
-                    checked = read_updates(replies, self._asked(round), kept)
+                    checked = read_updates(arriving, self._asked(round), kept)
                     refused += checked.refused
                     tell_refused(self.folder, round, checked.refused)
                     self._require_enough(round, checked)

@@ -7,7 +7,8 @@ what needs them only when it runs, so that `--help` answers at once.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from rich.logging import RichHandler
@@ -29,10 +30,12 @@ from simulations.commands.plan import plan
 from simulations.commands.plugins import check, new
 from simulations.commands.predict import predict
 from simulations.commands.reproduce import reproduce
-from simulations.commands.run import report, run
+from simulations.commands.run import demo, report, run
 from simulations.commands.shards import shards
 from simulations.commands.stress import stress
 from simulations.commands.suite import suite
+from simulations.commands.typed import Commands
+from simulations.commands.watch import watch
 from simulations.console import Console, escape_what_streams_lack, one_line
 from simulations.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from simulations.runner.errors import RunFailedError
@@ -66,16 +69,15 @@ def _words(error: FedMVPError) -> str:
     return str(error) if isinstance(error, RunFailedError) else one_line(error)
 
 
-app = typer.Typer(
+app = Commands(
     cls=_Errors,
     help="Federated prompt tuning of frozen CLIP, on Flower and Ray.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _PLAIN = (
-    *(run, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
+    *(run, demo, watch, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
     *(shards, suite, reproduce, stress, info, new, check),
 )
 for command in _PLAIN:
@@ -86,8 +88,38 @@ app.add_typer(datasets_app, name="datasets")
 app.add_typer(deploy_app, name="deploy")
 
 
+FIRST_WORDS = """\
+fedmvp: federated prompt tuning of frozen CLIP, on Flower and Ray
+
+  fedmvp demo                   a federation on this machine, of embedded pictures; no downloads
+  fedmvp watch                  a local page that follows runs while they go
+  fedmvp run method=promptfl    a run of your own; fedmvp list shows what can be named
+  fedmvp attack demo            what attacks leave of a finished run
+  fedmvp datasets list          data sets, and how to get or check a copy
+  fedmvp new method mine        a package with a method of yours; fedmvp new app: for flwr run
+  fedmvp --install-completion   lets the shell complete these names
+  fedmvp --help                 all commands; fedmvp COMMAND --help: one, with an example"""
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        Console().print(f"fedmvp {version('fedmvp')}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
-def _root(debug: Debug = False) -> None:
+def _root(
+    ctx: typer.Context,
+    debug: Debug = False,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Show the version and end."
+        ),
+    ] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        Console().print(FIRST_WORDS, highlight=False, soft_wrap=True)
     logging.basicConfig(
         level=logging.WARNING,
         format="%(name)s: %(message)s",

@@ -12,6 +12,15 @@ from fedmvp_core.config.words import did_you_mean, kebab
 from fedmvp_core.errors import ConfigError
 
 
+def key_kinds() -> dict[str, Any]:
+    """Every run-config key with its type and what its value may be."""
+    return {
+        kebab(name): kind
+        for section in get_type_hints(RunConfig).values()
+        for name, kind in get_type_hints(section, include_extras=True).items()
+    }
+
+
 def parse_config(mapping: Mapping[str, Any]) -> RunConfig:
     """Check a flat kebab-case mapping that holds every key; options may be keys of their own.
 
@@ -19,12 +28,7 @@ def parse_config(mapping: Mapping[str, Any]) -> RunConfig:
         ConfigError: a key is unknown or missing, or a value is of the wrong type, out of range, or
             contradicts another; the message names the key, the value and what is allowed.
     """
-    sections = get_type_hints(RunConfig)
-    kinds = {
-        kebab(name): kind
-        for section in sections.values()
-        for name, kind in get_type_hints(section, include_extras=True).items()
-    }
+    sections, kinds = get_type_hints(RunConfig), key_kinds()
     for key in mapping:
         if key not in kinds and key not in MOVED and not is_option(key):
             raise ConfigError(f"unknown run-config key '{key}'{did_you_mean(key, list(kinds))}")

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from fedmvp_core.config.epsilon import parse_epsilon
 from fedmvp_core.config.words import nearest
 from fedmvp_core.errors import ConfigError, FedMVPError, printable
-from fedmvp_core.registry import listed_as, names_in
+from fedmvp_core.registry import listed_as, names_in, where_listed
 
 Scalar = bool | int | float | str
 LARGEST = 2**63 - 1  # whole numbers travel in 64 bits
@@ -32,6 +32,10 @@ class OneOf:
     def choices(self) -> tuple[str, ...]:
         """All allowed words."""
         return (*self.words, *names_in(self.group)) if self.group else self.words
+
+    def listed(self) -> str:
+        """A clause that names the command which lists what is installed; nothing for words."""
+        return where_listed(self.group) if self.group else ""
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,11 @@ def check_value(key: str, value: Any, kind: Any) -> Scalar:
         elif isinstance(limit, Epsilon):
             _check_epsilon(key, str(converted), limit)
         elif limit.several:
-            converted = _check_names(key, str(converted), limit.choices())
+            converted = _check_names(key, str(converted), limit)
         elif converted not in limit.choices():
-            raise ConfigError(f"{key} is '{converted}'; allowed: {shown_words(limit.choices())}")
+            near = nearest(str(converted), limit.choices())
+            allowed = shown_words(limit.choices())
+            raise ConfigError(f"{key} is '{converted}'; allowed: {allowed}{near}{limit.listed()}")
     return converted
 
 
@@ -82,15 +88,17 @@ def _shown(number: int) -> str:
     return text if len(text) <= 40 else f"a number of {len(text)} digits"
 
 
-def _check_names(key: str, text: str, choices: tuple[str, ...]) -> str:
+def _check_names(key: str, text: str, limit: OneOf) -> str:
     """Different names with commas between them, without the spaces."""
+    choices = limit.choices()
     names = [name.strip() for name in text.split(",")]
     listed = {listed_as(name, choices) for name in names}
     if len(set(names)) < len(names) or not listed <= set(choices):
         several = "; different ones of them with commas between" if len(names) > 1 else ""
         unknown = [name for name in names if listed_as(name, choices) not in choices]
         near = "".join(nearest(name, choices) for name in unknown)
-        raise ConfigError(f"{key} is '{text}'; allowed: {shown_words(choices)}{several}{near}")
+        allowed = f"{shown_words(choices)}{several}{near}{limit.listed()}"
+        raise ConfigError(f"{key} is '{text}'; allowed: {allowed}")
     return ",".join(names)
 
 

@@ -6,13 +6,16 @@ the plain name.
 """
 
 import dataclasses
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fedmvp_core.config import DataSection, dataset_names, did_you_mean
 from fedmvp_core.data.readers.table import READERS
 from fedmvp_core.data.readers.templates import DEFAULT_STEM, attribute_stems_of, template_of
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.registry import DATASETS, listed_as, where_listed
 
 OWN_PICTURES = ("imagefolder", "csv-folder")  # whatever a user puts into data-dir
 HUB = "hf:"  # before the name of a data set of the Hugging Face hub
@@ -108,7 +111,9 @@ def needs_folder(dataset: str) -> bool:
 def without_folder(name: str) -> ConfigError:
     """What to raise for a name that no data set with a folder has."""
     known = did_you_mean(name, [*READERS, *OWN_PICTURES])
-    return ConfigError(f"no data set with a folder is called '{name}'{known}")
+    return ConfigError(
+        f"no data set with a folder is called '{name}'{known}{where_listed(DATASETS)}"
+    )
 
 
 def check_data_dir(data: DataSection) -> None:
@@ -120,8 +125,16 @@ def check_data_dir(data: DataSection) -> None:
     for name in dataset_names(data):
         if not data.data_dir and needs_folder(name):
             raise ConfigError(
-                f"data-dir is empty; dataset '{name}' needs the folder of the pictures"
+                f"data-dir is empty; dataset '{name}' needs the folder of the pictures, such as "
+                f"data-dir=data{how_to_get(name, Path('data'))}"
             )
+
+
+def how_to_get(name: str, root: Path) -> str:
+    """A clause that names the command which fetches a data set, or says what to fetch by hand."""
+    if name in READERS or listed_as(name, (HUB,)) == HUB:
+        return f"; to get it: fedmvp datasets prepare {name} --root {shlex.quote(str(root))}"
+    return "; to see what is read of a folder: fedmvp datasets check FOLDER"
 
 
 def qualified(dataset: str, name: str) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fedmvp_core.config import DataSection, RunSection
+from fedmvp_core.data.catalogue import how_to_get
 from fedmvp_core.data.findings import leaks, name_faults
 from fedmvp_core.data.image_set import Dataset, ImageSet
 from fedmvp_core.data.listing import SPLITS, Listing, Picture, ReaderEntry
@@ -39,7 +40,10 @@ def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
         DataError: the data set is in neither.
     """
     if not root.is_dir():
-        raise DataError(f"data-dir '{root}' is not a folder; {entry.name} is to be read from it")
+        raise DataError(
+            f"data-dir '{root}' is not a folder; {entry.name} is to be read from it"
+            f"{how_to_get(entry.name, root)}"
+        )
     folder = root / entry.folder
     if not folder.is_dir():
         folder = root
@@ -48,7 +52,9 @@ def read_listing(entry: ReaderEntry, root: Path) -> tuple[Path, Listing]:
     except DataError as error:
         if folder != root:
             raise
-        raise DataError(f"'{root}' holds no folder '{entry.folder}', and {error}") from error
+        raise DataError(
+            f"'{root}' holds no folder '{entry.folder}', and {error}{how_to_get(entry.name, root)}"
+        ) from error
     complete = len(listing.class_names) == entry.expected_classes
     return folder, dataclasses.replace(listing, complete=complete)
 

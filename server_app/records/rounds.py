@@ -1,7 +1,9 @@
 """What a round leaves in the run folder and in the log."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+from flwr.app import Message
 
 from fedmvp_core import protocol
 from fedmvp_core.data.shards import client_name
@@ -9,6 +11,20 @@ from fedmvp_core.json_logs import logger
 from server_app.records.run_folder import RunFolder
 from server_app.replies.norms import Refusal
 from server_app.replies.reading import FAILED, Checked
+
+_TOLD = 20  # how often at most a round tells how many have answered, however many are asked
+
+
+def counted(
+    folder: RunFolder, round: int, asked: int, replies: Iterable[Message]
+) -> Iterator[Message]:
+    """The replies, while the run's progress is told how many have come."""
+    folder.event("asked", round=round, clients=asked)
+    step = max(asked // _TOLD, 1)
+    for number, reply in enumerate(replies, start=1):
+        yield reply
+        if number % step == 0:  # after it was read: what comes lazily is taken when it is asked for
+            folder.event("answered", round=round, answered=number, clients=asked)
 
 
 def tell_refused(folder: RunFolder, round: int, refused: Iterable[Refusal]) -> None:

@@ -45,7 +45,10 @@ def alarm(
     data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:
-    """Check a finished run for gradient masking, for example: fedmvp alarm demo --split base"""
+    """Check a finished run for gradient masking.
+
+    Example: fedmvp alarm demo --split base
+    """
     folder = find_run(run, OUTPUT_DIR)
     spent = (steps, queries, draws, batch_size)
     plan = plan_alarm(read_config(folder), epsilon, spent, images, split or [], zero_shot, device)

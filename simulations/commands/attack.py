@@ -6,6 +6,7 @@ import typer
 
 from fedmvp_core.errors import ConfigError
 from simulations.attack.plan import plan_attack
+from simulations.commands import completing
 from simulations.commands.options import (
     OUTPUT_DIR,
     DataDir,
@@ -25,7 +26,11 @@ def attack(
     more_epsilons: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     attacks: Annotated[
         list[str] | None,
-        typer.Option("--attack", help="An attack (fedmvp list); repeatable. Default: the run's."),
+        typer.Option(
+            "--attack",
+            help="An attack (fedmvp list); repeatable. Default: the run's.",
+            autocompletion=completing.attacks,
+        ),
     ] = None,
     epsilons: Annotated[
         list[str] | None,
@@ -54,7 +59,10 @@ def attack(
     data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:
-    """Attack a finished run, for example: fedmvp attack demo --attack ensemble --epsilon 1/255"""
+    """Attack a finished run.
+
+    Example: fedmvp attack demo --attack ensemble --epsilon 1/255
+    """
     # An option takes one word, so of `--epsilon 1/255 4/255` the rest arrives as arguments.
     if more_epsilons and not epsilons:
         raise ConfigError(

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from fedmvp_core.errors import ConfigError, DataError
+from simulations.commands.typed import Commands
 from simulations.console import Console
 
-app = typer.Typer(help="Attribute phrases of classes.", no_args_is_help=True)
+app = Commands(help="Attribute phrases of classes.", no_args_is_help=True)
 
 Classes = Annotated[
     Path | None,
@@ -29,7 +30,10 @@ DataDir = Annotated[
 def list_(
     name: Annotated[str, typer.Argument(help="Print this set as JSON instead.")] = "",
 ) -> None:
-    """List the shipped sets, or print one of them."""
+    """List the shipped sets, or print one of them.
+
+    Example: fedmvp attributes list eurosat
+    """
     from rich.table import Table
 
     from fedmvp_core.attributes.files import shipped_attributes
@@ -61,7 +65,10 @@ def check(
         str, typer.Option("--attribute-template", help="For --backbone; as the run-config key.")
     ] = "auto",
 ) -> None:
-    """Check a file's form, and that it describes every class named; fails when it does not."""
+    """Check a file's form, and that it describes every class named.
+
+    Example: fedmvp attributes check phrases.json --dataset eurosat
+    """
     from fedmvp_core.attributes.files import missing_classes, read_attributes
     from simulations.attributes.classes import chosen_classes
 
@@ -107,8 +114,10 @@ def generate(
     prompt: Annotated[
         str, typer.Option("--prompt", help="With {class} and {count}; the form is added.")
     ] = "",
-    temperature: Annotated[float, typer.Option("--temperature", min=0, max=2)] = 0.7,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0, max=2, help="Of the answers.")
+    ] = 0.7,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Sent along.")] = 1,
     server_defaults: Annotated[
         bool, typer.Option("--server-defaults", help="Send neither temperature nor seed.")
     ] = False,
@@ -117,7 +126,11 @@ def generate(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the file of --out.")] = False,
     cache_dir: Annotated[str, typer.Option("--cache-dir", help="Keeps answers.")] = "",
 ) -> None:
-    """Ask an OpenAI-compatible server for phrases, one question a class."""
+    """Ask an OpenAI-compatible server for phrases, one question a class.
+
+    Example: fedmvp attributes generate --endpoint http://localhost:8000/v1 --model NAME
+    --dataset eurosat --out phrases.json
+    """
     from fedmvp_core.disk import cache_directory
     from simulations.attributes import generate as generating
     from simulations.attributes.answer import DEFAULT_PROMPT

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from simulations.commands import completing
 from simulations.commands.options import OUTPUT_DIR, Debug
 from simulations.compare.chosen import check_output, chosen_runs
 from simulations.console import Console
@@ -15,7 +16,11 @@ PAGE = Path("comparison.html")
 def compare(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN RUN...", help="Run folders, or their names below runs/."),
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Run folders, or their names below runs/.",
+            autocompletion=completing.runs,
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", help="The page, with the curves over each other.")
@@ -23,7 +28,10 @@ def compare(
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Show what differs between runs, and their numbers and curves side by side."""
+    """Show what differs between runs, and their numbers and curves side by side.
+
+    Example: fedmvp compare demo demo-short --output both.html
+    """
     folders = chosen_runs(runs or [], OUTPUT_DIR)
     check_output(output)
     from simulations.compare.page import write_comparison  # with pandas and matplotlib

@@ -33,7 +33,10 @@ def corrupt(
     data_dir: DataDir = None,
     debug: Debug = False,
 ) -> None:
-    """Test a finished run on corrupted images, for example: fedmvp corrupt demo --split base"""
+    """Test a finished run on corrupted images.
+
+    Example: fedmvp corrupt demo --split base --corruption jpeg,contrast
+    """
     folder = find_run(run, OUTPUT_DIR)
     plan = plan_corruptions(corruptions or [], images, split or [], zero_shot, device)
     from simulations.attack.corrupt import report_corruptions

@@ -7,16 +7,24 @@ import typer
 from rich.table import Table
 
 from fedmvp_core.errors import DataError
+from simulations.commands import completing
+from simulations.commands.typed import Commands
 from simulations.console import Console
 
-app = typer.Typer(help="Data sets: names, checks, downloads.", no_args_is_help=True)
+app = Commands(help="Data sets: names, checks, downloads.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A data set, see `fedmvp datasets list`.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A data set, see `fedmvp datasets list`.", autocompletion=completing.datasets
+    ),
+]
 NameOrFolder = Annotated[
     str,
     typer.Argument(
         metavar="NAME|FOLDER",
         help="A data set, see `fedmvp datasets list`, or a folder of your own pictures.",
+        autocompletion=completing.datasets,
     ),
 ]
 Root = Annotated[
@@ -27,7 +35,10 @@ Root = Annotated[
 
 @app.command("list")
 def list_() -> None:
-    """List the data sets: labels, classes, the folder below data-dir, and shipped attributes."""
+    """List the data sets: labels, classes, the folder below data-dir, shipped attributes.
+
+    Example: fedmvp datasets list
+    """
     from fedmvp_core.attributes.shipped import find_shipped
     from fedmvp_core.data.catalogue import HUB, needs_folder
     from fedmvp_core.data.readers.table import READERS
@@ -81,6 +92,8 @@ def check(
 
     Of a folder of your own pictures: what is read, passed over, counted and refused. With a
     backbone, what it makes of the copy untuned is compared too.
+
+    Example: fedmvp datasets check eurosat --root data --quick
     """
     from fedmvp_core.data.catalogue import needs_folder, without_folder
 
@@ -111,6 +124,8 @@ def prepare(name: Name, root: Root) -> None:
     """Download a data set, if torchvision can, and put it where its reader looks.
 
     hf:NAME is one of the Hugging Face hub.
+
+    Example: fedmvp datasets prepare eurosat --root data
     """
     from fedmvp_core.data.catalogue import HUB
     from fedmvp_core.data.readers.download import prepare as download

@@ -7,9 +7,10 @@ import typer
 
 from fedmvp_core.errors import ConfigError
 from simulations.commands.options import Debug, Device, Overwrite, RunWords
+from simulations.commands.typed import Commands
 from simulations.console import Console
 
-app = typer.Typer(help="Deployments: SuperLink and SuperNodes.", no_args_is_help=True)
+app = Commands(help="Deployments: SuperLink and SuperNodes.", no_args_is_help=True)
 
 _ROLES = ("superlink", "supernode")
 Folder = Annotated[Path, typer.Option("--folder", help="Where the files go.")]
@@ -32,7 +33,10 @@ def local(
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     debug: Debug = False,
 ) -> None:
-    """Run on a SuperLink and SuperNodes of this machine: fedmvp deploy local --nodes 3 demo"""
+    """Run on a SuperLink and SuperNodes of this machine.
+
+    Example: fedmvp deploy local --nodes 3 demo
+    """
     from simulations.commands.replacing import with_consent
     from simulations.deploy.local import run_deployment
     from simulations.runner.planning import named_by, plan_run
@@ -57,7 +61,10 @@ def certificates(
     folder: Folder = Path("tls"),
     days: Annotated[int, typer.Option("--days", help="How long they are valid.")] = 365,
 ) -> None:
-    """Make an authority and the SuperLink's certificate, or renew the latter."""
+    """Make an authority and the SuperLink's certificate, or renew the latter.
+
+    Example: fedmvp deploy certificates --host superlink.example --folder tls
+    """
     from simulations.deploy.certificates import make_certificates
 
     for path in make_certificates(folder, hosts, days):
@@ -69,7 +76,10 @@ def keys(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="A name for each node.")],
     folder: Folder = Path("keys"),
 ) -> None:
-    """Make a key for each SuperNode: NAME goes to the node, NAME.pub to the SuperLink."""
+    """Make a key for each SuperNode: NAME goes to the node, NAME.pub to the SuperLink.
+
+    Example: fedmvp deploy keys hospital-1 hospital-2 --folder keys
+    """
     from simulations.deploy.keys import PUBLIC_SUFFIX, make_keys
 
     console = Console()
@@ -91,9 +101,11 @@ def doctor(
     runtime_port: Annotated[int, typer.Option("--runtime-port", help="supernode: own port.")] = 0,
     device: Device = "auto",
 ) -> None:
-    """Look for what would keep a SuperLink or SuperNode from working: exit code 1 if anything does.
+    """Look for what would keep a SuperLink or SuperNode from working.
 
-    Words as for `fedmvp run` name the run that the node will serve.
+    The exit code is 1 if anything does. Words as for `fedmvp run` name the run that is served.
+
+    Example: fedmvp deploy doctor superlink --port 8000
     """
     from simulations.deploy.doctor import NodeQuestions, examine_node, examine_superlink
     from simulations.deploy.findings import failures, show_findings
@@ -115,11 +127,16 @@ Link = Annotated[str, typer.Option("--superlink", help="host:port of the SuperLi
 
 @app.command()
 def register(
-    public_keys: Annotated[list[Path], typer.Argument(metavar="KEY.pub...")],
+    public_keys: Annotated[
+        list[Path], typer.Argument(metavar="KEY.pub...", help="Public keys of nodes.")
+    ],
     superlink: Link,
     tls_dir: TlsDir = "",
 ) -> None:
-    """Let a SuperLink know the keys of nodes; without that it refuses them."""
+    """Let a SuperLink know the keys of nodes; without that it refuses them.
+
+    Example: fedmvp deploy register keys/hospital-1.pub --superlink host:8000 --tls-dir tls
+    """
     from simulations.deploy.remote import connected
     from simulations.deploy.remote import register as register_keys
 
@@ -140,7 +157,10 @@ def submit(
     ] = "",
     overwrite: Overwrite = False,
 ) -> None:
-    """Run on a SuperLink and its SuperNodes: fedmvp deploy submit --superlink host:8000 demo"""
+    """Run on a SuperLink and its SuperNodes.
+
+    Example: fedmvp deploy submit --superlink host:8000 demo
+    """
     from simulations.deploy.remote import connected
     from simulations.deploy.remote import submit as submit_run
     from simulations.runner.named_runs import resolve_config
@@ -162,10 +182,15 @@ def submit(
 
 @app.command()
 def health(
-    address: Annotated[str, typer.Argument(metavar="HOST:PORT")],
+    address: Annotated[
+        str, typer.Argument(metavar="HOST:PORT", help="Where it tells of its health.")
+    ],
     tls_dir: TlsDir = "",
 ) -> None:
-    """Ask a SuperLink or SuperNode whether it lives: exit code 1 if it does not answer."""
+    """Ask a SuperLink or SuperNode whether it lives: exit code 1 if it does not answer.
+
+    Example: fedmvp deploy health localhost:8000
+    """
     from simulations.deploy.answers import ask_health
     from simulations.deploy.certificates import CA_CERTIFICATE
 

@@ -24,7 +24,10 @@ def export(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Write a run's tuned model and its card: what fedmvp.load takes, on any machine."""
+    """Write a run's tuned model and its card: what fedmvp.load takes, on any machine.
+
+    Example: fedmvp export demo --output tuned
+    """
     folder = find_run(run, OUTPUT_DIR)
     from simulations.export.writing import export_run
 
@@ -40,7 +43,10 @@ def push(
     private: Annotated[bool, typer.Option("--private", help="For a new repository.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Put a tuned model on the Hugging Face hub."""
+    """Put a tuned model on the Hugging Face hub.
+
+    Example: fedmvp push demo ORG/NAME --private
+    """
     from fedmvp_core.tuned import MODEL_FILE, hub
 
     folder = Path(source).expanduser()
@@ -61,7 +67,10 @@ def pull(
         Path | None, typer.Option("--output", help="A folder. Default: exports/ and its name.")
     ] = None,
 ) -> None:
-    """Fetch a tuned model from the Hugging Face hub."""
+    """Fetch a tuned model from the Hugging Face hub.
+
+    Example: fedmvp pull ORG/NAME --output tuned
+    """
     from fedmvp_core.tuned import hub
 
     place = output or Path("exports") / hub_id.rpartition("/")[2]

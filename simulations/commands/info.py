@@ -26,7 +26,10 @@ Pretrained = Annotated[str, typer.Option("--pretrained", help="Its weights: a ta
 
 
 def info(backbone: Name = "", pretrained: Pretrained = "") -> None:
-    """Show versions, devices, caches and the embedded data; or a backbone and its weights."""
+    """Show versions, devices, caches and embedded data; or a backbone and its weights.
+
+    Example: fedmvp info --backbone tiny --pretrained embedded
+    """
     if pretrained and not backbone:
         raise ConfigError(f"pretrained is '{pretrained}'; say --backbone NAME too")
     if backbone:

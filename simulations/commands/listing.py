@@ -9,20 +9,34 @@ from rich.table import Table
 from fedmvp_core.registry import ATTACKS, GROUPS, names_in
 from fedmvp_core.run_folder import CONFIG, read_object, read_status
 from simulations.attack.names import ATTACK_NAMES
+from simulations.commands import completing
 from simulations.commands.options import OUTPUT_DIR, OutputDir
 from simulations.console import Console
 from simulations.runner.named_runs import load_named_run, run_names
 from simulations.runner.results import final_accuracies, run_folders, shown
+from simulations.suite.files import suite_names
 
 
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="A kind of plugin: methods, objectives, aggregations, ...")
+        str,
+        typer.Argument(
+            help="A kind of plugin: methods, objectives, aggregations, ...",
+            autocompletion=completing.kinds,
+        ),
     ] = "",
-    name: Annotated[str, typer.Argument(help="One of the kind: its source and options.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="One of the kind: its source and options.", autocompletion=completing.plugins
+        ),
+    ] = "",
     output_dir: OutputDir = OUTPUT_DIR,
 ) -> None:
-    """List the runs of a folder, the plugins installed, the attacks and the named runs."""
+    """List runs, plugins, attacks, named runs and suites; or the plugins of one kind.
+
+    Example: fedmvp list methods fedmvp
+    """
     console = Console()
     if not kind:
         list_command(console, output_dir)
@@ -34,7 +48,7 @@ def list_(
 
 
 def list_command(console: Console, output_dir: Path) -> None:
-    """Print the runs, then the plugins, the attacks and the named runs."""
+    """Print the runs, then the plugins, the attacks, the named runs and the suites."""
     folders = run_folders(output_dir)
     if folders:
         console.print(runs_table(folders, output_dir))
@@ -43,6 +57,7 @@ def list_command(console: Console, output_dir: Path) -> None:
     console.print(plugins_table())
     console.print(attacks_table())
     console.print(named_runs_table())
+    console.print(f"suites (fedmvp suite NAME): {', '.join(suite_names())}", highlight=False)
 
 
 def runs_table(folders: list[Path], output_dir: Path) -> Table:

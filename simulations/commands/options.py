@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from fedmvp_core.errors import ConfigError
+from simulations.commands import completing
 
-OUTPUT_DIR = Path("runs")
+OUTPUT_DIR = completing.RUNS
 _OURS = ("simulations", "fedmvp_core", "server_app")
 
 
@@ -24,7 +25,14 @@ def _set_debug(ctx: typer.Context, wanted: bool) -> None:
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_set_debug, help="Log more; show tracebacks of errors.")
 ]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or its name below runs/.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run folder, or its name below runs/.",
+        autocompletion=completing.runs,
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Where the run's pictures are now, if they were moved."),
@@ -34,6 +42,7 @@ RunWords = Annotated[
     typer.Argument(
         metavar="[NAME] [KEY=VALUE]...",
         help="A named run (fedmvp list) or a .toml file, then run-config keys. No word: demo.",
+        autocompletion=completing.run_words,
     ),
 ]
 Draws = Annotated[

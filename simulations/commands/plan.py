@@ -14,7 +14,10 @@ def plan(
         int | None, typer.Option("--supernodes", help="How many clients. Default: the run's.")
     ] = None,
 ) -> None:
-    """Measure one client, and say what the run would take, for example: fedmvp plan demo"""
+    """Measure one client, and say what the run would take.
+
+    Example: fedmvp plan demo --supernodes 20
+    """
     from simulations.runner.named_runs import resolve_config, resolve_supernodes
     from simulations.runner.planning import named_by
     from simulations.runner.resources import visible_cpus

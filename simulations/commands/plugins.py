@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fedmvp_core.registry import declared
+from simulations.commands import completing
 from simulations.console import Console
 from simulations.exit_codes import FAILED
 
@@ -18,37 +19,63 @@ Kind = Annotated[
         metavar="KIND",
         help="method, objective, aggregation, strategy or callback.",
         show_default=False,
+        autocompletion=completing.checked_kinds,
+    ),
+]
+NewKind = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="method, objective, aggregation, strategy, callback; or app, for flwr run.",
+        show_default=False,
+        autocompletion=completing.new_kinds,
     ),
 ]
 
 
 def new(
-    kind: Kind,
+    kind: NewKind,
     name: Annotated[str, typer.Argument(help="What a run's configuration will call it.")],
     folder: Annotated[
-        Path | None, typer.Option("--folder", help="Of the package. Default: fedmvp-NAME.")
+        Path | None,
+        typer.Option("--folder", help="Of the package. Default: fedmvp-NAME; of an app: NAME."),
     ] = None,
 ) -> None:
-    """Write a package with one plugin that works at once, for example: fedmvp new method mine"""
+    """Write a package with one plugin that works at once, or an app for flwr run.
+
+    Example: fedmvp new method mine
+    """
+    from simulations.plugins.new_app import write_app
     from simulations.plugins.scaffold import write_package
 
-    console = Console()
-    paths = write_package(kind, name, folder)
+    if kind == completing.APP:
+        paths = write_app(name, folder)
+        steps = [f"flwr run {paths[0].parent} --stream"]
+    else:
+        paths = write_package(kind, name, folder)
+        steps = [f"pip install -e {paths[0].parent}", f"fedmvp check {kind} {name}"]
+    console = Console(soft_wrap=True, highlight=False)
     for path in paths:
-        console.print(path, soft_wrap=True, highlight=False)
-    console.print(f"\nnext: pip install -e {paths[0].parent}", soft_wrap=True, highlight=False)
-    console.print(f"then: fedmvp check {kind} {name}", soft_wrap=True, highlight=False)
+        console.print(path)
+    for word, step in zip(("\nnext:", "then:"), steps, strict=False):
+        console.print(word, step)
 
 
 def check(
     kind: Kind,
-    name: Annotated[str, typer.Argument(help="An installed plugin of that kind.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="An installed plugin of that kind.", autocompletion=completing.plugins),
+    ],
     words: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Run-config keys to try it with."),
     ] = None,
 ) -> None:
-    """Try whether a plugin keeps the contract of its kind; one line for each check."""
+    """Try whether a plugin keeps the contract of its kind.
+
+    Example: fedmvp check aggregation krum
+    """
     from simulations.plugins.scaffold import group_of
     from simulations.runner.overrides import parse_overrides
     from simulations.runner.project import default_config

@@ -30,7 +30,10 @@ def predict(
     ] = "all",
     data_dir: DataDir = None,
 ) -> None:
-    """Classify pictures of your own with a run's model."""
+    """Classify pictures of your own with a run's model.
+
+    Example: fedmvp predict demo photo.png --top 3
+    """
     folder = find_run(run, OUTPUT_DIR)
     predict_command(Console(), folder, images, top, zero_shot, classes, data_dir)
 

@@ -8,6 +8,7 @@ import typer
 
 from fedmvp_core.config import OURS, PUBLISHED
 from fedmvp_core.errors import ConfigError
+from simulations.commands import completing
 from simulations.commands.options import (
     OUTPUT_DIR,
     ClientsAtOnce,
@@ -26,7 +27,11 @@ from simulations.console import Console
 
 def reproduce(
     suite: Annotated[
-        str, typer.Argument(help="A suite with published numbers: its name, or a .toml file.")
+        str,
+        typer.Argument(
+            help="A suite with published numbers: its name, or a .toml file.",
+            autocompletion=completing.suites,
+        ),
     ],
     more_seeds: MoreSeeds = None,
     root: Root = None,
@@ -54,7 +59,7 @@ def reproduce(
     engine: SmallEngine = "",
     debug: Debug = False,
 ) -> None:
-    """Check data and weights, estimate, run a suite, and write a page beside published numbers.
+    """Run a suite with all checks, and write a page beside its published numbers.
 
     The same command goes on where it was broken off.
 

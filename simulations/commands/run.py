@@ -17,7 +17,7 @@ from simulations.commands.options import (
 )
 from simulations.commands.replacing import with_consent
 from simulations.console import Console
-from simulations.runner.planning import RAY, named_by, plan_run
+from simulations.runner.planning import DEFAULT_RUN, RAY, named_by, plan_run
 from simulations.runner.reporting import open_page, run_plan, show_outcome, write_page
 from simulations.runner.results import find_run
 
@@ -38,7 +38,10 @@ def run(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Run one federation in simulation, for example: fedmvp run demo rounds=5 seed=2"""
+    """Run one federation in simulation.
+
+    Example: fedmvp run demo rounds=5 seed=2
+    """
     named, overrides = named_by(words or [])
     plan = plan_run(named, overrides, supernodes, clients_at_once, clients_per_gpu, engine)
     console = Console()
@@ -52,12 +55,31 @@ def run(
     raise typer.Exit(show_outcome(outcome, plan.config, console, report, show))
 
 
+def demo(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Run-config keys, such as rounds=5."),
+    ] = None,
+    engine: Engine = RAY,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Run the demo, in the place of its last run: the same as fedmvp run demo --overwrite.
+
+    Example: fedmvp demo rounds=2 --open
+    """
+    run([DEFAULT_RUN, *(words or [])], engine=engine, show=show, overwrite=True)
+
+
 def report(
     run: Run,
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the report of a run again."""
+    """Write the report of a run again.
+
+    Example: fedmvp report demo --open
+    """
     page = write_page(find_run(run, OUTPUT_DIR), data_dir)
     Console().print(f"report: {page}", soft_wrap=True)
     if show:

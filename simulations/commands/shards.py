@@ -24,7 +24,10 @@ def shards(
         Path | None, typer.Option("--plot", help="Draw classes by clients: a .svg or .png file.")
     ] = None,
 ) -> None:
-    """Show what each client of a run would hold, for example: fedmvp shards partition=dirichlet"""
+    """Show what each client of a run would hold.
+
+    Example: fedmvp shards partition=dirichlet --supernodes 10
+    """
     from simulations.runner.named_runs import resolve_config, resolve_supernodes
     from simulations.runner.planning import named_by
 

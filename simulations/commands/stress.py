@@ -49,7 +49,10 @@ def stress(
     engine: SmallEngine = "",
     debug: Debug = False,
 ) -> None:
-    """Run the federation with liars, with and without each defence, and tabulate the accuracy."""
+    """Run the federation with liars, with and without each defence.
+
+    Example: fedmvp stress --attack noise --defence krum --rounds 1
+    """
     from simulations.runner.overrides import parse_overrides
     from simulations.runner.project import default_config
     from simulations.stress.plans import plan_stress

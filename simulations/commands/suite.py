@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from simulations.commands import completing
 from simulations.commands.options import (
     OUTPUT_DIR,
     ClientsAtOnce,
@@ -21,7 +22,12 @@ from simulations.console import Console
 
 
 def suite(
-    name: Annotated[str, typer.Argument(help="A shipped suite, or a .toml file.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped suite (fedmvp list), or a .toml file.", autocompletion=completing.suites
+        ),
+    ],
     more_seeds: MoreSeeds = None,
     seeds: Seeds = None,
     root: Root = None,
@@ -38,7 +44,10 @@ def suite(
     engine: SmallEngine = "",
     debug: Debug = False,
 ) -> None:
-    """Run what is not done yet of a suite, and tabulate the results beside published ones."""
+    """Run what is not done yet of a suite, and tabulate the results beside published ones.
+
+    Example: fedmvp suite emoji-things --seeds 1 2 3
+    """
     from simulations.suite.files import load_suite
 
     chosen = chosen_seeds(seeds, more_seeds)

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def group_of(kind: str) -> str:
     """The entry-point group of a kind, such as "methods"; raises ConfigError for an unknown one."""
     if kind not in KINDS:
-        raise ConfigError(f"kind is '{kind}'{did_you_mean(kind, list(KINDS))}")
+        raise ConfigError(f"kind is '{kind}'{did_you_mean(kind, list(KINDS))}; see: fedmvp list")
     return f"fedmvp.{kind}"
 
 

@@ -42,8 +42,7 @@ def write_package(kind: str, name: str, folder: Path | None = None) -> list[Path
     group, attribute = group_of(kind), KINDS[kind][1]
     _check_name(kind, group, name)
     folder = folder or Path(f"fedmvp-{name}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"folder is '{folder}', which holds something; allowed: a new folder")
+    check_new_folder(folder)
     module = f"fedmvp_{name.replace('-', '_')}"
     words = {
         "kind": kind,
@@ -58,7 +57,7 @@ def write_package(kind: str, name: str, folder: Path | None = None) -> list[Path
         f"{module}.py": kind,
         f"tests/test_{module}.py": "test",
     }
-    return [_written(folder / path, template, words) for path, template in files.items()]
+    return [written(folder / path, template, words) for path, template in files.items()]
 
 
 def _check_name(kind: str, group: str, name: str) -> None:
@@ -73,7 +72,14 @@ def _check_name(kind: str, group: str, name: str) -> None:
         )
 
 
-def _written(path: Path, template: str, words: Mapping[str, str]) -> Path:
+def check_new_folder(folder: Path) -> None:
+    """Raises ConfigError for a folder that holds something, or is none."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"folder is '{folder}', which holds something; allowed: a new folder")
+
+
+def written(path: Path, template: str, words: Mapping[str, str]) -> Path:
+    """Write a file from a template; returns its path."""
     source = package_folder("simulations") / "plugins" / "templates" / f"{template}.template"
     text = Template(source.read_text(encoding="utf-8")).substitute(words)
     path.parent.mkdir(parents=True, exist_ok=True)

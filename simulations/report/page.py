@@ -9,12 +9,13 @@ import jinja2
 from fedmvp_core.config.options import option_words
 from fedmvp_core.disk import replace_text
 from fedmvp_core.objectives.capt import CAPTOptions
-from fedmvp_core.run_folder import REPORT
+from fedmvp_core.run_folder import PICTURES, REPORT
 from simulations.report import bars, configuration, figures, robust, robust_figures, summary
 from simulations.report.attacked_later import alarm_sentence, later_attacks
 from simulations.report.by_data_set import by_data_set
 from simulations.report.pictures import picture_uri
 from simulations.report.run_data import RunData, read_run
+from simulations.report.sheets import write_sheets
 from simulations.report.splits import TITLES, client_splits, evaluated_splits, meanings
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 def write_report(folder: Path, saved: "SavedRun | None" = None) -> Path:
     """Write `report.html` into a run folder, from whatever the run has left there so far.
 
+    Of a saved run, its pictures are written beside it, below `pictures/`.
+
     Args:
         saved: the run's model and data, for example predictions and attention; left out without.
 
@@ -31,17 +34,22 @@ def write_report(folder: Path, saved: "SavedRun | None" = None) -> Path:
         DataError: the folder is no run folder, or one of its files is broken.
     """
     run = read_run(Path(folder))
-    page = render(run, saved)
+    pictures = _pictures(saved)
     path = run.folder / REPORT
     # A reader who opens the page meanwhile sees the old report or the new one, never half of one.
-    replace_text(path, page)
+    replace_text(path, _rendered(run, pictures))
+    write_sheets(run.folder / PICTURES, pictures["attacked"], pictures["attention"])
     return path
 
 
 def render(run: RunData, saved: "SavedRun | None" = None) -> str:
     """The page as text."""
+    return _rendered(run, _pictures(saved))
+
+
+def _rendered(run: RunData, pictures: Mapping[str, Any]) -> str:
     template = page_environment("simulations.report").get_template("template.html.j2")
-    return template.render(**_numbers(run), **_under_attack(run), **_pictures(saved))
+    return template.render(**_numbers(run), **_under_attack(run), **pictures)
 
 
 def page_environment(*packages: str) -> jinja2.Environment:

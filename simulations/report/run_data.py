@@ -26,6 +26,7 @@ from fedmvp_core.run_folder import (
 )
 
 CLASS_COLUMNS = ("split", "class", "images", "zero_shot", "tuned")
+TAKEN_UP = '"taken-up"'
 WORDS = {ACCURACY: "accuracy", MAP: "mAP"}  # how metrics are written in words
 
 
@@ -76,8 +77,10 @@ class RunData:
         return next((event for event in reversed(self.events) if event.get("event") == kind), {})
 
 
-def read_run(folder: Path) -> RunData:
+def read_run(folder: Path, with_steps: bool = True) -> RunData:
     """Read whatever a run has written so far.
+
+    with_steps: whether to read steps.csv, the longest of the tables; empty without.
 
     Raises:
         DataError: the folder is no run folder, or a file in it is broken; it names the path.
@@ -93,7 +96,7 @@ def read_run(folder: Path) -> RunData:
         status=_read_json(folder / STATUS, dict),
         events=events,
         metrics=_read_metrics(folder / METRICS, events),
-        steps=_read_table(folder / STEPS, STEP_COLUMNS, ("round", "step", "value")),
+        steps=_read_steps(folder / STEPS) if with_steps else pd.DataFrame(columns=STEP_COLUMNS),
         shards=_read_shards(folder / SHARDS),
         classes=_read_classes(folder / CLASSES),
     )
@@ -113,17 +116,23 @@ def _read_json(path: Path, kind: type) -> Any:
 
 
 def _read_events(path: Path) -> tuple[dict[str, Any], ...]:
-    """Every whole line; the last may be cut short, because the run may still be writing it."""
+    """Every whole line; the last may be cut short, because the run may still be writing it.
+
+    So may the one before the mark of a run taken up again, if its process died while it wrote.
+    """
     if not path.is_file():
         return ()
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines.pop()
-    events = []
-    for number, line in enumerate(lines, start=1):
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    events: list[dict[str, Any]] = []
+    for place, (number, line) in enumerate(numbered):
         try:
             event = json.loads(line)
         except ValueError as error:
+            if place + 1 < len(numbered) and TAKEN_UP in numbered[place + 1][1]:
+                continue
             raise DataError(f"{path}, line {number}, is not JSON: {error}") from error
         if not isinstance(event, dict):
             raise DataError(f"{path}, line {number}, holds {event!r}; expected an object")
@@ -147,6 +156,10 @@ def _read_table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) 
         raise DataError(f"{path} cannot be read as a table: {error}") from error
     table = table.dropna(subset=[column for column in ("round",) if column in columns])
     return table.astype({"round": int}) if "round" in columns else table
+
+
+def _read_steps(path: Path) -> pd.DataFrame:
+    return _read_table(path, STEP_COLUMNS, ("round", "step", "value"))
 
 
 def _read_classes(path: Path) -> pd.DataFrame:

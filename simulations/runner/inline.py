@@ -39,7 +39,7 @@ RUN_ID = 1
 class InlineGrid(Grid):
     """Plays every supernode of a simulation in this process.
 
-    heard: called after each exchange of messages.
+    heard: called after each reply.
     """
 
     def __init__(
@@ -61,8 +61,9 @@ class InlineGrid(Grid):
         return self._then_heard(self.answer_all(list(messages)))
 
     def _then_heard(self, replies: Iterable[Message]) -> Iterator[Message]:
-        yield from replies
-        self.heard()
+        for reply in replies:
+            yield reply
+            self.heard()
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         pushed = []
@@ -197,10 +198,13 @@ def logged_to(path: Path) -> Iterator[None]:
     """Inside the block Flower's logger and ours write to a file instead of the terminal."""
     logger = logging.getLogger("flwr")
     before, handler = list(logger.handlers), logging.FileHandler(path, encoding="utf-8")
+    told_root = logger.propagate
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     logger.handlers[:] = [handler]
+    logger.propagate = False  # whose handler prints, over the bars of the run
     try:
         yield
     finally:
         logger.handlers[:] = before
+        logger.propagate = told_root
         handler.close()

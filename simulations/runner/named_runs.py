@@ -53,7 +53,9 @@ def load_named_run(name: str) -> NamedRun:
     except OSError as error:
         if name.endswith(".toml"):
             raise ConfigError(f"run file {path} cannot be read: {error.strerror}") from None
-        raise ConfigError(f"unknown run '{name}'{did_you_mean(name, run_names())}") from None
+        raise ConfigError(
+            f"unknown run '{name}'{did_you_mean(name, run_names())}; see: fedmvp list"
+        ) from None
     except ValueError as error:
         raise ConfigError(f"run file {path} is no TOML: {error}") from None
     own = name.endswith(".toml")

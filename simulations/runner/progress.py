@@ -1,5 +1,6 @@
 """Shows a run while it goes on: a live table on a terminal, one line for each round elsewhere."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from fedmvp_core.config import RunConfig
 
 Event = Mapping[str, Any]
 _SHOWN_EVALUATIONS = 12
+_PACE_SECONDS = 3600  # of which the time left is told: a round may take many minutes
 
 
 @contextmanager
@@ -95,9 +97,13 @@ class PlainLines:
 
 
 class LiveTable:
-    """The evaluations so far, clean and robust side by side, above a bar over the rounds."""
+    """The evaluations so far, clean and robust side by side, above two bars.
 
-    def __init__(self, config: RunConfig) -> None:
+    One is over the clients that a round asked, the other over the rounds, each with the time left.
+    clock: tells seconds.
+    """
+
+    def __init__(self, config: RunConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
         self._clean: dict[int, Mapping[str, float]] = {}
         self._robust: dict[int, Mapping[str, float]] = {}
@@ -111,7 +117,10 @@ class LiveTable:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            speed_estimate_period=_PACE_SECONDS,
+            get_time=clock,
         )
+        self._clients = self._progress.add_task("", total=1, words="", visible=False)
         self._task = self._progress.add_task(
             config.run.run_name, total=config.federation.rounds, words=""
         )
@@ -130,9 +139,17 @@ class LiveTable:
             self._progress.reset(self._task, total=event["rounds"], words=words)
         elif kind == "resume":
             self._progress.update(self._task, completed=event["round"], words="resumed")
+        elif kind == "asked":
+            about = {"description": f"round {event['round']}", "words": "clients"}
+            self._progress.reset(self._clients, total=event["clients"], visible=True, **about)
+        elif kind == "answered":
+            self._progress.update(self._clients, completed=event["answered"])
+            so_far = event["round"] - 1 + event["answered"] / event["clients"]
+            self._progress.update(self._task, completed=so_far)
         elif kind == "round":
             words = f"{clients_words(event)}{loss_words(event)}"
             self._progress.update(self._task, completed=event["round"], words=words)
+            self._progress.update(self._clients, visible=False)
         elif kind == "evaluation":
             self._clean[int(event["round"])] = event["accuracy"]
             self._metric = event.get("metric", self._metric)

@@ -34,18 +34,19 @@ def project_file() -> Path:
 
 
 @cache
-def _project() -> dict[str, Any]:
+def project_table() -> dict[str, Any]:
+    """What pyproject.toml holds."""
     return tomllib.loads(project_file().read_text(encoding="utf-8"))
 
 
 def default_config() -> dict[str, Scalar]:
     """Every run-config key with its default."""
-    return dict(_project()["tool"]["flwr"]["app"]["config"])
+    return dict(project_table()["tool"]["flwr"]["app"]["config"])
 
 
 def entry_point_groups() -> tuple[str, ...]:
     """The plugin groups that the project declares, such as `fedmvp.methods`."""
-    return tuple(_project()["project"]["entry-points"])
+    return tuple(project_table()["project"]["entry-points"])
 
 
 def stage_app(parent: Path) -> Path:

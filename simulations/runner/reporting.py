@@ -8,7 +8,7 @@ from rich.table import Table
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.metrics.names import ACCURACY
-from fedmvp_core.run_folder import CHECKPOINTS, FAILED, INTERRUPTED
+from fedmvp_core.run_folder import CHECKPOINTS, FAILED, INTERRUPTED, PICTURES
 from simulations.exit_codes import OF_STATUS
 from simulations.runner.errors import OtherPicturesError, RunFailedError
 from simulations.runner.planning import INLINE, Plan
@@ -106,6 +106,7 @@ def write_page(folder: Path, data_dir: Path | None = None) -> Path:
     A run that stopped before its first checkpoint has a report without examples. So has one whose
     pictures are gone or others now: the numbers are in the folder, the examples are not.
     """
+    from server_app.callbacks.loggers.pictures import log_pictures
     from server_app.records.checkpoints import latest_round
     from simulations.report import write_report
     from simulations.runner.saved_run import load_saved_run, told
@@ -120,11 +121,20 @@ def write_page(folder: Path, data_dir: Path | None = None) -> Path:
         if said:
             logger.warning("the report has no example pictures: %s", said)
             saved = None
-    return write_report(folder, saved)
+    page = write_report(folder, saved)
+    if saved is not None:
+        pictures = {path.stem: path for path in (folder / PICTURES).glob("*.png")}
+        log_pictures(saved.config, folder, pictures, saved.round)
+    return page
 
 
 def open_page(page: Path) -> None:
     """Show a page in the user's browser, if there is one."""
+    open_page_at(page.as_uri())
+
+
+def open_page_at(url: str) -> None:
+    """Show what is at an address in the user's browser, if there is one."""
     import webbrowser
 
-    webbrowser.open(page.as_uri())
+    webbrowser.open(url)

@@ -33,8 +33,9 @@ def find_run(word: str, output_dir: Path) -> Path:
     if candidates[0].is_dir():
         raise ConfigError(f"{candidates[0]} holds no run (it has no {CONFIG})")
     names = [folder.name for folder in run_folders(output_dir)]
-    hint = did_you_mean(word, names) if names else f"; {output_dir} holds no runs"
-    raise ConfigError(f"no run '{word}'{hint}")
+    if not names:
+        raise ConfigError(f"no run '{word}'; {output_dir} holds no runs; make one: fedmvp demo")
+    raise ConfigError(f"no run '{word}'{did_you_mean(word, names)}; see: fedmvp list")
 
 
 def run_folders(output_dir: Path) -> list[Path]:

@@ -156,7 +156,9 @@ def _read(path: Path, name: str) -> dict[str, Any]:
         table = read_toml(path)
     except (OSError, ValueError) as error:
         known = did_you_mean(name, suite_names())
-        raise ConfigError(f"suite '{name}' cannot be read ({error}){known}") from None
+        raise ConfigError(
+            f"suite '{name}' cannot be read ({error}){known}; see: fedmvp list"
+        ) from None
     for key, value in table.items():
         if key not in _KINDS:
             raise ConfigError(f"{path}: unknown key '{key}'{did_you_mean(key, list(_KINDS))}")

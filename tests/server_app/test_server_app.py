@@ -77,13 +77,17 @@ def test_what_a_run_leaves(small_run: Make) -> None:
         "classes.csv",
     }
     kinds = [(event["event"], event.get("round")) for event in events(config)]
+
+    def training(round: int) -> list[tuple[str, int]]:
+        return [(kind, round) for kind in ("asked", "answered", "answered", "round")]
+
     assert kinds == [
         ("start", None),
         ("evaluation", 0),
-        ("round", 1),
-        ("round", 2),
+        *training(1),
+        *training(2),
         ("evaluation", 2),
-        ("round", 3),
+        *training(3),
         ("evaluation", 3),
         ("end", None),
     ]

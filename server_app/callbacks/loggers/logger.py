@@ -49,6 +49,12 @@ class ExperimentLogger(Callback, ABC):
     def log(self, round: int, scalars: Mapping[str, float], position: int) -> None:
         """Take what was measured of a round. position: how many rows came before, ever."""
 
+    def log_pictures(self, pictures: Mapping[str, Path], round: int, position: int) -> None:
+        """Take PNG files by their names, after the run; a logger without pictures takes none.
+
+        position: how many rows there were.
+        """
+
     @abstractmethod
     def close(self, status: str) -> None:
         """The run completed, failed or was interrupted."""

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server_app.callbacks.loggers.logger import PROJECT, ExperimentLogger
@@ -75,6 +76,11 @@ class MlflowLogger(ExperimentLogger):
         if self._names.setdefault(allowed, name) != name:
             raise ValueError(f"'{name}' and '{self._names[allowed]}' would both be '{allowed}'")
         return allowed
+
+    def log_pictures(self, pictures: Mapping[str, Path], round: int, position: int) -> None:
+        """Artifacts below `pictures`, each under its file's name."""
+        for path in pictures.values():
+            self._client.log_artifact(self._run_id, str(path), "pictures")
 
     def close(self, status: str) -> None:
         """Finished, failed or killed."""

@@ -5,7 +5,11 @@ It keeps numbers with seven digits.
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
 
 from server_app.callbacks.loggers.logger import ExperimentLogger
 
@@ -32,6 +36,13 @@ class TensorBoardLogger(ExperimentLogger):
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, round)
         self._writer.flush()
+
+    def log_pictures(self, pictures: Mapping[str, Path], round: int, position: int) -> None:
+        """One tag for each name."""
+        for name, path in pictures.items():
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            self._writer.add_image(name, pixels, round, dataformats="HWC")
 
     def close(self, status: str) -> None:
         """Event files have no status."""

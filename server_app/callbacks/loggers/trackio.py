@@ -4,6 +4,7 @@ import io
 import uuid
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server_app.callbacks.loggers.logger import PROJECT, ExperimentLogger
@@ -37,6 +38,13 @@ class TrackioLogger(ExperimentLogger):
     def log(self, round: int, scalars: Mapping[str, float], position: int) -> None:
         """Written by a thread of Trackio's, soon."""
         self._run.log(dict(scalars), step=round)
+
+    def log_pictures(self, pictures: Mapping[str, Path], round: int, position: int) -> None:
+        """Trackio copies the files."""
+        import trackio
+
+        images = {name: trackio.Image(str(path)) for name, path in pictures.items()}
+        self._run.log(images, step=round)
 
     def close(self, status: str) -> None:
         """Wait until all is written; Trackio has no status."""

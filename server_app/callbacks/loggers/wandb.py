@@ -7,6 +7,7 @@ import netrc
 import os
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -47,6 +48,13 @@ class WandbLogger(ExperimentLogger):
     def log(self, round: int, scalars: Mapping[str, float], position: int) -> None:
         """W&B's own step must grow, and rows of round 0 come last: it is the position."""
         self._run.log({**scalars, "round": round}, step=position)
+
+    def log_pictures(self, pictures: Mapping[str, Path], round: int, position: int) -> None:
+        """W&B copies the files."""
+        import wandb
+
+        images = {name: wandb.Image(str(path)) for name, path in pictures.items()}
+        self._run.log({**images, "round": round}, step=position)
 
     def close(self, status: str) -> None:
         """A run that did not complete is marked as failed."""

@@ -38,6 +38,19 @@ def test_a_last_line_still_being_written_is_left_out(make_run, tmp_path):
     assert len(read_run(folder).events) == whole
 
 
+def test_a_run_that_was_taken_up_again_is_read(make_run, tmp_path):
+    """As a resumed run leaves it: its first process may have died within a line."""
+    folder = make_run(tmp_path / "run", done=2, status="running")
+    whole = len(read_run(folder).events)
+    with (folder / "progress.jsonl").open("a") as file:
+        file.write('{"event": "rou\n\n{"event": "taken-up"}\n\n{"event": "taken-up"}\n')
+    assert [event["event"] for event in read_run(folder).events[whole:]] == ["taken-up"] * 2
+    with (folder / "progress.jsonl").open("a") as file:
+        file.write('{"event": "rou\n{"event": "resume"}\n')
+    with pytest.raises(DataError, match="is not JSON"):
+        read_run(folder)
+
+
 def test_a_loss_that_is_no_number_is_kept(make_run, tmp_path):
     folder = make_run(tmp_path / "run", done=2)
     with (folder / "metrics.csv").open("a") as file:

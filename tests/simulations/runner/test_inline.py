@@ -16,7 +16,9 @@ from simulations.runner.planning import INLINE, RAY, check_engine, small_engine
 Make = Callable[..., RunConfig]
 
 
-def test_a_run_leaves_its_folder_and_tells_its_events(small_run: Make) -> None:
+def test_a_run_leaves_its_folder_and_tells_its_events(
+    small_run: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     config, heard = small_run(), []
     outcome = run_inline(config, 2, heard.append)
     assert (outcome.status, outcome.rounds_completed, outcome.error) == ("completed", 2, None)
@@ -27,6 +29,8 @@ def test_a_run_leaves_its_folder_and_tells_its_events(small_run: Make) -> None:
     written = (outcome.folder / "progress.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in written] == heard[1:]
     assert "round 2: 2 clients" in (outcome.folder / "app.log").read_text()
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("flwr")]
+    assert said == [], "it would be printed over the bars"
 
 
 def test_a_failed_run_says_why(small_run: Make) -> None:

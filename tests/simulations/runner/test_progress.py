@@ -73,6 +73,34 @@ def test_live_table_holds_each_test_and_the_last_loss():
         assert text in shown
 
 
+def test_a_round_has_a_bar_of_its_own_with_the_time_left():
+    """Rounds of a minute: the pace of the last half minute would tell nothing."""
+    clock = {"now": 0.0}
+    table = LiveTable(CONFIG, lambda: clock["now"])
+    shown = []
+    for number in (1, 2):
+        for seconds, event in (
+            (0, {"event": "start", "rounds": 3, "clients": 4, "prompt-numbers": 1}),
+            (10, {"event": "asked", "round": number, "clients": 4}),
+            (20, {"event": "answered", "round": number, "answered": 1, "clients": 4}),
+            (20, {"event": "answered", "round": number, "answered": 2, "clients": 4}),
+        )[number > 1 :]:
+            clock["now"] += seconds
+            table.on_event(event)
+        console = Console(file=io.StringIO(), width=120)
+        console.print(table.render())
+        shown.append(console.file.getvalue())
+        clock["now"] += 20
+        table.on_event({**ROUND, "round": number, "loss": 1.5})
+    for text in ("round 1", "2/4", "0/3", "left 0:00:40"):
+        assert text in shown[0], shown[0]
+    for text in ("round 2", "2/4", "1/3"):
+        assert text in shown[1], shown[1]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table.render())
+    assert "2/4" not in console.file.getvalue(), "a round that is over has no bar"
+
+
 def test_a_run_without_attack_has_clean_accuracy_alone():
     table = LiveTable(CONFIG)
     for event in EVENTS:

@@ -1,0 +1,1 @@
+"""`fedmvp watch`: a local page that follows runs while they go."""
