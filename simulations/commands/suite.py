@@ -12,6 +12,7 @@ from simulations.commands.options import (
     MoreSeeds,
     OutputDir,
     Overwrite,
+    RayAddress,
     Root,
     Seeds,
     SmallEngine,
@@ -36,6 +37,7 @@ def suite(
     clients_at_once: ClientsAtOnce = None,
     clients_per_gpu: ClientsPerGpu = None,
     engine: SmallEngine = "",
+    ray_address: RayAddress = None,
     debug: Debug = False,
 ) -> None:
     """Run what is not done yet of a suite, and tabulate the results beside published ones."""
@@ -55,5 +57,6 @@ def suite(
         clients_at_once=clients_at_once,
         clients_per_gpu=clients_per_gpu,
         engine=engine,
+        ray_address=ray_address,
     )
     raise typer.Exit(run_suite(Console(), name, options))
