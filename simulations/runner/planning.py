@@ -1,5 +1,7 @@
 """From a named run and words to a checked plan: what can be wrong is found before a run starts."""
 
+import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +22,14 @@ from simulations.runner.named_runs import (
 )
 from simulations.runner.overrides import parse_overrides
 from simulations.runner.project import default_config
-from simulations.runner.resources import Resources, choose_resources, cluster_resources
+from simulations.runner.resources import (
+    Resources,
+    choose_resources,
+    cluster_resources,
+    most_at_once,
+)
 
+logger = logging.getLogger(__name__)
 DEFAULT_RUN = "demo"
 INLINE, RAY = "inline", "ray"
 ENGINES = (INLINE, RAY)
@@ -76,9 +84,9 @@ def plan_run(
         knock(ray_address)
     config = resolve_config(run, overrides)
     nodes = resolve_supernodes(run, overrides, config.data, supernodes)
-    numbers = (clients_at_once, clients_per_gpu)
+    numbers, cohort = (clients_at_once, clients_per_gpu), _asked_at_once(config, nodes)
     if ray_address is None:
-        resources = choose_resources(nodes, config.model.device, *numbers)
+        resources = choose_resources(nodes, config.model.device, *numbers, cohort)
     _check_paths(config)
     check_data_dir(config.data)
     try_port(config.run)  # this machine is the server's
@@ -86,12 +94,24 @@ def plan_run(
 
     check_start(config, nodes)
     if ray_address is not None:
-        resources = _joined(ray_address, config.model.device, *numbers)
+        resources = _joined(ray_address, config.model.device, *numbers, cohort)
     return Plan(config, nodes, resources, engine)
 
 
+def _asked_at_once(config: RunConfig, clients: int) -> int:
+    """How many clients a round asks, to train or to test."""
+    from server_app.cohort.nodes import cohort_size  # with torch, which `--help` does not need
+
+    shares = (config.federation.fraction_train, config.evaluation.fraction_evaluate)
+    return cohort_size(clients, max(shares))
+
+
 def _joined(
-    address: str, device: str, clients_at_once: int | None, clients_per_gpu: int | None
+    address: str,
+    device: str,
+    clients_at_once: int | None,
+    clients_per_gpu: int | None,
+    cohort: int,
 ) -> Resources:
     """The resources of a cluster whose nodes have what this machine has.
 
@@ -99,7 +119,13 @@ def _joined(
         ConfigError: nobody answers, a node has another version, or there is no place for a client.
     """
     cluster = join_cluster(address)
-    resources = cluster_resources(cluster, device, clients_at_once, clients_per_gpu)
+    resources = cluster_resources(cluster, device, clients_at_once, clients_per_gpu, cohort)
+    if min(resources.cpus, cohort) > most_at_once():
+        logger.warning(
+            "the cluster has %d places, but Flower asks %d clients at once from a machine with %d "
+            "CPUs (4 more than these, at most 32)",
+            *(resources.cpus, most_at_once(), os.cpu_count() or 1),
+        )
     playing = [node for node in cluster.nodes if node.places(resources.gpus_per_client)]
     check_nodes(playing, {**installed(), "threads": "1"})
     return resources

@@ -13,7 +13,7 @@ from simulations.cluster.nodes import Cluster
 # shares fit into a GPU: of 1/3, which is rounded up, only two would. Ray counts to 1/10000.
 _A_LITTLE_LESS = 1 - 1e-6
 # Flower speaks to its workers from Python's default number of threads.
-_MOST_THREADS, _MORE_THREADS_THAN_CPUS = 32, 4
+MOST_AT_ONCE, _MORE_THREADS_THAN_CPUS = 32, 4
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,12 @@ def choose_resources(
     device: str,
     clients_at_once: int | None = None,
     clients_per_gpu: int | None = None,
+    cohort: int | None = None,
 ) -> Resources:
     """Resources from the machine and the command line.
+
+    clients_per_gpu: how many may share a GPU; fewer do if there are GPUs enough, for Ray fills one
+    before it turns to the next. cohort: how many a round asks; None: all.
 
     Raises:
         ConfigError: a number is below 1, or a GPU is asked for and none is visible.
@@ -72,13 +76,22 @@ def choose_resources(
     if gpus == 0:
         pool = min(supernodes, visible_cpus()) if clients_at_once is None else clients_at_once
         return Resources(cpus=min(pool, supernodes), gpus=0, gpus_per_client=0.0)
-    share = clients_per_gpu or 1
-    pool = min(supernodes, gpus * share, clients_at_once or supernodes)
-    return Resources(cpus=pool, gpus=gpus, gpus_per_client=1 / share)
+    at_once = min(cohort or supernodes, clients_at_once or supernodes, most_at_once())
+    share = _spread(at_once, gpus, clients_per_gpu or 1)
+    return Resources(cpus=min(at_once, gpus * share), gpus=gpus, gpus_per_client=1 / share)
+
+
+def _spread(asked: int, gpus: int, most: int) -> int:
+    """Clients on a GPU, at most `most`, when so many are spread evenly."""
+    return max(1, min(most, -(-asked // gpus)))
 
 
 def cluster_resources(
-    cluster: Cluster, device: str, clients_at_once: int | None, clients_per_gpu: int | None
+    cluster: Cluster,
+    device: str,
+    clients_at_once: int | None,
+    clients_per_gpu: int | None,
+    cohort: int,
 ) -> Resources:
     """Resources of a standing cluster; every place in it is used, as its nodes were told to have.
 
@@ -98,7 +111,8 @@ def cluster_resources(
     if gpus == 0 and (clients_per_gpu is not None or device == "cuda"):
         asked = f"clients-per-gpu is {clients_per_gpu}" if clients_per_gpu else "device is 'cuda'"
         raise ConfigError(f"{asked} but the cluster at {cluster.address} has no GPU; {found}")
-    share = 1 / (clients_per_gpu or 1) if gpus else 0.0
+    at_once = min(cohort, most_at_once())
+    share = 1 / _spread(at_once, gpus, clients_per_gpu or 1) if gpus else 0.0
     places = cluster.places(share * _A_LITTLE_LESS)
     if places == 0:
         raise ConfigError(
@@ -110,7 +124,7 @@ def cluster_resources(
 
 def most_at_once() -> int:
     """How many clients Flower asks at the same time at most, from this machine."""
-    return min(_MOST_THREADS, (os.cpu_count() or 1) + _MORE_THREADS_THAN_CPUS)
+    return min(MOST_AT_ONCE, (os.cpu_count() or 1) + _MORE_THREADS_THAN_CPUS)
 
 
 def _check_numbers(clients_at_once: int | None, clients_per_gpu: int | None) -> None:

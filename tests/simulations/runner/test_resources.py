@@ -91,8 +91,9 @@ def nodes_of(*cpus_and_gpus):
         ([(4, 2)], "cpu", None, 4, 0),
     ],
 )
-def test_a_cluster_has_the_places_of_its_nodes(nodes, device, per_gpu, places, gpus):
-    chosen = cluster_resources(nodes_of(*nodes), device, None, per_gpu)
+def test_a_cluster_has_the_places_of_its_nodes(monkeypatch, nodes, device, per_gpu, places, gpus):
+    monkeypatch.setattr(resources.os, "cpu_count", lambda: 64)
+    chosen = cluster_resources(nodes_of(*nodes), device, None, per_gpu, cohort=100)
     assert (chosen.cpus, chosen.gpus) == (places, gpus)
     assert chosen.clients_at_once == min(places, most_at_once())
     assert chosen.ray_address == "10.0.0.1:6379"
@@ -114,7 +115,30 @@ def test_a_cluster_has_the_places_of_its_nodes(nodes, device, per_gpu, places, g
 )
 def test_what_a_cluster_cannot_give_is_refused(nodes, device, at_once, per_gpu, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        cluster_resources(nodes_of(*nodes), device, at_once, per_gpu)
+        cluster_resources(nodes_of(*nodes), device, at_once, per_gpu, cohort=100)
+
+
+@pytest.mark.parametrize(
+    ("supernodes", "cohort", "gpus", "per_gpu", "pool", "share"),
+    [
+        (8, 8, 8, 4, 8, 1),  # Ray would put the eight on two GPUs
+        (100, 10, 8, 4, 10, 2),
+        (100, 100, 8, 4, 32, 4),
+        (100, 100, 8, 8, 32, 4),  # Flower asks 32 at once
+        (100, 100, 2, 3, 6, 3),
+    ],
+)
+def test_clients_are_spread_over_the_gpus(
+    machine, monkeypatch, supernodes, cohort, gpus, per_gpu, pool, share
+):
+    machine(cpus=64, gpus=gpus)
+    monkeypatch.setattr(resources.os, "cpu_count", lambda: 64)
+    chosen = choose_resources(supernodes, "auto", None, per_gpu, cohort)
+    assert chosen == Resources(cpus=pool, gpus=gpus, gpus_per_client=1 / share)
+    nodes = nodes_of((0, 0), (32, gpus))
+    on_cluster = cluster_resources(nodes, "auto", None, per_gpu, cohort)
+    assert on_cluster.gpus_per_client == 1 / share
+    assert on_cluster.cpus == gpus * share
 
 
 def test_device_cpu_leaves_the_gpus_alone(machine):
