@@ -31,6 +31,7 @@ from simulations.commands.predict import predict
 from simulations.commands.reproduce import reproduce
 from simulations.commands.run import report, run
 from simulations.commands.shards import shards
+from simulations.commands.slurm import slurm
 from simulations.commands.stress import stress
 from simulations.commands.suite import suite
 from simulations.console import Console, escape_what_streams_lack, one_line
@@ -76,7 +77,7 @@ app = typer.Typer(
 )
 _PLAIN = (
     *(run, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
-    *(shards, suite, reproduce, stress, info, new, check),
+    *(shards, suite, reproduce, stress, slurm, info, new, check),
 )
 for command in _PLAIN:
     app.command()(command)
