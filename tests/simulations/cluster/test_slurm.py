@@ -1,8 +1,13 @@
 """Job scripts for Slurm: what they ask for, that a shell reads them, and what is refused."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -139,3 +144,67 @@ def test_a_cluster_that_does_not_become_whole_is_told(monkeypatch: pytest.Monkey
     waiting.wait_for_nodes("h:1", 1, seconds=5)
     with pytest.raises(ConfigError, match="1 of 2 Ray nodes came to h:1 in 0 s: a"):
         waiting.wait_for_nodes("h:1", 2, seconds=0.1)
+
+
+STUBS = {
+    "scontrol": 'echo "scontrol $*" >> "$NOTES"\n[ "$1" = show ] && printf "a\\nb\\n" || true',
+    "srun": 'echo "srun $*" >> "$NOTES"\nexec sleep 60',
+    "python": 'echo "python $*" >> "$NOTES"',
+    "fedmvp": 'echo "fedmvp $*" >> "$NOTES"\ntrap "echo ended in order >> $NOTES; exit 3" TERM\n'
+    "sleep 60 & wait",
+}
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """The script of two nodes as Slurm starts it, with programs that only say that they ran."""
+    programs, notes = tmp_path / "bin", tmp_path / "notes"
+    programs.mkdir()
+    notes.touch()
+    for name, code in STUBS.items():
+        (programs / name).write_text(f"#!/bin/bash\n{code}\n")
+        (programs / name).chmod(0o755)
+    text = written(tmp_path, "demo", "--seeds", "5", "7", "--nodes", "2", "--cpus", "4")
+    own = f"PATH={Path(sys.executable).parent}:"
+    assert own in text
+    (tmp_path / "job").write_text(text.replace(own, f"PATH={programs}:"))
+    given = {"SLURM_ARRAY_TASK_ID": "1", "SLURM_JOB_ID": "21", "SLURM_JOB_NODELIST": "[a-b]"}
+    environment = {**os.environ, **given, "SLURM_CPUS_PER_TASK": "4", "NOTES": str(notes)}
+    process = subprocess.Popen(["bash", str(tmp_path / "job")], env=environment)
+    deadline = time.monotonic() + 30
+    while len(_begun(notes) & {"fedmvp", "srun a", "srun b"}) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield process, notes
+    process.kill()
+    process.wait()
+
+
+def _begun(notes: Path) -> set[str]:
+    """Programs that have said that they run, srun with the node."""
+    found = re.findall(r"^(fedmvp|srun)(?:.*--nodelist=(\w))?", notes.read_text(), re.MULTILINE)
+    return {" ".join(filter(None, names)) for names in found}
+
+
+def test_every_node_joins_before_the_run_begins(
+    job: tuple["subprocess.Popen[bytes]", Path],
+) -> None:
+    lines = job[1].read_text().splitlines()
+    address = "a:20021"
+    head, worker = sorted(line for line in lines if line.startswith("srun"))
+    assert "--nodelist=a " in head
+    assert f"--head --port={address[2:]} " in head
+    assert "--nodelist=b " in worker
+    assert worker.endswith(f"--address={address}")
+    assert all("ray start --block --num-cpus=4 --num-gpus=0" in line for line in (head, worker))
+    assert f"python -P -m simulations.cluster.waiting {address} 2" in lines
+    (run,) = (line for line in lines if line.startswith("fedmvp"))
+    assert run.endswith(f"seed=7 run-name=demo-seed7 --ray-address {address}")
+
+
+def test_before_its_time_is_over_a_job_ends_in_order_and_queues_again(
+    job: tuple["subprocess.Popen[bytes]", Path],
+) -> None:
+    process, notes = job
+    process.send_signal(signal.SIGUSR1)
+    process.wait(timeout=30)
+    assert notes.read_text().splitlines()[-2:] == ["ended in order", "scontrol requeue 21"]
