@@ -33,6 +33,8 @@ STEP_COLUMNS = ("round", "split", "step", "metric", "value")
 RUNNING, COMPLETED, FAILED, INTERRUPTED = "running", "completed", "failed", "interrupted"
 ENDED = (COMPLETED, FAILED, INTERRUPTED)
 
+WORKER_LOST = "worker-lost"  # the event of a run that ended since its engine lost a client
+
 MetricRow = tuple[int, str, str, float]  # round, split, metric, value
 
 # The configuration is removed first: without it nothing is resumed.

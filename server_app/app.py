@@ -19,6 +19,7 @@ from fedmvp_core.methods import ConfiguredMethod, check_attackable, find_method
 from fedmvp_core.methods.published import departures
 from fedmvp_core.prompting import Prompting, check_tasks
 from fedmvp_core.registry import METRICS, find
+from fedmvp_core.run_folder import WORKER_LOST
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import feature_cache, open_backbone
 from server_app.aggregation import ConfiguredAggregation, Rule, asked_terms
@@ -33,6 +34,7 @@ from server_app.guest_strategy import GuestStrategy, make_strategy
 from server_app.privacy import with_central_privacy, within_budget
 from server_app.records.checkpoints import Checkpoint, ServerState
 from server_app.records.run_folder import RunFolder
+from server_app.replies.lost_workers import WorkerLostError
 from server_app.start_checks import (
     check_attack,
     check_attack_package,
@@ -69,6 +71,8 @@ def main(grid: Grid, context: Context) -> None:
         )
         ended |= {"status": "failed", "error": sentence}
         with suppress(OSError):  # of a full disk, which the log tells of
+            if isinstance(known, WorkerLostError):
+                folder.event(WORKER_LOST, reason=sentence)
             folder.end("failed", sentence)
         if known is error:
             raise

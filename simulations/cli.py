@@ -32,6 +32,7 @@ from simulations.commands.predict import predict
 from simulations.commands.reproduce import reproduce
 from simulations.commands.run import demo, report, run
 from simulations.commands.shards import shards
+from simulations.commands.slurm import slurm
 from simulations.commands.stress import stress
 from simulations.commands.suite import suite
 from simulations.commands.typed import Commands
@@ -78,7 +79,7 @@ app = Commands(
 )
 _PLAIN = (
     *(run, demo, watch, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
-    *(shards, suite, reproduce, stress, info, new, check),
+    *(shards, suite, reproduce, stress, slurm, info, new, check),
 )
 for command in _PLAIN:
     app.command()(command)

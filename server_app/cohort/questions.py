@@ -11,6 +11,7 @@ from flwr.serverapp import Grid
 from fedmvp_core import protocol
 from fedmvp_core.code_version import source_folder, source_hash
 from fedmvp_core.errors import FedMVPError, WireError
+from server_app.replies.lost_workers import check_worker
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def _question(node_id: int, class_names: Sequence[str]) -> Message:
 
 
 def _description(node_id: int, reply: Message) -> ConfigRecord:
+    check_worker(reply, "before the first round")
     if reply.has_error():
         raise FedMVPError(f"a supernode fails: {reply.error.reason}")
     description = reply.content.get(protocol.DESCRIPTION)

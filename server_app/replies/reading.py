@@ -33,6 +33,7 @@ from server_app.replies.checks import (
     tensors_of,
     unpacked,
 )
+from server_app.replies.lost_workers import check_worker
 from server_app.replies.norms import Refusal, too_long
 
 __all__ = [
@@ -63,10 +64,14 @@ def read_updates(
 
     Of several replies of a client the first that is sound counts. Replies may arrive while this
     waits for them; what is needed of one is kept, in `kept` if there is one, and it is let go.
+
+    Raises:
+        WorkerLostError: the engine lost a client; the others of the round are not waited for.
     """
     accepted: dict[int, tuple[Update, Reported]] = {}
     refused: list[Refusal] = []
     for reply in replies:
+        check_worker(reply, f"in round {asked.round}")
         try:
             update, reported = _read_update(reply, asked)
             if update.partition_id in accepted:
@@ -121,7 +126,9 @@ def read_evaluation(reply: Message) -> tuple[str, float, int]:
 
     Raises:
         WireError: it is an error, or its metrics are not what was asked for.
+        WorkerLostError: the engine lost the client.
     """
+    check_worker(reply, "in an evaluation")
     if reply.has_error():
         raise WireError(f"a client failed: {cause_of(reply.error)}")
     metrics = reply.content.get(protocol.METRICS)

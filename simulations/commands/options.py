@@ -72,6 +72,10 @@ ClientsAtOnce = Annotated[
 ClientsPerGpu = Annotated[
     int | None, typer.Option("--clients-per-gpu", help="Clients that share one GPU.")
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="A standing Ray cluster to join: auto, or HOST:PORT."),
+]
 Engine = Annotated[
     str,
     typer.Option("--engine", help="inline (this process, for small federations) or ray."),

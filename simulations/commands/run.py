@@ -12,6 +12,7 @@ from simulations.commands.options import (
     Debug,
     Engine,
     Overwrite,
+    RayAddress,
     Run,
     RunWords,
 )
@@ -30,6 +31,7 @@ def run(
     clients_at_once: ClientsAtOnce = None,
     clients_per_gpu: ClientsPerGpu = None,
     engine: Engine = RAY,
+    ray_address: RayAddress = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     overwrite: Overwrite = False,
@@ -43,7 +45,8 @@ def run(
     Example: fedmvp run demo rounds=5 seed=2
     """
     named, overrides = named_by(words or [])
-    plan = plan_run(named, overrides, supernodes, clients_at_once, clients_per_gpu, engine)
+    resources = (clients_at_once, clients_per_gpu, engine, ray_address)
+    plan = plan_run(named, overrides, supernodes, *resources)
     console = Console()
     plan = with_consent(plan, overwrite, dry_run)
     if dry_run:

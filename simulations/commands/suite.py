@@ -13,6 +13,7 @@ from simulations.commands.options import (
     MoreSeeds,
     OutputDir,
     Overwrite,
+    RayAddress,
     Root,
     Seeds,
     SmallEngine,
@@ -42,6 +43,7 @@ def suite(
     clients_at_once: ClientsAtOnce = None,
     clients_per_gpu: ClientsPerGpu = None,
     engine: SmallEngine = "",
+    ray_address: RayAddress = None,
     debug: Debug = False,
 ) -> None:
     """Run what is not done yet of a suite, and tabulate the results beside published ones.
@@ -64,5 +66,6 @@ def suite(
         clients_at_once=clients_at_once,
         clients_per_gpu=clients_per_gpu,
         engine=engine,
+        ray_address=ray_address,
     )
     raise typer.Exit(run_suite(Console(), name, options))

@@ -1,6 +1,7 @@
 """What a run would take, from what one client costs: `fedmvp plan`."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from rich.console import Console
@@ -11,6 +12,7 @@ from fedmvp_core.config.words import kebab
 from server_app.cohort.nodes import cohort_size
 from simulations.runner.client_cost import ClientCost
 from simulations.runner.fitting import Changes, ways_to_keep_less, what_fits
+from simulations.runner.resources import MOST_AT_ONCE
 
 CARDS = (1, 2, 8)
 USABLE = 0.9  # share of the memory that clients may fill; the server and the system take the rest
@@ -19,12 +21,13 @@ USABLE = 0.9  # share of the memory that clients may fill; the server and the sy
 def at_once(cost: ClientCost, cards: int, cohort: int, cpus: int) -> int:
     """How many clients fit at once on so many cards, or machines, of this size; 0: not one.
 
-    cpus: of one machine; a client on CPUs takes one.
+    cpus: of one machine; a client on CPUs takes one. Flower asks no more than MOST_AT_ONCE.
     """
     if cost.memory is None:
         return 0
     fit = int(cost.room * USABLE // cost.memory)
-    return min((fit if cost.device == "cuda" else min(fit, cpus)) * cards, cohort)
+    places = (fit if cost.device == "cuda" else min(fit, cpus)) * cards
+    return min(places, cohort, MOST_AT_ONCE)
 
 
 def round_seconds(cost: ClientCost, cards: int, cohort: int, cpus: int) -> float:
@@ -78,9 +81,14 @@ def _room_taken(cost: ClientCost) -> str:
 
 
 def print_cost(
-    console: Console, config: RunConfig, cost: ClientCost, clients: int, cpus: int
+    console: Console,
+    config: RunConfig,
+    cost: ClientCost,
+    clients: int,
+    cpus: int,
+    cards: Sequence[int] = CARDS,
 ) -> None:
-    """The cost of a client, and what a run takes on 1, 2 and 8 cards or machines."""
+    """The cost of a client, and what a run takes on so many cards or machines."""
     cohort = cohort_size(clients, config.federation.fraction_train)
     rounds = config.federation.rounds
     table = Table(title=f"one client of {clients}, measured on {cost.device}", box=None)
@@ -94,7 +102,7 @@ def print_cost(
     console.print(table)
     what = "cards" if cost.device == "cuda" else "machines"
     if cost.memory is not None and at_once(cost, 1, cohort, cpus):
-        console.print(_run_table(cost, what, rounds, cohort, cpus))
+        console.print(_run_table(cost, what, rounds, cohort, cpus, cards))
         console.print("training alone: messages, tests and attacks of the server come on top")
         return
     with console.status("trying what would fit"):
@@ -104,15 +112,19 @@ def print_cost(
         console.print(f"- {words}", highlight=False)
 
 
-def _run_table(cost: ClientCost, what: str, rounds: int, cohort: int, cpus: int) -> Table:
+def _run_table(
+    cost: ClientCost, what: str, rounds: int, cohort: int, cpus: int, numbers: Sequence[int]
+) -> Table:
     title = f"{rounds} rounds of {cohort} clients, {rounds * cohort * cost.mean_steps:,.0f} steps"
     table = Table(title=title, title_justify="left", box=None)
-    for heading in (what, "clients at once", "a round", "the run"):
+    for heading in (what, "clients at once", "on each", "a round", "the run"):
         table.add_column(heading, justify="right")
-    for cards in CARDS:
+    for cards in numbers:
         seconds = round_seconds(cost, cards, cohort, cpus)
-        side_by_side = str(at_once(cost, cards, cohort, cpus))
-        table.add_row(str(cards), side_by_side, _duration(seconds), _duration(rounds * seconds))
+        places = at_once(cost, cards, cohort, cpus)
+        each = str(math.ceil(places / cards))  # as the run spreads them
+        durations = _duration(seconds), _duration(rounds * seconds)
+        table.add_row(str(cards), str(places), each, *durations)
     return table
 
 

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedmvp_core.errors import ConfigError
+from simulations.cluster.nodes import Cluster
+
+# Flower carries a client's share of a GPU as a float of 32 bits, and begins as many workers as
+# shares fit into a GPU: of 1/3, which is rounded up, only two would. Ray counts to 1/10000.
+_A_LITTLE_LESS = 1 - 1e-6
+# Flower speaks to its workers from Python's default number of threads.
+MOST_AT_ONCE, _MORE_THREADS_THAN_CPUS = 32, 4
 
 
 @dataclass(frozen=True)
@@ -15,28 +22,33 @@ class Resources:
 
     A client gets one CPU whatever the machine has, so that its arithmetic, and with it the result,
     does not depend on how many run beside it.
+
+    ray_address: of the cluster that has the pool; "": a Ray of the run's own.
     """
 
     cpus: int
     gpus: int
     gpus_per_client: float
+    ray_address: str = ""
 
     @property
     def clients_at_once(self) -> int:
-        """Size of the pool of actors."""
+        """Size of the pool of actors, of which Flower does not ask more than it has threads."""
+        pool = self.cpus
         if self.gpus_per_client:
-            return min(self.cpus, round(self.gpus / self.gpus_per_client))
-        return self.cpus
+            pool = min(pool, round(self.gpus / self.gpus_per_client))
+        return min(pool, most_at_once())
 
     def federation_config(self, supernodes: int) -> str:
         """The words of `flwr run --federation-config`."""
-        return (
+        words = (
             f"num-supernodes={supernodes} "
             "client-resources-num-cpus=1 "
-            f"client-resources-num-gpus={float(self.gpus_per_client)} "
-            f"init-args-num-cpus={self.cpus} "
-            f"init-args-num-gpus={self.gpus}"
+            f"client-resources-num-gpus={self.gpus_per_client * _A_LITTLE_LESS:.9g}"
         )
+        if self.ray_address:  # Ray refuses to be told what a standing cluster has
+            return words
+        return f"{words} init-args-num-cpus={self.cpus} init-args-num-gpus={self.gpus}"
 
 
 def choose_resources(
@@ -44,18 +56,17 @@ def choose_resources(
     device: str,
     clients_at_once: int | None = None,
     clients_per_gpu: int | None = None,
+    cohort: int | None = None,
 ) -> Resources:
     """Resources from the machine and the command line.
+
+    clients_per_gpu: how many may share a GPU; fewer do if there are GPUs enough, for Ray fills one
+    before it turns to the next. cohort: how many a round asks; None: all.
 
     Raises:
         ConfigError: a number is below 1, or a GPU is asked for and none is visible.
     """
-    for name, value in (
-        ("clients-at-once", clients_at_once),
-        ("clients-per-gpu", clients_per_gpu),
-    ):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} is {value}; allowed: 1 or more")
+    _check_numbers(clients_at_once, clients_per_gpu)
     gpus = 0 if device == "cpu" and clients_per_gpu is None else visible_gpus()
     if clients_per_gpu is not None and device == "cpu":
         raise ConfigError(f"clients-per-gpu is {clients_per_gpu} but device is 'cpu'")
@@ -65,9 +76,61 @@ def choose_resources(
     if gpus == 0:
         pool = min(supernodes, visible_cpus()) if clients_at_once is None else clients_at_once
         return Resources(cpus=min(pool, supernodes), gpus=0, gpus_per_client=0.0)
-    share = clients_per_gpu or 1
-    pool = min(supernodes, gpus * share, clients_at_once or supernodes)
-    return Resources(cpus=pool, gpus=gpus, gpus_per_client=1 / share)
+    at_once = min(cohort or supernodes, clients_at_once or supernodes, most_at_once())
+    share = _spread(at_once, gpus, clients_per_gpu or 1)
+    return Resources(cpus=min(at_once, gpus * share), gpus=gpus, gpus_per_client=1 / share)
+
+
+def _spread(asked: int, gpus: int, most: int) -> int:
+    """Clients on a GPU, at most `most`, when so many are spread evenly."""
+    return max(1, min(most, -(-asked // gpus)))
+
+
+def cluster_resources(
+    cluster: Cluster,
+    device: str,
+    clients_at_once: int | None,
+    clients_per_gpu: int | None,
+    cohort: int,
+) -> Resources:
+    """Resources of a standing cluster; every place in it is used, as its nodes were told to have.
+
+    Raises:
+        ConfigError: a number is below 1 or not ours to choose, or what is asked for is nowhere.
+    """
+    _check_numbers(clients_at_once, clients_per_gpu)
+    if clients_at_once is not None:
+        raise ConfigError(
+            f"clients-at-once is {clients_at_once}, but a cluster has as many places as its nodes "
+            "were started with (ray start --num-cpus); leave it out"
+        )
+    if clients_per_gpu is not None and device == "cpu":
+        raise ConfigError(f"clients-per-gpu is {clients_per_gpu} but device is 'cpu'")
+    gpus = 0 if device == "cpu" else cluster.gpus
+    found = f"found: {len(cluster.nodes)} nodes, {cluster.places(0)} CPUs, {cluster.gpus} GPUs"
+    if gpus == 0 and (clients_per_gpu is not None or device == "cuda"):
+        asked = f"clients-per-gpu is {clients_per_gpu}" if clients_per_gpu else "device is 'cuda'"
+        raise ConfigError(f"{asked} but the cluster at {cluster.address} has no GPU; {found}")
+    at_once = min(cohort, most_at_once())
+    share = 1 / _spread(at_once, gpus, clients_per_gpu or 1) if gpus else 0.0
+    places = cluster.places(share * _A_LITTLE_LESS)
+    if places == 0:
+        raise ConfigError(
+            f"the cluster at {cluster.address} has no node with a CPU{' and a GPU' * bool(gpus)} "
+            f"for a client; {found}"
+        )
+    return Resources(places, gpus, share, cluster.address)
+
+
+def most_at_once() -> int:
+    """How many clients Flower asks at the same time at most, from this machine."""
+    return min(MOST_AT_ONCE, (os.cpu_count() or 1) + _MORE_THREADS_THAN_CPUS)
+
+
+def _check_numbers(clients_at_once: int | None, clients_per_gpu: int | None) -> None:
+    for name, value in (("clients-at-once", clients_at_once), ("clients-per-gpu", clients_per_gpu)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} is {value}; allowed: 1 or more")
 
 
 def visible_cpus() -> int:

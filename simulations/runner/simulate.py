@@ -3,13 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.replaced_run import settle
-from fedmvp_core.run_folder import APP_LOG, ENDED, SUPERLINK_LOG, read_status
+from fedmvp_core.run_folder import APP_LOG, ENDED, FAILED, SUPERLINK_LOG, WORKER_LOST, read_status
+from simulations.cluster.joining import answers
 from simulations.runner import flower
 from simulations.runner.claimed_folder import EventTail, claimed_folder, close_run
 from simulations.runner.errors import EngineError
@@ -30,6 +31,7 @@ _PROCESS_GLANCE_SECONDS = 2.0
 # only when the log has more to tell.
 _FAREWELL_SECONDS = {"completed": 1.0, "failed": 6.0}
 _SIMULATION = "flwr-simulation"
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ def run_simulation(
 ) -> RunOutcome:
     """Run and wait; Ctrl-C ends the run in order and is an outcome, not an exception.
 
+    Flower does not replace a worker of Ray that died, alone or with its node. A run that lost one
+    is taken up after its last finished round, with new workers on the nodes that are left, until
+    it has lost workers _TRIES times without finishing a round, or the cluster's head is gone.
+
     Args:
         config: checked, with absolute paths.
         supernodes: number of simulated clients.
@@ -59,11 +65,39 @@ def run_simulation(
     Raises:
         ConfigError: the run folder cannot be used.
     """
+    begun, tries = time.monotonic(), 1
+    outcome, lost = _attempt(config, supernodes, resources, on_event)
+    while lost and outcome.status == FAILED and tries < _TRIES and _can_go_on(outcome, resources):
+        logger.warning("%s; the run is taken up with new workers", lost)
+        finished = outcome.rounds_completed
+        config = config.with_values(resume="latest", overwrite=False)
+        outcome, lost = _attempt(config, supernodes, resources, on_event)
+        tries = 1 if outcome.rounds_completed > finished else tries + 1
+    return replace(outcome, seconds=time.monotonic() - begun)
+
+
+def _can_go_on(outcome: RunOutcome, resources: Resources) -> bool:
+    """Whether the run is still in its place, and the cluster's head still there, if it has one."""
+    here = not resources.ray_address or answers(resources.ray_address)
+    return here and outcome.kept is None
+
+
+def _attempt(
+    config: RunConfig, supernodes: int, resources: Resources, on_event: OnEvent
+) -> tuple[RunOutcome, str]:
+    """Run once; how it ended, and the server's sentence if it ended since a worker was lost."""
+    lost = ""
+
+    def heard(event: Mapping[str, Any]) -> None:
+        nonlocal lost
+        if event.get("event") == WORKER_LOST:
+            lost = str(event["reason"])
+        on_event(event)
 
     def drive(folder: Path) -> str:
-        return _drive(config, supernodes, resources, folder, on_event)
+        return _drive(config, supernodes, resources, folder, heard)
 
-    return conducted(config, supernodes, on_event, drive)
+    return conducted(config, supernodes, on_event, drive), lost
 
 
 def conducted(
@@ -126,7 +160,7 @@ def _drive(
     config: RunConfig, supernodes: int, resources: Resources, folder: Path, on_event: OnEvent
 ) -> str:
     """Start, submit, watch, put away; return why the run failed should the server not have said."""
-    with local_superlink(folder / SUPERLINK_LOG) as link:
+    with local_superlink(folder / SUPERLINK_LOG, resources.ray_address) as link:
         app = stage_app(link.folder)
         run_id = flower.submit(link, app, config, supernodes, resources)
         logger.debug("submitted run %s", run_id)

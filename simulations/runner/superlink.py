@@ -46,10 +46,13 @@ class SuperLink:
 
 
 @contextmanager
-def local_superlink(log: Path) -> Iterator[SuperLink]:
-    """Start a SuperLink in a temporary folder; end its whole tree on leaving, whatever happened."""
+def local_superlink(log: Path, ray_address: str = "") -> Iterator[SuperLink]:
+    """Start a SuperLink in a temporary folder; end its whole tree on leaving, whatever happened.
+
+    ray_address: HOST:PORT of the cluster whose workers play the clients; "": Flower starts a Ray.
+    """
     folder = Path(tempfile.mkdtemp(prefix="fedmvp-", dir=short_temporary_folder())).resolve()
-    link = SuperLink(folder, clean_environment(folder))
+    link = SuperLink(folder, clean_environment(folder, ray_address=ray_address))
     process: subprocess.Popen[bytes] | None = None
     with watched(folder):
         try:

@@ -47,7 +47,7 @@ class SuiteOptions:
     resume: go on from the last checkpoint of runs that were broken off. overwrite: replace runs of
     another configuration. smoke: one short round of
     each run, at the first value of every axis, with one seed. engine: "": inline, unless clients
-    are to train side by side.
+    are to train side by side. ray_address: of a standing cluster, if any.
     """
 
     output_dir: Path
@@ -59,6 +59,7 @@ class SuiteOptions:
     clients_at_once: int | None = None
     clients_per_gpu: int | None = None
     engine: str = ""
+    ray_address: str | None = None
 
 
 def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
@@ -157,9 +158,12 @@ def planned_runs(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
             own = own_keys(suite, run, seed, options)
             if options.smoke:
                 own |= _smoke_config(run.config)
-            resources = (options.clients_at_once, options.clients_per_gpu)
-            engine = options.engine or small_engine(*resources)
-            plan = plan_run(run, own, None, *resources, engine)
+            numbers, address = (
+                (options.clients_at_once, options.clients_per_gpu),
+                options.ray_address,
+            )
+            engine = options.engine or small_engine(*numbers, address)
+            plan = plan_run(run, own, None, *numbers, engine, address)
             if options.resume and _can_resume(plan):
                 plan = replace(plan, config=plan.config.with_values(resume="latest"))
             planned.append(DoneRun(run.name, entry.mean, replacing(plan, options.overwrite)))

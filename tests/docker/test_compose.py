@@ -3,45 +3,23 @@
 import re
 import shutil
 import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from compose_files import DOCKER, VARIABLE, env_example, environment_variables, resolved
 
 from fedmvp_core.config import parse_config
 from simulations.deploy.checks_data import parse_node_config
 from simulations.runner.project import default_config
 
-DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILES = ("compose.yml", "compose.server.yml", "compose.client.yml", "compose.gpu.yml")
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<how>:[-?])(?P<word>[^}]*))?\}")
-
-
-def example() -> dict[str, str]:
-    lines = (DOCKER / ".env.example").read_text().splitlines()
-    pairs = [line.split("=", 1) for line in lines if line and not line.startswith("#")]
-    return {pair[0]: pair[1] for pair in pairs}
-
-
-def resolved(file: str) -> dict[str, Any]:
-    """The file as compose reads it, with the values of .env.example."""
-    values = example()
-    text = (DOCKER / file).read_text()
-    used = {match["name"] for match in _VARIABLE.finditer(text)}
-    assert used <= set(values), f"{file} reads {used - set(values)}, not in .env.example"
-    return dict(yaml.safe_load(_VARIABLE.sub(lambda match: values[match["name"]], text)))
-
-
-def environment_variables(script: str) -> set[str]:
-    return set(re.findall(r"\bFEDMVP_[A-Z_]+", (DOCKER / script).read_text()))
 
 
 def test_the_example_holds_what_is_read_and_nothing_else() -> None:
     used = {
-        match["name"] for file in FILES for match in _VARIABLE.finditer((DOCKER / file).read_text())
+        match["name"] for file in FILES for match in VARIABLE.finditer((DOCKER / file).read_text())
     }
-    assert used == set(example()) - {"COMPOSE_PROJECT_NAME"}
+    assert used == set(env_example()) - {"COMPOSE_PROJECT_NAME"}
 
 
 @pytest.mark.parametrize("file", FILES[:3])

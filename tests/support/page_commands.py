@@ -23,6 +23,7 @@ KINDS = ("method", "objective", "aggregation", "strategy", "partition", "setting
 NAMING = ("method", "partition", "setting", "dataset")
 # Programs of others, about whose words nothing is known here.
 FOREIGN = ("cd", "cp", "export", "git", "mkdocs", "mypy", "ruff", "uv")
+FOREIGN += ("kubectl", "ray", "sbatch")
 _KEY = re.compile(r"([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?)=(.*)")
 _PLACEHOLDER = re.compile(r"[A-Z_=]+(\.\.\.)?|.*\.\.\.")  # RUN, KEY=VALUE..., ...
 
@@ -208,6 +209,7 @@ _NAMES: Mapping[str, Callable[[], Sequence[str]]] = {
     **dict.fromkeys(("attack", "report", "predict", "export", "push"), _done_runs),
     **dict.fromkeys(("deploy local", "deploy submit"), run_names),
     "suite": suite_names,
+    "slurm": lambda: (*suite_names(), *run_names()),
     "datasets prepare": lambda: names_in("fedmvp.datasets"),
     # A folder too: the pages call theirs so.
     "datasets check": lambda: (*names_in("fedmvp.datasets"), "pictures"),

@@ -1,11 +1,13 @@
 """`fedmvp plan`: one client is measured, and what a run takes follows from it."""
 
 import dataclasses
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
 from fedmvp_core import training
@@ -13,7 +15,7 @@ from fedmvp_core.config import RunConfig, parse_config
 from simulations import cli
 from simulations.runner import client_cost
 from simulations.runner.client_cost import ClientCost, steps_of
-from simulations.runner.cost_tables import at_once, round_seconds, what_would_help
+from simulations.runner.cost_tables import at_once, print_cost, round_seconds, what_would_help
 from simulations.runner.fitting import ways_to_keep_less
 from simulations.runner.project import default_config
 
@@ -47,7 +49,7 @@ def test_it_measures_a_client_and_writes_nothing(plan, tmp_path: Path) -> None:
     assert "steps a round 3 at most, 3.0 in the mean" in words
     assert "a message 1.15 MB down, 0.28 MB up" in words
     assert "3 rounds of 6 clients, 54 steps" in words
-    assert "machines clients at once a round the run" in words
+    assert "machines clients at once on each a round the run" in words
     assert list(tmp_path.rglob("*")) == []
     assert torch.get_num_threads() == threads
 
@@ -108,6 +110,33 @@ def test_cards_are_filled_by_memory_and_machines_by_cpus_too() -> None:
     assert [at_once(MACHINE, machines, 100, 4) for machines in (1, 2)] == [4, 8]
     assert at_once(dataclasses.replace(CARD, memory=79 * GB), 8, 100, 2) == 0
     assert at_once(dataclasses.replace(CARD, memory=None), 8, 100, 2) == 0
+
+
+@pytest.mark.parametrize(
+    ("cards", "places", "each", "round", "run"),
+    [(1, 4, 4, "60.0 s", "2.0 min"), (2, 8, 4, "30.0 s", "60.0 s"), (8, 30, 4, "8.0 s", "16.0 s")],
+)
+def test_the_answer_for_some_cards(
+    cards: int, places: int, each: int, round: str, run: str
+) -> None:
+    """30 clients of 2 s on cards that hold four: places, and how many of them on each card."""
+    console = Console(record=True, width=120, file=io.StringIO())
+    print_cost(console, config(rounds=2), CARD, 30, 2, [cards])
+    words = " ".join(console.export_text().split())
+    assert f"the run {cards} {places} {each} {round} {run} training alone" in words
+
+
+def test_flower_asks_no_more_than_32_at_once() -> None:
+    assert at_once(dataclasses.replace(CARD, memory=GB), 8, 100, 2) == 32
+    assert at_once(MACHINE, 100, 100, 4) == 32
+
+
+def test_gpus_that_nobody_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    result = CliRunner().invoke(cli.app, ["plan", "demo", "--gpus", "8"])
+    assert result.exit_code == 2
+    assert "gpus is 8, but there is none here" in " ".join(result.output.split())
+    assert CliRunner().invoke(cli.app, ["plan", "demo", "--gpus", "0"]).exit_code == 2
 
 
 def test_a_card_is_shared_and_cpus_are_not() -> None:
