@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, TypeAlias
 
 import torch
@@ -16,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 RunBlock: TypeAlias = Callable[[nn.Module, Tensor, Tensor | None, bool], Tensor]
 # Graphs of the one function that is compiled: lengths, with and without gradients, both towers.
 MOST_GRAPHS = 64
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def run_block(
@@ -80,11 +82,15 @@ def compiled_block(dynamic: bool) -> RunBlock:
 
 
 def keep_compiled(folder: Path) -> None:
-    """Where what is compiled is kept for other processes, unless the environment says it already.
+    """Where what is compiled is kept for other processes, unless a user's environment says it.
 
     One thread compiles: otherwise each worker would start a pool of processes.
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    given = Path(os.environ.get(CACHE_VARIABLE, ""))
+    # torch sets the variable itself, to a temporary folder, when open_clip is imported.
+    by_torch = given.name.startswith("torchinductor_") and given.parent == Path(gettempdir())
+    if by_torch or given == Path():
+        os.environ[CACHE_VARIABLE] = str(folder)
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 

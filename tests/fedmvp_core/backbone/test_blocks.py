@@ -1,7 +1,10 @@
 """How blocks are run: compiled, with rows filled up, or with activations computed anew."""
 
 import copy
+import os
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 import torch
@@ -13,7 +16,7 @@ from torch._dynamo.utils import counters
 from fedmvp_core.backbone import Backbone, load_backbone
 from fedmvp_core.backbone import blocks as blocks_module
 from fedmvp_core.backbone.abilities import compile_problem
-from fedmvp_core.backbone.blocks import BlockRunning, keep_compiled, run_block
+from fedmvp_core.backbone.blocks import CACHE_VARIABLE, BlockRunning, keep_compiled, run_block
 from fedmvp_core.config import RunConfig
 from fedmvp_core.local.model import LocalRound
 from fedmvp_core.methods import find_method
@@ -147,6 +150,20 @@ def test_what_asks_for_no_gradients_runs_plainly(plain: Backbone, shapes: list[t
         found = run_as(plain, COMPILED).encode_image(images)
         assert torch.equal(found, plain.encode_image(images))
     assert shapes == []
+
+
+def test_what_is_compiled_is_kept_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    for given, kept in (
+        ("", tmp_path),
+        (f"{gettempdir()}/torchinductor_me", tmp_path),  # as torch sets it when it is imported
+        ("/data/torchinductor_mine", Path("/data/torchinductor_mine")),
+    ):
+        monkeypatch.setenv(CACHE_VARIABLE, given)
+        keep_compiled(tmp_path)
+        assert os.environ[CACHE_VARIABLE] == str(kept)
 
 
 @pytest.mark.slow  # a C++ compiler is started
