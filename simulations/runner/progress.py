@@ -140,8 +140,10 @@ class LiveTable:
         elif kind == "resume":
             self._progress.update(self._task, completed=event["round"], words="resumed")
         elif kind == "asked":
-            about = {"description": f"round {event['round']}", "words": "clients"}
-            self._progress.reset(self._clients, total=event["clients"], visible=True, **about)
+            words, total = f"round {event['round']}", event["clients"]
+            self._progress.reset(
+                self._clients, total=total, visible=True, description=words, words="clients"
+            )
         elif kind == "answered":
             self._progress.update(self._clients, completed=event["answered"])
             so_far = event["round"] - 1 + event["answered"] / event["clients"]
