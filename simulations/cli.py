@@ -17,6 +17,7 @@ from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.alarm import alarm
 from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
+from simulations.commands.bench import bench
 from simulations.commands.compare import compare
 from simulations.commands.corrupt import corrupt
 from simulations.commands.datasets import app as datasets_app
@@ -76,7 +77,7 @@ app = typer.Typer(
 )
 _PLAIN = (
     *(run, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
-    *(shards, suite, reproduce, stress, info, new, check),
+    *(shards, suite, reproduce, stress, bench, info, new, check),
 )
 for command in _PLAIN:
     app.command()(command)
