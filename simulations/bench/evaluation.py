@@ -38,4 +38,5 @@ def _ours(client: Local) -> None:
 @torch.no_grad()
 def _released(client: Local) -> None:
     """Its forward is that of training: text, and the frozen view, for every batch."""
-    client.released(client.images, client.released_view())[0].softmax(dim=-1).cpu()
+    with client.autocast():
+        client.released(client.images, client.released_view())[0].softmax(dim=-1).cpu()

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
+from fedmvp_core.local.attack import attack_radius, attack_step_size
 from fedmvp_core.local.model import LocalRound
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
 from fedmvp_core.methods import find_method
@@ -22,6 +23,8 @@ MIRRORED = 0.5  # of the other view, as both have it
 @dataclass(frozen=True)
 class Local:
     """A shard of one batch on its device, our module, and the same numbers in the baseline.
+
+    With bf16 the baseline computes under autocast over float32 weights, as scripts do.
 
     images: (batch, 3, size, size), in [0, 1]. ready: (m, width), prompts that nothing makes.
     """
@@ -59,27 +62,33 @@ class Local:
         """The images or their mirror images: one draw for the batch."""
         return self.images.flip(-1) if torch.rand(()) < MIRRORED else self.images
 
+    def autocast(self) -> torch.autocast:
+        """Around the baseline."""
+        return self.backbone.autocast()
+
     def released_step(self) -> None:
         """A step of FedMVP's published code."""
-        self._stepped(self.released.fedmvp_loss(*self._seen(), Weights()))
+        with self.autocast():
+            loss = self.released.fedmvp_loss(*self._seen(), Weights())
+        self._stepped(loss)
 
     def released_capt_step(self) -> None:
         """The same with an attack and CAPT's term."""
         attacked = self.released_attack()
         images, view, labels = self._seen()
-        loss = self.released.fedmvp_capt_loss(images, view, labels, attacked, Weights())
+        with self.autocast():
+            loss = self.released.fedmvp_capt_loss(images, view, labels, attacked, Weights())
         self._stepped(loss)
 
     def released_attack(self) -> Tensor:
         """PGD as a training loop makes it that has no attack mode."""
-        from fedmvp_core.local.attack import attack_radius, attack_step_size
-
         attack = self.config.attack
         start = torch.rand_like(self.images) * 2 - 1
         radius, size = attack_radius(attack), attack_step_size(attack)
-        return self.released.attack(
-            self.images, self.labels, radius, size, attack.attack_steps, start
-        )
+        with self.autocast():
+            return self.released.attack(
+                self.images, self.labels, radius, size, attack.attack_steps, start
+            )
 
     def _seen(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.images, self.released_view(), self.labels
@@ -111,7 +120,7 @@ def local(inputs: Inputs) -> Local:
         config=config,
         shard=prepared,
         own=own,
-        released=as_released(backbone, own, shard.task),
+        released=as_released(inputs.backbone("fp32"), own, shard.task),
         images=prepared.images.float() / 255,
         ready=ready.requires_grad_(),
     )

@@ -7,8 +7,10 @@ from fedmvp_core.errors import ConfigError
 
 USUAL = ("step", "attack", "evaluation", "round", "start", "memory", "wire", "loading")
 # Measured when they are named alone: they are long, or for a question of their own.
-LONGER = ("crops", "side-by-side", "growth", "scale", "gpu")
-_OF_RUNS = ("round", "side-by-side", "scale", "gpu")  # which read KEY=VALUE
+GPU = "gpu"
+LONGER = ("crops", "side-by-side", "growth", "scale", GPU)
+# Parts that read nothing of a run's configuration.
+_WITHOUT_KEYS = ("start", "memory", "wire", "loading", "growth")
 
 
 def chosen_parts(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -24,8 +26,8 @@ def chosen_parts(words: Sequence[str]) -> tuple[list[str], list[str]]:
         if name not in known:
             raise ConfigError(f"part is '{name}'{did_you_mean(name, known)}")
     parts = list(dict.fromkeys(named)) or list(USUAL)
-    if keys and not set(parts) & set(_OF_RUNS):
-        raise ConfigError(f"'{keys[0]}' is read by the parts {', '.join(_OF_RUNS)} alone")
+    if keys and set(parts) <= set(_WITHOUT_KEYS):
+        raise ConfigError(f"'{keys[0]}' is read by none of the parts {', '.join(parts)}")
     return parts, keys
 
 

@@ -1,14 +1,17 @@
 """`fedmvp bench`: what a step, an attack, a round and the rest cost, beside plain baselines."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedmvp_core.errors import ConfigError, DataError
-from simulations.bench.parts import chosen_parts
+from simulations.bench.parts import GPU, chosen_parts
 from simulations.bench.sizes import chosen_sizes
 from simulations.console import Console
+
+if TYPE_CHECKING:
+    from simulations.bench.record import Record
 
 
 def bench(
@@ -47,10 +50,12 @@ def bench(
     """Measure parts in paired turns, for example: fedmvp bench step --quick --out step.json
 
     Parts: step, attack, evaluation, round, start, memory, wire, loading (all of these if none is
-    named); crops, side-by-side, growth, scale, gpu. KEY=VALUE is for parts that run a federation.
+    named); crops, side-by-side, growth, scale, gpu. KEY=VALUE is of a run's configuration.
     """
     parts, keys = chosen_parts(words or [])
     console = Console()
+    if GPU in parts:
+        device, backbone = device or "cuda", backbone or "ViT-B-16"
     if show is not None or compare is not None:
         _show_records(console, show, compare)
         return
@@ -73,16 +78,33 @@ def bench(
     from simulations.runner.project import default_config
 
     overrides = parse_overrides(keys, default_config())
-    from simulations.bench.inputs import Inputs  # with torch
+    from simulations.bench.inputs import Inputs, check_device  # with torch
     from simulations.bench.record import write_record
     from simulations.bench.running import run_parts
 
+    check_device(sizes.device)
     record = run_parts(parts, Inputs(sizes, overrides), console)
     if out is not None:
         write_record(out, record)
         console.print(f"written: {out}", soft_wrap=True)
+    if GPU in parts and sizes.device == "cuda":
+        _write_page(console, record)
     if faults := [part.fault for part in record.parts if part.fault]:
         raise DataError("; ".join(faults))
+
+
+def _write_page(console: Console, record: "Record") -> None:
+    """Into the page of a source tree; of an installed package there is none, so it is printed."""
+    from simulations.bench.page import write_between
+    from simulations.bench.tables import markdown
+    from simulations.runner.project import package_folder
+
+    page = package_folder("simulations").parent / "docs" / "performance.md"
+    if page.is_file():
+        write_between(page, markdown(record))
+        console.print(f"written: {page}", soft_wrap=True)
+    else:
+        typer.echo(markdown(record))
 
 
 def _show_records(console: Console, show: Path | None, compare: tuple[Path, Path] | None) -> None:

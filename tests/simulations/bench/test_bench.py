@@ -99,7 +99,7 @@ def test_every_part_has_a_module_and_is_in_the_help() -> None:
     [
         (["stp"], "part is 'stp'; did you mean step"),
         (["nothing"], "part is 'nothing'; known: attack, crops, evaluation"),
-        (["step", "rounds=3"], "'rounds=3' is read by the parts round"),
+        (["wire", "rounds=3"], "'rounds=3' is read by none of the parts wire"),
         (["round", "roundz=3"], "unknown run-config key 'roundz'"),
         (["memory", "--clients", "8,x"], "clients is '8,x'; allowed: whole numbers"),
         (["--show", "nowhere.json"], "nowhere.json is no JSON of fedmvp bench"),
