@@ -29,9 +29,9 @@ def test_no_part_of_a_cost_is_below_nothing(costs: list[float], fixed: bool) -> 
 def test_a_federation_is_measured_at_two_sizes() -> None:
     found = {part.title: part for part in measure(Inputs(chosen_sizes(quick=True, rounds=3)))}
     bytes_moved = found["bytes a round"].values
-    # 128 float32 numbers each way.
-    assert bytes_moved == {"4 clients": [4 * 2 * 512 / 1e6], "8 clients": [8 * 2 * 512 / 1e6]}
-    assert found["bytes a round"].facts["a client"] == pytest.approx(2 * 512 / 1e6)
+    # 16 float32 numbers each way.
+    assert bytes_moved == {"4 clients": [4 * 2 * 64 / 1e6], "8 clients": [8 * 2 * 64 / 1e6]}
+    assert found["bytes a round"].facts["a client"] == pytest.approx(2 * 64 / 1e6)
     named = ("a round", "memory", "run folder")
     assert all(value[0] > 0 for name in named for value in found[name].values.values())
     whole, without = found["a round"].values, found["a round without local steps"].values
