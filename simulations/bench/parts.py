@@ -24,7 +24,7 @@ def chosen_parts(words: Sequence[str]) -> tuple[list[str], list[str]]:
     known = (*USUAL, *LONGER)
     for name in named:
         if name not in known:
-            raise ConfigError(f"part is '{name}'{did_you_mean(name, known)}")
+            raise ConfigError(f"part is '{name}'{did_you_mean(name, list(known))}")
     parts = list(dict.fromkeys(named)) or list(USUAL)
     if keys and set(parts) <= set(_WITHOUT_KEYS):
         raise ConfigError(f"'{keys[0]}' is read by none of the parts {', '.join(parts)}")

@@ -7,6 +7,7 @@ they are nearly the same beside other work. A line through the measurements says
 of clients takes.
 """
 
+import json
 import os
 import resource
 import subprocess
@@ -63,8 +64,6 @@ def _in_a_process(clients: int, rounds: int, words: Mapping[str, Scalar]) -> dic
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FedMVPError(f"the run of {clients} clients failed: {done.stderr}")
-    import json
-
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -105,7 +104,7 @@ def play(clients: int, rounds: int, words: Mapping[str, Scalar]) -> dict[str, fl
     a_round = (heard[-2] - heard[0]) / (len(heard) - 2)
     share = float((steps / whole).median())  # of the clock, which runs alike for both
     return {
-        "the start": heard[0] - times[0][1] - 2 * a_round,
+        "the start and round 1": heard[0] - times[0][1] - a_round,
         "a round": a_round,
         "a round without local steps": a_round * (1 - share),
         "the end": ended - heard[-2],
@@ -155,8 +154,6 @@ def write_pictures(root: Path, clients: int) -> None:
 
 def write_backbone(folder: Path) -> None:
     """A CLIP with random weights whose steps take next to nothing, in open_clip's form."""
-    import json
-
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -180,8 +177,6 @@ def main() -> None:
     """Play one federation and print what it took: python -m simulations.bench.scale CLIENTS ROUNDS
     [KEY=VALUE]...
     """
-    import json
-
     from simulations.runner.overrides import parse_overrides
 
     clients, rounds, *words = sys.argv[1:]

@@ -26,6 +26,7 @@ def test_no_part_of_a_cost_is_below_nothing(costs: list[float], fixed: bool) -> 
     assert (line.fixed > 0, line.each > 0) == (fixed, not fixed)
 
 
+@pytest.mark.slow
 def test_a_federation_is_measured_at_two_sizes() -> None:
     found = {part.title: part for part in measure(Inputs(chosen_sizes(quick=True, rounds=3)))}
     bytes_moved = found["bytes a round"].values
