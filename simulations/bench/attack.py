@@ -10,7 +10,7 @@ from fedmvp_core.local.model import LocalModel
 from fedmvp_core.seeding import generator
 from simulations.bench.inputs import Inputs
 from simulations.bench.local import Local, local
-from simulations.bench.paired import take_turns
+from simulations.bench.paired import Side, take_turns
 from simulations.bench.record import Measured
 from simulations.bench.step import FLOOR, OURS, RELEASED
 from simulations.runner.client_cost import settle
@@ -20,7 +20,7 @@ def measure(inputs: Inputs) -> list[Measured]:
     """The attack in training of one batch."""
     client, sizes = local(inputs), inputs.sizes
     steps = client.config.attack.attack_steps
-    sides = {
+    sides: dict[str, Side] = {
         FLOOR: partial(_floor, client, steps),
         OURS: partial(_ours, client),
         RELEASED: client.released_attack,

@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,7 +35,7 @@ class Measured:
     base: str
     values: dict[str, list[float]]
     images: int = 0
-    config: dict[str, Scalar] = field(default_factory=dict)
+    config: Mapping[str, Scalar] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
 

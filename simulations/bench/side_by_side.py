@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fedmvp_core.config import Scalar
 from simulations.bench.federation import seconds_of_rounds, timed_run
 from simulations.bench.inputs import Inputs
 from simulations.bench.record import Measured
@@ -30,7 +31,8 @@ def measure(inputs: Inputs) -> list[Measured]:
     images = 0
     for number in sizes.clients or AT_ONCE:
         at_once = {"clients_per_gpu" if on_gpu else "clients_at_once": number}
-        words = {"device": sizes.device, **({"rounds": sizes.rounds} if sizes.rounds else {})}
+        words: dict[str, Scalar] = {"device": sizes.device}
+        words |= {"rounds": sizes.rounds} if sizes.rounds else {}
         with (
             _watched_memory() as seen,
             timed_run({**words, **inputs.words}, CLIENTS, RAY, **at_once) as (plan, run),
@@ -43,7 +45,11 @@ def measure(inputs: Inputs) -> list[Measured]:
         values[name] = rounds.tolist()
         shares[name] = round(float(steps.sum() / (places * rounds.sum())), 3)
         memory[name] = round(max(seen, default=0) / 1e9, 2)
-    told = {"clients": CLIENTS, "engine": RAY, **{k: str(v) for k, v in inputs.words.items()}}
+    told: dict[str, Scalar] = {
+        "clients": CLIENTS,
+        "engine": RAY,
+        **{k: str(v) for k, v in inputs.words.items()},
+    }
     facts = {"training": shares} | ({"GB of GPU memory": memory} if on_gpu else {})
     first = next(iter(values))
     title = "a round on Ray"

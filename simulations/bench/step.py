@@ -4,7 +4,7 @@ from functools import partial
 
 from simulations.bench.inputs import Inputs
 from simulations.bench.local import local
-from simulations.bench.paired import take_turns
+from simulations.bench.paired import Side, take_turns
 from simulations.bench.record import Measured
 from simulations.runner.client_cost import settle
 
@@ -20,7 +20,11 @@ def measure(inputs: Inputs) -> list[Measured]:
         released["fedmvp-capt"] = client.released_capt_step
     found = []
     for method, theirs in released.items():
-        timed = {FLOOR: client.floor, OURS: partial(client.train, method), RELEASED: theirs}
+        timed: dict[str, Side] = {
+            FLOOR: client.floor,
+            OURS: partial(client.train, method),
+            RELEASED: theirs,
+        }
         values = take_turns(timed, sizes.turns, waiting)
         attacks = {"attack steps": sizes.attack_steps} if method == "fedmvp-capt" else {}
         told = inputs.told() | attacks
