@@ -8,6 +8,7 @@ partition-id=0 data-dir="/data/site-a" dataset="imagefolder" classes="bee,cat"
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fedmvp_core.config import RunConfig, did_you_mean, parse_config
@@ -43,7 +44,7 @@ def read_node(node_config: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[R
         if key not in known:
             raise ConfigError(f"unknown node-config key '{key}'{did_you_mean(key, list(known))}")
     places = {key: str(node_config[key]) for key in PLACES if key in node_config}
-    config = parse_config({**run, **places})
+    config = _parsed(tuple((k, type(v), v) for k, v in {**run, **places}.items()))
     partition_id = partition_id_of(node_config)
     classes = _class_list(node_config)
     if config.data.partition == OWN:
@@ -65,6 +66,12 @@ def read_node(node_config: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[R
             f"{NUM_PARTITIONS} is {partitions}"
         )
     return config, Holding(partition_id, partitions)
+
+
+@lru_cache(maxsize=8)
+def _parsed(entries: tuple[tuple[str, type, Any], ...]) -> RunConfig:
+    """The configuration of these keys, types and values; a process gets the same many times."""
+    return parse_config({key: value for key, _, value in entries})
 
 
 def partition_id_of(node_config: Mapping[str, Any]) -> int:

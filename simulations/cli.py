@@ -18,6 +18,7 @@ from fedmvp_core.errors import ConfigError, FedMVPError
 from simulations.commands.alarm import alarm
 from simulations.commands.attack import attack
 from simulations.commands.attributes import app as attributes_app
+from simulations.commands.bench import bench
 from simulations.commands.compare import compare
 from simulations.commands.corrupt import corrupt
 from simulations.commands.datasets import app as datasets_app
@@ -79,7 +80,7 @@ app = Commands(
 )
 _PLAIN = (
     *(run, demo, watch, plan, report, compare, predict, attack, alarm, corrupt, export, push, pull),
-    *(shards, suite, reproduce, stress, slurm, info, new, check),
+    *(shards, suite, reproduce, stress, bench, slurm, info, new, check),
 )
 for command in _PLAIN:
     app.command()(command)

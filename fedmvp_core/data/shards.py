@@ -42,31 +42,54 @@ def make_shards(setting: Setting, clients: int, config: RunConfig) -> list[Shard
     pieces = partition(train, clients, data, seed)
     if data.mask_rate:
         train = train.with_labels(mask_labels(train.labels, data.mask_rate, seed))
+    validation = Alike(setting.validation)
     return [
-        _shard(setting, client, train.select(piece), data, seed)
+        _shard(setting, validation, client, train.select(piece), data, seed)
         for client, piece in enumerate(pieces)
     ]
 
 
+class Alike:
+    """Cuts of one set of images by class and domain; who asks for the same gets the same.
+
+    Of thousands of clients many hold the same classes, and each cut is a copy of pixels.
+    """
+
+    def __init__(self, images: ImageSet) -> None:
+        self.images = images
+        self._cuts: dict[tuple[tuple[str, ...] | None, tuple[str, ...] | None], ImageSet] = {}
+
+    def cut(
+        self, class_names: tuple[str, ...] | None, domains: tuple[str, ...] | None = None
+    ) -> ImageSet:
+        """The images of these domains, labelled against these classes; None: of all."""
+        key = class_names, domains
+        if key not in self._cuts:
+            images = self.images if domains is None else self.images.of_domains(domains)
+            self._cuts[key] = images if class_names is None else images.of_classes(class_names)
+        return self._cuts[key]
+
+
 def _shard(
-    setting: Setting, partition_id: int, held: ImageSet, data: DataSection, seed: int
+    setting: Setting,
+    validation: Alike,
+    partition_id: int,
+    held: ImageSet,
+    data: DataSection,
+    seed: int,
 ) -> Shard:
-    validation = _same_kind(setting.validation, held)
+    domains = tuple(sorted(set(held.domains)))  # a client validates on what it holds
     if held.multi_label:
-        return Shard(partition_id, held, validation, setting.make_task(held.class_names))
+        task = setting.make_task(held.class_names)
+        return Shard(partition_id, held, validation.cut(None, domains), task)
     classes = held.present_classes()
     shots = data.shots if data.shot_sampling == "fedmvp" else 0
     return Shard(
         partition_id=partition_id,
         images=draw_shots(held, shots, seed, partition_id).of_classes(classes),
-        validation=validation.of_classes(classes),
+        validation=validation.cut(classes, domains),
         task=setting.make_task(classes),
     )
-
-
-def _same_kind(validation: ImageSet, held: ImageSet) -> ImageSet:
-    """Validation images of the domains that the client holds."""
-    return validation.of_domains(sorted(set(held.domains)))
 
 
 def paper_clients(setting: Setting, data: DataSection) -> int:
@@ -92,14 +115,13 @@ def paper_clients(setting: Setting, data: DataSection) -> int:
 
 def local_evaluations(setting: Setting, shards: list[Shard]) -> tuple[Evaluation, ...]:
     """Each client's own classes as a split of its own ("client-000", ...)."""
+    tested = {dataset: Alike(images) for dataset, images in setting.local.items()}
     return tuple(
-        Evaluation(
-            client_name(shard.partition_id), images.of_classes(own), shard.task, dataset=dataset
-        )
+        Evaluation(client_name(shard.partition_id), alike.cut(own), shard.task, dataset=dataset)
         for shard in shards
         for own in [shard.task.class_names]
-        for dataset, images in setting.local.items()
-        if set(own) <= set(images.class_names)
+        for dataset, alike in tested.items()
+        if set(own) <= set(alike.images.class_names)
     )
 
 

@@ -58,9 +58,11 @@ class CentralEvaluation:
         self.splits, self.local = tested_splits(setting, shards)
         check_metrics(self.splits, self._more)
         every = (*self.splits, *self.local)
-        self.tasks: dict[str, EncodedTask] = {
-            split.name: encode_task(backbone, split.task, cache) for split in every
-        }
+        encoded = {
+            task: encode_task(backbone, task, cache)
+            for task in dict.fromkeys(split.task for split in every)
+        }  # of thousands of clients many are asked the same
+        self.tasks: dict[str, EncodedTask] = {split.name: encoded[split.task] for split in every}
         frozen = {split.name: _frozen(backbone, split.images, cache) for split in self.splits}
         for dataset, images in setting.local.items():
             # Rows of one set's features: no image is encoded again for the client that it is of.

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -48,26 +49,54 @@ def too_long(
     if times == 0 or len(updates) < FEWEST_FOR_MEDIAN:
         return {}
     norms = {u.partition_id: update_norm(u, current) for u in updates}
+    # One for each set of tensors that is sent, however many clients send it.
+    usual: dict[frozenset[str], _Medians | None] = {}
     refused = {}
     for update in updates:
-        peers = [u for u in updates if u.tensors.keys() == update.tensors.keys()]
-        if len(peers) < FEWEST_FOR_MEDIAN:
-            peers = [u for u in updates if _numbers(u, current) >= _numbers(update, current)]
-        if len(peers) < FEWEST_FOR_MEDIAN:
+        sent = frozenset(update.tensors)
+        if sent not in usual:
+            usual[sent] = _medians(_peers(update, updates, current), norms)
+        peers = usual[sent]
+        if peers is None:
             continue
-        compared = [norms[peer.partition_id] for peer in peers]
-        median, norm = statistics.median(compared), norms[update.partition_id]
-        usual = statistics.median(peer.num_examples for peer in peers)
-        more = max(1.0, update.num_examples / usual)
-        if norm > max(times * more * median, SMALLEST_NORM):
+        norm = norms[update.partition_id]
+        more = max(1.0, update.num_examples / peers.images)
+        if norm > max(times * more * peers.norm, SMALLEST_NORM):
             for_more = f", and {more:.3g} times for its {update.num_examples} images"
             refused[update.partition_id] = Refusal(
                 "norm",
                 f"client {update.partition_id}: its update has norm {norm:.4g}, the median is "
-                f"{median:.4g}; allowed: {times:g} times that (max-update-norm)"
+                f"{peers.norm:.4g}; allowed: {times:g} times that (max-update-norm)"
                 f"{for_more if more > 1 else ''}",
             )
     return refused
+
+
+class _Medians(NamedTuple):
+    """Medians over updates that are compared: of their norms, and of their numbers of images."""
+
+    norm: float
+    images: float
+
+
+def _medians(peers: Sequence[Update], norms: Mapping[int, float]) -> _Medians | None:
+    """None: they are too few to say who is the odd one out."""
+    if len(peers) < FEWEST_FOR_MEDIAN:
+        return None
+    return _Medians(
+        statistics.median(norms[peer.partition_id] for peer in peers),
+        statistics.median(peer.num_examples for peer in peers),
+    )
+
+
+def _peers(
+    update: Update, updates: Sequence[Update], current: Mapping[str, Tensor]
+) -> Sequence[Update]:
+    """The updates of the same tensors, or, where these are few, those of as many numbers."""
+    same = [u for u in updates if u.tensors.keys() == update.tensors.keys()]
+    if len(same) >= FEWEST_FOR_MEDIAN:
+        return same
+    return [u for u in updates if _numbers(u, current) >= _numbers(update, current)]
 
 
 def _numbers(update: Update, current: Mapping[str, Tensor]) -> int:

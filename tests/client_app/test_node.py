@@ -30,6 +30,17 @@ def test_places_are_the_nodes_own(default_config: Make) -> None:
     assert config.model.method == default_config().model.method
 
 
+def test_a_configuration_is_read_once_for_all_messages(default_config: Make) -> None:
+    node = {"partition-id": 0, "num-partitions": 2}
+    run = dict(default_config().as_mapping())
+    assert read_node(node, run)[0] is read_node({**node, "partition-id": 1}, dict(run))[0]
+    assert read_node(node, run | {"seed": 2})[0].run.seed == 2
+    for wrong in (True, 1.0):  # equal to 1, and no whole number all the same
+        read_node(node, run | {"seed": 1})
+        with pytest.raises(ConfigError, match="seed"):
+            read_node(node, run | {"seed": wrong})
+
+
 def test_own_data(default_config: Make) -> None:
     run = default_config(partition="own").as_mapping()
     node = {"partition-id": 4, "classes": "bee, cat ,", "data-dir": "/data"}

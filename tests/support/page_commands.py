@@ -12,6 +12,7 @@ import click
 import typer
 
 from fedmvp_core.registry import listed_as, names_in
+from simulations.bench.parts import LONGER, USUAL
 from simulations.cli import app
 from simulations.runner.named_runs import run_names
 from simulations.runner.project import default_config
@@ -112,11 +113,13 @@ def _unknown_names(command: str, words: Sequence[str]) -> Iterator[str]:
 def _first_positional(command: str, words: Sequence[str]) -> str | None:
     """The first word that is no option and no value of one."""
     options = {text: p for p in _subcommand(command.split())[0].params for text in p.opts}
-    skip = False
+    skip = 0  # words that are values of an option
     for word in words:
-        if skip or word.startswith("-"):
+        if skip:
+            skip -= 1
+        elif word.startswith("-"):
             option = options.get(word)
-            skip = not skip and isinstance(option, click.Option) and not option.is_flag
+            skip = option.nargs if isinstance(option, click.Option) and not option.is_flag else 0
         else:
             return word
     return None
@@ -210,6 +213,7 @@ _NAMES: Mapping[str, Callable[[], Sequence[str]]] = {
     **dict.fromkeys(("deploy local", "deploy submit"), run_names),
     "suite": suite_names,
     "slurm": lambda: (*suite_names(), *run_names()),
+    "bench": lambda: (*USUAL, *LONGER),
     "datasets prepare": lambda: names_in("fedmvp.datasets"),
     # A folder too: the pages call theirs so.
     "datasets check": lambda: (*names_in("fedmvp.datasets"), "pictures"),

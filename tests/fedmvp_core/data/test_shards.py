@@ -37,6 +37,18 @@ def test_validation_images_are_of_the_domains_that_a_client_holds(small_run: Mak
         assert set(shard.images.domains) == set(shard.validation.domains) == {domain}
 
 
+def test_clients_of_the_same_classes_share_what_they_are_tested_on(small_run: Make) -> None:
+    """A copy of the pixels for each of thousands of clients would be more than there is room."""
+    config = small_run(partition="iid")
+    setting = load_setting(config, 64)
+    shards = make_shards(setting, 3, config)
+    assert len({shard.task.class_names for shard in shards}) == 1
+    assert len({id(shard.validation.pictures) for shard in shards}) == 1
+    evaluations = local_evaluations(setting, shards)
+    assert len({id(evaluation.images.pictures) for evaluation in evaluations}) == 1
+    assert [evaluation.name for evaluation in evaluations] == [client_name(i) for i in range(3)]
+
+
 def test_shards_are_reproducible(small_run: Make) -> None:
     config = small_run(partition="dirichlet", partition_options="dirichlet-alpha=5.0")
     names = [

@@ -17,6 +17,7 @@ from server_app.aggregation import ConfiguredAggregation, Update, UpdatesFile, c
 from server_app.aggregation.changes import pieces_of
 from server_app.aggregation.kept import TensorsInFile, part_of
 from server_app.replies.reading import read_updates
+from simulations.bench.record import read_record
 from simulations.benchmarks.fuzz.malformed import SOUND_CLIENTS, Round
 from simulations.runner.project import default_config
 
@@ -144,14 +145,17 @@ def test_a_reply_is_let_go_before_the_next_but_one_is_fetched(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads /proc")
-def test_memory_does_not_grow_with_the_cohort() -> None:
+def test_memory_does_not_grow_with_the_cohort(tmp_path: Path) -> None:
     """Eight times as many replies of 281,088 numbers take at most 1.3 times as much."""
     names = ["fedavg", "fedmedian", "fedadam", "krum", "bulyan", "geometric-median"]
-    command = [sys.executable, "-m", "simulations.benchmarks.reply_memory"]
-    command += ["--clients", "8", "64", "--numbers", "281088", "--aggregations", *names]
+    out = tmp_path / "memory.json"
+    command = [sys.executable, "-m", "simulations", "bench", "memory", "--clients", "8,64"]
+    command += ["--numbers", "281088", "--aggregations", ",".join(names), "--out", str(out)]
     # A process of its own, whose heap other tests have not left in pieces.
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rises = [float(line.split()[-2]) for line in shown.splitlines() if line.endswith(" MB")]
-    assert len(rises) == 2 * len(names), shown
-    for few, many in zip(rises[::2], rises[1::2], strict=True):
-        assert many <= 1.3 * few, shown
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    parts = read_record(out).parts
+    assert [part.title for part in parts] == [f"server memory, {name}" for name in names]
+    for part in parts:
+        few, many, held = (values[0] for values in part.values.values())
+        assert many <= 1.3 * few, part
+        assert held > 2 * many, part

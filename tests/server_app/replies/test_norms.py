@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server_app.aggregation import Update
+from server_app.replies import norms
 from server_app.replies.norms import too_long, update_norm
 
 SENT = {"a": torch.zeros(2, 2), "b": torch.ones(1), "lora": torch.zeros(1)}
@@ -89,3 +90,18 @@ def test_at_least_half_are_kept_and_scale_does_not_matter(
     if not borderline:
         assert refused.keys() == {i for i, x in enumerate(lengths) if x > times * median}
         assert too_long(made(scale), sent, times).keys() == refused.keys()
+
+
+def test_the_work_grows_as_the_cohort_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A median is taken once for each set of tensors, not once for each client."""
+    calls: list[int] = []
+    real = norms.statistics.median
+
+    def counted(values):
+        calls.append(1)
+        return real(values)
+
+    monkeypatch.setattr(norms.statistics, "median", counted)
+    cohort = [update(i, 1.0, lora=i % 2 == 1) for i in range(400)]
+    assert too_long([*cohort, update(400, 9.0)], SENT, 2.0).keys() == {400}
+    assert len(calls) == 4

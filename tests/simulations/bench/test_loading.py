@@ -4,7 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from simulations.benchmarks.decoding import DIFFERENT, compare, write_pictures
+from simulations.bench.loading import DIFFERENT, compare, write_pictures
+from simulations.bench.paired import ratios
 
 
 def test_pictures_are_jpegs_of_the_size_that_is_said(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ def test_pictures_are_jpegs_of_the_size_that_is_said(tmp_path: Path) -> None:
 
 
 def test_the_cached_side_is_read_from_one_file(tmp_path: Path) -> None:
-    said = compare(tmp_path, 12, 16, 2)
-    assert said.startswith("12 pictures of 16 pixels")
+    part = compare(tmp_path, 12, 16, 2)
+    assert (part.images, part.config) == (12, {"pictures": 12, "pixels": 16})
     assert len(list((tmp_path / "cache").iterdir())) == 1
-    assert float(said.split("decoded / cached: ")[1].split()[0]) > 1
+    assert ratios(part.values, "cached")["decoded"].low > 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulations.benchmarks.server_memory import (
+from simulations.bench.growth import (
     MOST_KILOBYTES,
     Sample,
     fit_line,

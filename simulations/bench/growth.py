@@ -1,31 +1,26 @@
 """Whether a long run's server grows: its memory and its open files, round by round. Linux only.
 
-    python -m simulations.benchmarks.server_memory [--clients 24] [--rounds 200] [--method paft]
-                                                   [--out FOLDER]
-
 It simulates a cheap method with two images a client, and evaluates only in the first and the last
 round. After each round it reads /proc for the process that holds the ServerApp. A line is fitted to
 that process's memory over the second half of the rounds, when everything that is made once exists.
-The last round is left out, since its evaluation takes memory of its own. The exit code is 1 when
-the line rises by more than MOST_KILOBYTES a round, or when more files are open at the end than half
-way.
+The last round is left out, since its evaluation takes memory of its own. The verdict is
+"GROWS" when the line rises by more than MOST_KILOBYTES a round, or when more files are open at the
+end than half way.
 """
 
-import argparse
-import csv
-import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.config import RunConfig, Scalar, parse_config
 from fedmvp_core.errors import DataError
+from simulations.bench.inputs import Inputs
+from simulations.bench.record import Measured
 from simulations.console import Console
 from simulations.runner.progress import shown_progress
 from simulations.runner.project import default_config
@@ -33,6 +28,7 @@ from simulations.runner.resources import choose_resources
 from simulations.runner.simulate import run_simulation
 
 SERVER = "flwr-simulation"  # its threads include the ServerApp
+CLIENTS, ROUNDS, METHOD = 24, 200, "paft"
 MOST_KILOBYTES = 16.0  # a round: 16 MB in a run of a thousand rounds
 _PROC = Path("/proc")
 
@@ -61,24 +57,23 @@ class Line:
     error: float
 
 
-def main() -> None:
-    """Run, print the slopes, leave samples.csv and summary.json below --out."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clients", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--method", default="paft")
-    parser.add_argument("--out", type=Path, default=Path("runs/server-memory"))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+def measure(inputs: Inputs) -> list[Measured]:
+    """A long run's memory after each round but the last; a server that grows is a fault."""
+    sizes = inputs.sizes
+    clients = sizes.clients[0] if sizes.clients else CLIENTS
     with tempfile.TemporaryDirectory() as scratch:
-        config = trivial_config(Path(scratch), options.method, options.rounds)
-        samples = watch_run(config, options.clients)
-    _write_samples(options.out / "samples.csv", samples)
-    summary = summarise(samples) | {"method": options.method, "clients": options.clients}
-    text = json.dumps(summary, indent=1) + "\n"
-    (options.out / "summary.json").write_text(text, encoding="utf-8")
-    print(sentence(summary))
-    sys.exit(0 if summary["flat"] else 1)
+        config = trivial_config(Path(scratch), METHOD, sizes.rounds or ROUNDS)
+        samples = watch_run(config, clients)
+    summary = summarise(samples) | {"method": METHOD, "clients": clients}
+    seen = samples[:-1]
+    values = {
+        "resident": [round(s.rss_kb / 1024, 1) for s in seen],
+        "own heap": [round(s.heap_kb / 1024, 1) for s in seen],
+    }
+    told: dict[str, Scalar] = {"verdict": sentence(summary)}
+    fault = "" if summary["flat"] else sentence(summary)
+    title = "server memory, round after round"
+    return [Measured("growth", title, "MB", "resident", values, 0, told, summary, fault)]
 
 
 def trivial_config(folder: Path, method: str, rounds: int) -> RunConfig:
@@ -201,14 +196,3 @@ def sentence(summary: Mapping[str, Any]) -> str:
         f"its own heap {heap[0]:+.2f} (+- {heap[1]:.2f}); open files {files}; threads {threads}: "
         f"{'flat' if summary['flat'] else 'GROWS'}"
     )
-
-
-def _write_samples(path: Path, samples: Sequence[Sample]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(samples[0])))
-        writer.writeheader()
-        writer.writerows(map(asdict, samples))
-
-
-if __name__ == "__main__":
-    main()
