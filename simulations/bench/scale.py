@@ -17,12 +17,22 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
 from fedmvp_core.config import Scalar, parse_config
 from fedmvp_core.errors import FedMVPError
 from fedmvp_core.run_folder import COMPLETED, run_folder
 from simulations.bench.cost_model import fitted, foretold
+from simulations.bench.federation import seconds_of_rounds
 from simulations.bench.inputs import Inputs
 from simulations.bench.record import Measured
+from simulations.report.run_data import read_run
+from simulations.runner.inline import run_inline
+from simulations.runner.overrides import parse_overrides
 from simulations.runner.project import default_config
 
 CLIENTS, QUICK = (10, 100, 1000, 5000), (4, 8)
@@ -74,10 +84,6 @@ def play(clients: int, rounds: int, words: Mapping[str, Scalar]) -> dict[str, fl
     Raises:
         FedMVPError: it did not complete.
     """
-    from simulations.bench.federation import seconds_of_rounds
-    from simulations.report.run_data import read_run
-    from simulations.runner.inline import run_inline
-
     with tempfile.TemporaryDirectory() as scratch:
         write_pictures(Path(scratch) / "pictures", clients)
         write_backbone(Path(scratch) / "clip")
@@ -140,9 +146,6 @@ def _words(scratch: Path, rounds: int) -> dict[str, Scalar]:
 
 def write_pictures(root: Path, clients: int) -> None:
     """One picture of 8 x 8 pixels for each client, and a few to test on, in ten classes."""
-    import numpy as np
-    from PIL import Image
-
     draw = np.random.default_rng(0)
     for split, count in (("train", clients), ("test", _CLASSES * _TESTED)):
         for label in range(_CLASSES):
@@ -154,10 +157,6 @@ def write_pictures(root: Path, clients: int) -> None:
 
 def write_backbone(folder: Path) -> None:
     """A CLIP with random weights whose steps take next to nothing, in open_clip's form."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
     width, layer = 16, {"layers": 1, "width": 16}
     architecture = {
         "embed_dim": width,
@@ -177,8 +176,6 @@ def main() -> None:
     """Play one federation and print what it took: python -m simulations.bench.scale CLIENTS ROUNDS
     [KEY=VALUE]...
     """
-    from simulations.runner.overrides import parse_overrides
-
     clients, rounds, *words = sys.argv[1:]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     found = play(int(clients), int(rounds), parse_overrides(words, default_config()))
