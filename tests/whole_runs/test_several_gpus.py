@@ -62,7 +62,7 @@ def main(grid, context):
     while len(nodes := list(grid.get_node_ids())) < context.run_config["clients"]:
         time.sleep(0.1)
     asked = [Message(RecordDict(), dst_node_id=n, message_type=MessageType.QUERY) for n in nodes]
-    replies = grid.send_and_receive(asked, timeout=100)
+    replies = grid.send_and_receive(asked, timeout=300)
     words = [str(reply.error) if reply.has_error() else "" for reply in replies]
     (Path(context.run_config["folder"]) / "answers").write_text("".join(words) or str(len(words)))
 """
@@ -81,7 +81,7 @@ def devices_seen(folder: Path, clients: int, chosen: resources.Resources) -> dic
         federation = ["--federation-config", chosen.federation_config(clients)]
         run = ["run", str(app), "simulation", "--format", "json", *words, *federation]
         run_id = str(flower.ask(link, *run)["run-id"])
-        flower.follow_log(link, run_id, folder / "app.log").wait(timeout=110)
+        flower.follow_log(link, run_id, folder / "app.log").wait(timeout=400)
     said = (notes / "answers").read_text()
     assert said == str(clients), said
     return {int(n.name.split("-")[1]): n.read_text() for n in notes.iterdir() if "-" in n.name}
