@@ -9,6 +9,7 @@ from rich.table import Table
 from fedmvp_core.config import RunConfig
 from fedmvp_core.metrics.names import ACCURACY
 from fedmvp_core.run_folder import CHECKPOINTS, FAILED, INTERRUPTED, PICTURES
+from server_app.callbacks.loggers.pictures import log_pictures
 from simulations.exit_codes import OF_STATUS
 from simulations.runner.errors import OtherPicturesError, RunFailedError
 from simulations.runner.planning import INLINE, Plan
@@ -106,7 +107,6 @@ def write_page(folder: Path, data_dir: Path | None = None) -> Path:
     A run that stopped before its first checkpoint has a report without examples. So has one whose
     pictures are gone or others now: the numbers are in the folder, the examples are not.
     """
-    from server_app.callbacks.loggers.pictures import log_pictures
     from server_app.records.checkpoints import latest_round
     from simulations.report import write_report
     from simulations.runner.saved_run import load_saved_run, told
