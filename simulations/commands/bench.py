@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def bench(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[PART]... [KEY=VALUE]...")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PART]... [KEY=VALUE]...", help="What to measure; keys of a run."),
+    ] = None,
     backbone: Annotated[
         str | None, typer.Option("--backbone", help="With random weights. Default: tiny.")
     ] = None,
@@ -47,10 +50,12 @@ def bench(
         tuple[Path, Path] | None, typer.Option("--compare", help="OLD.json NEW.json")
     ] = None,
 ) -> None:
-    """Measure parts in paired turns, for example: fedmvp bench step --quick --out step.json
+    """Measure parts of the system in paired turns, beside plain baselines.
 
     Parts: step, attack, evaluation, round, start, memory, wire, loading (all of these if none is
     named); crops, cohort, side-by-side, growth, scale, gpu. KEY=VALUE is of a run's configuration.
+
+    Example: fedmvp bench step --quick --out step.json
     """
     parts, keys = chosen_parts(words or [])
     console = Console()

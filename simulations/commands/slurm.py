@@ -22,8 +22,8 @@ def slurm(
     gpus: Annotated[int, typer.Option("--gpus", help="GPUs of each node.")] = 0,
     clients_per_gpu: ClientsPerGpu = None,
     time: Annotated[str, typer.Option("--time", help="As Slurm has it.")] = "24:00:00",
-    partition: Annotated[str, typer.Option("--partition")] = "",
-    account: Annotated[str, typer.Option("--account")] = "",
+    partition: Annotated[str, typer.Option("--partition", help="Of the cluster.")] = "",
+    account: Annotated[str, typer.Option("--account", help="That pays.")] = "",
     output_dir: OutputDir = OUTPUT_DIR,
     folder: Annotated[
         Path, typer.Option("--folder", help="Where the scripts are written.")
@@ -31,7 +31,10 @@ def slurm(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace scripts.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Print them and write none.")] = False,
 ) -> None:
-    """Write job scripts for Slurm, for example: fedmvp slurm emoji-zsl --nodes 2 --gpus 4"""
+    """Write job scripts that run suites and runs on a Slurm cluster.
+
+    Example: fedmvp slurm emoji-zsl --nodes 2 --gpus 4
+    """
     from simulations.cluster.slurm import Job, script, work_of
 
     # An option takes one word, so of `--seeds 1 2 3` the rest arrives here.

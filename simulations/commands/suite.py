@@ -39,6 +39,9 @@ def suite(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="One short round of some of its runs, to see it work.")
     ] = False,
+    table_only: Annotated[
+        bool, typer.Option("--table", help="Tabulate what is done; run nothing.")
+    ] = False,
     output_dir: OutputDir = OUTPUT_DIR,
     clients_at_once: ClientsAtOnce = None,
     clients_per_gpu: ClientsPerGpu = None,
@@ -63,6 +66,7 @@ def suite(
         resume=resume,
         overwrite=overwrite,
         smoke=smoke,
+        table_only=table_only,
         clients_at_once=clients_at_once,
         clients_per_gpu=clients_per_gpu,
         engine=engine,

@@ -46,8 +46,9 @@ class SuiteOptions:
     seeds: instead of the suite's own, if any. root: the folder that holds the data sets' folders.
     resume: go on from the last checkpoint of runs that were broken off. overwrite: replace runs of
     another configuration. smoke: one short round of
-    each run, at the first value of every axis, with one seed. engine: "": inline, unless clients
-    are to train side by side. ray_address: of a standing cluster, if any.
+    each run, at the first value of every axis, with one seed. table_only: run and attack nothing,
+    tabulate what is done. engine: "": inline, unless clients are to train side by side.
+    ray_address: of a standing cluster, if any.
     """
 
     output_dir: Path
@@ -56,6 +57,7 @@ class SuiteOptions:
     resume: bool = False
     overwrite: bool = False
     smoke: bool = False
+    table_only: bool = False
     clients_at_once: int | None = None
     clients_per_gpu: int | None = None
     engine: str = ""
@@ -72,11 +74,13 @@ def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
     if options.smoke:
         suite = _shortened(suite)
     planned = planned_runs(suite, options)
-    code = run_undone(console, [run.plan for run in planned])
-    if code == INTERRUPTED:
-        return code
+    code = 0
+    if not options.table_only:
+        code = run_undone(console, [run.plan for run in planned])
+        if code == INTERRUPTED:
+            return code
     done = [run for run in planned if is_done(run.plan.config)]
-    for run in done:
+    for run in done if not options.table_only else ():
         attack_completed(console, run.plan.config, suite.attacks)
     table = (wide_table if suite.wide else table_of)(suite, done)
     console.print(as_markdown(table), soft_wrap=True, markup=False, highlight=False)

@@ -113,7 +113,7 @@ def test_what_cannot_be_measured_is_refused(words: list[str], sentence: str) -> 
 
 def test_the_example_of_the_help_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = " ".join(bench("--help").output.split())
-    example = re.search(r"for example: fedmvp (bench .*?\.json)", shown)
+    example = re.search(r"Example: fedmvp (bench .*?\.json)", shown)
     assert example is not None
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, shlex.split(example[1]))

@@ -169,6 +169,16 @@ def test_what_is_done_is_not_run_again(suite_file, tmp_path, engine):
     assert "pair-tuned-seed1 is done already" in said
 
 
+def test_only_the_table_of_what_is_done(suite_file, tmp_path, engine, attacks):
+    run(suite_file, tmp_path, ["1"])
+    engine.started.clear()
+    attacks.clear()
+    code, said = run(suite_file, tmp_path, ["1", "2"], table_only=True)
+    assert code == 0
+    assert engine.started == attacks == []
+    assert "| tuned | 1 | 60.0 % |" in said
+
+
 def test_another_config_is_run_again(suite_file, tmp_path, engine):
     run(suite_file, tmp_path, ["1"])
     changed = tmp_path / "pair.toml"
