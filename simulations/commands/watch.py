@@ -10,6 +10,7 @@ import typer
 from simulations.commands import completing
 from simulations.commands.options import OUTPUT_DIR, Debug, OutputDir
 from simulations.console import Console
+from simulations.runner.interrupts import requests_as_interrupts
 from simulations.runner.results import find_run
 
 
@@ -50,7 +51,7 @@ def watch(
         console.print("Ctrl-C ends it; the runs go on", highlight=False)
         if browser and _has_screen():
             open_page_at(url)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), requests_as_interrupts():
             server.serve_forever(poll_interval=0.2)
 
 

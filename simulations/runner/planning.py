@@ -84,9 +84,6 @@ def plan_run(
         knock(ray_address)
     config = resolve_config(run, overrides)
     nodes = resolve_supernodes(run, overrides, config.data, supernodes)
-    numbers, cohort = (clients_at_once, clients_per_gpu), _asked_at_once(config, nodes)
-    if ray_address is None:
-        resources = choose_resources(nodes, config.model.device, *numbers, cohort)
     _check_paths(config)
     check_data_dir(config.data)
     try_port(config.run)  # this machine is the server's
@@ -97,9 +94,12 @@ def plan_run(
     from server_app.start_checks import check_batching, check_start
     from simulations.plugins.sharing import check_sharing
 
+    numbers, cohort = (clients_at_once, clients_per_gpu), _asked_at_once(config, nodes)
+    if ray_address is None:
+        resources = choose_resources(nodes, config.model.device, *numbers, cohort)
+        if resources.gpus == 0:  # clients look at their GPU themselves
+            check_arithmetic(config.model, torch.device("cpu"))
     check_batching(config.federation, one_process=engine == INLINE)
-    if resources.gpus == 0:  # clients look at their GPU themselves
-        check_arithmetic(config.model, torch.device("cpu"))
     check_start(config, nodes)
     check_sharing(config)
     if ray_address is not None:

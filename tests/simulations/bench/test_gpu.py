@@ -36,6 +36,7 @@ def test_every_piece_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert others <= set(names)
 
 
+@pytest.mark.slow
 def test_on_a_cpu_the_pieces_run_and_a_failed_one_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
