@@ -184,7 +184,7 @@ def test_a_run_outlasts_slow_lines_cut_cables_and_a_node_that_is_gone(
     ]
     words += ["shots=1", "local-epochs=1", "robust-attack=none", "device=cpu", f"run-name={RUN}"]
     words += [f"output-dir={folder / 'runs'}", f"cache-dir={folder / 'cache'}", "start-clients=3"]
-    words += [f"node-timeout={20 + 3 * pace:.0f}", f"round-timeout={20 + 8 * pace:.0f}"]
+    words += [f"node-timeout={40 + 5 * pace:.0f}", f"round-timeout={20 + 8 * pace:.0f}"]
     submit = ("fedmvp", "deploy", "submit", *federation.link, "demo", *words)
     submitted = federation.start("superlink", "submit", *submit)
 
