@@ -4,20 +4,19 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
 from fedmvp_core.config.epsilon import parse_epsilon
-from fedmvp_core.disk import replace_file, replace_text
+from fedmvp_core.disk import replace_text
 from simulations.attack.run import TUNED, ZERO_SHOT, AttackRow
 from simulations.report.drawing import BLUE, GREEN, INK, ORANGE, PURPLE, calm, label
+from simulations.report.panels import write_png
 from simulations.runner.results import shown
 
 COLUMNS = ("split", "attack", "epsilons", "zero_shot_area", "tuned_area")
@@ -121,9 +120,7 @@ def _draw(path: Path, found: Sequence[Curve]) -> None:
     for split, axes in zip(splits, figure.subplots(1, len(splits), squeeze=False)[0], strict=True):
         own = [curve for curve in found if curve.split == split]
         _draw_split(axes, split, own)
-    buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    replace_file(path, lambda file: _write(file, buffer.getvalue()))
+    write_png(figure, path)
 
 
 def _draw_split(axes: Axes, split: str, found: Sequence[Curve]) -> None:
@@ -142,7 +139,3 @@ def _draw_split(axes: Axes, split: str, found: Sequence[Curve]) -> None:
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, frameon=False)
     label(axes, "epsilon", f"{split}: left under attack, %")
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -167,12 +167,15 @@ def _defences(given: Sequence[str]) -> list[str]:
     """Names of defences, "" for none."""
     if not _words(given):
         return [""]
-    from fedmvp_core.defences import DEFENCES  # with torch
+    from fedmvp_core.defences import find_defence  # with torch
 
-    for name in _words(given):
-        if name not in (NO_DEFENCE, *DEFENCES):
-            raise ConfigError(f"defence is '{name}'{did_you_mean(name, [NO_DEFENCE, *DEFENCES])}")
-    return ["" if name == NO_DEFENCE else name for name in _words(given)]
+    names = ["" if name == NO_DEFENCE else name for name in _words(given)]
+    try:
+        for name in filter(None, names):
+            find_defence(name)
+    except FedMVPError as error:
+        raise ConfigError(str(error)) from None
+    return names
 
 
 def _words(given: Sequence[str]) -> list[str]:

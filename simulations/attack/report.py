@@ -1,7 +1,7 @@
 """Attacks a finished run, and writes what is left of its accuracy: tables and pictures."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from simulations.attack.run import (
     chosen_evaluations,
     make_target,
 )
-from simulations.attack.summary import summary_rows
+from simulations.attack.summary import SummaryRows, summary_rows
 from simulations.attack.tables import rich_table, write_table
 from simulations.attack.worst_case import worst_row
 from simulations.report.attacked import CANDIDATES, AttackedExample, candidates, examples_of
@@ -73,39 +73,16 @@ def report_attacks(
             for defence in dict.fromkeys(name.defence for name in plan.names)
         }
         means = summary_rows(saved, evaluations)
-    rows: list[AttackRow] = []
     table = folder / ATTACKS / f"{plan.file_stem()}.csv"
-    written = []
-    answers: _Answers = {}
-    attacked = (target for name in plan.names for target in targets[name.defence])
+    attacked = [target for name in plan.names for target in targets[name.defence]]
     total = sum(len(target.images) * len(target.models) for target in attacked)
     with writing(table.parent), _watched(console, total) as watch:
-        for name in plan.names:
-            examples: list[AttackedExample] = []
-            for target in targets[name.defence]:
-                left, pictures = _attack(saved, target, name, plan, watch)
-                rows.append(attack_row(target, name, left))
-                examples += pictures
-                of_one = answers.setdefault((target.split, name.epsilon, name.defence), {})
-                for model, found in left.items():
-                    of_one.setdefault(model, []).append(found.probabilities)
-                write_table(table, rows, saved.round)
-            rows += means(rows[-len(evaluations) :])
-            write_table(table, rows, saved.round)
-            if examples:
-                written.append(table.with_name(f"{plan.file_stem([name])}.png"))
-                draw_examples(written[-1], name, examples)
-        several = dict.fromkeys(replace(name, defence="").short for name in plan.names)
-        if len(several) > 1:
-            for case in dict.fromkeys((name.epsilon, name.defence) for name in plan.names):
-                worst = [worst_row(t, *case, answers[t.split, *case]) for t in targets[case[1]]]
-                rows += [*worst, *means(worst)]
-            write_table(table, rows, saved.round)
+        rows, written = _attack_all(saved, plan, targets, means, table, watch)
         if found_curves := curves(rows):
             written += write_curves(table.with_suffix(""), found_curves)
     metric = headline(saved.setting.train.multi_label)
     console.print(rich_table(rows, f"{folder.name}, round {saved.round}: {metric}"))
-    if len(several) > 1:
+    if len(several := _attacks_of(plan)) > 1:
         words = f"worst-case: of {', '.join(several)}, image by image"
         console.print(words, soft_wrap=True, highlight=False, markup=False)
     if found_curves:
@@ -113,6 +90,49 @@ def report_attacks(
     for path in (table.with_suffix(".md"), table, *written):
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
     return table
+
+
+def _attacks_of(plan: AttackPlan) -> list[str]:
+    """The attacks of a plan, whatever radius and defence they meet."""
+    return list(dict.fromkeys(replace(name, defence="").short for name in plan.names))
+
+
+def _attack_all(
+    saved: SavedRun,
+    plan: AttackPlan,
+    targets: Mapping[str, Sequence[Target]],
+    means: SummaryRows,
+    table: Path,
+    watch: Callable[[str], OnWork],
+) -> tuple[list[AttackRow], list[Path]]:
+    """All rows, in the table after each, and the pictures that were written.
+
+    targets: by defence.
+    """
+    rows: list[AttackRow] = []
+    written: list[Path] = []
+    answers: _Answers = {}
+    for name in plan.names:
+        examples: list[AttackedExample] = []
+        for target in targets[name.defence]:
+            left, pictures = _attack(saved, target, name, plan, watch)
+            rows.append(attack_row(target, name, left))
+            examples += pictures
+            of_one = answers.setdefault((target.split, name.epsilon, name.defence), {})
+            for model, found in left.items():
+                of_one.setdefault(model, []).append(found.probabilities)
+            write_table(table, rows, saved.round)
+        rows += means(rows[-len(targets[name.defence]) :])
+        write_table(table, rows, saved.round)
+        if examples:
+            written.append(table.with_name(f"{plan.file_stem([name])}.png"))
+            draw_examples(written[-1], name, examples)
+    if len(_attacks_of(plan)) > 1:
+        for case in dict.fromkeys((name.epsilon, name.defence) for name in plan.names):
+            worst = [worst_row(t, *case, answers[t.split, *case]) for t in targets[case[1]]]
+            rows += [*worst, *means(worst)]
+        write_table(table, rows, saved.round)
+    return rows, written
 
 
 def check_pictures(saved: SavedRun, splits: Sequence[str]) -> None:

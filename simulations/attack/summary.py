@@ -29,9 +29,8 @@ def summary_rows(saved: SavedRun, evaluations: Sequence[Evaluation]) -> SummaryR
     known = local if all(asked(client) in split_of for client in local) else ()
 
     def means(values: Mapping[str, float]) -> dict[str, float]:
-        own = {client.name: values[split_of[asked(client)]] for client in known}
-        every = with_summary(saved.setting.summary, known, {**values, **own})
-        told = {**values, **own}
+        told = {**values, **{c.name: values[split_of[asked(c)]] for c in known}}
+        every = with_summary(saved.setting.summary, known, told)
         parts = f"{LOCAL}-"  # of one data set among several
         return {n: v for n, v in every.items() if n not in told and not n.startswith(parts)}
 

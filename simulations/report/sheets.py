@@ -6,18 +6,16 @@ from io import BytesIO
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
-from fedmvp_core.disk import replace_file
 from simulations.attack.names import AttackName
 from simulations.report.attacked import AttackedExample
 from simulations.report.attention import AttentionMap
-from simulations.report.drawing import INK, MUTED
+from simulations.report.drawing import MUTED
+from simulations.report.panels import below, framed, panel_grid, write_png
 
 ATTACKED, ATTENTION = "attacked.png", "attention.png"
-_PANEL, _TEXT, _HEAD = 1.75, 0.42, 0.4  # inches: of a picture, of the lines below it, of the title
+_TEXT, _HEAD = 0.42, 0.4  # inches: of the lines below a picture, of the title
 
 
 def write_sheets(
@@ -43,19 +41,8 @@ def write_sheets(
 def _draw_attention(path: Path, maps: Sequence[AttentionMap]) -> None:
     """A row for each picture: itself, its patches by strongest attribute, its heaviest ones."""
     columns = 2 + max(len(one.heat_maps) for one in maps)
-    height = _HEAD + len(maps) * (_PANEL + _TEXT)
-    figure = Figure(figsize=(columns * (_PANEL + 0.15) + 0.3, height), facecolor="white")
-    panels = figure.subplots(len(maps), columns, squeeze=False)
-    figure.subplots_adjust(
-        left=0.02,
-        right=0.98,
-        top=1 - _HEAD / height,
-        bottom=_TEXT / height,
-        wspace=0.08,
-        hspace=_TEXT / _PANEL,
-    )
     title = "attention of patches to attributes"
-    figure.text(0.02, 1 - 0.1 / height, title, fontsize=12, color=INK, va="top", weight="bold")
+    figure, panels = panel_grid(len(maps), columns, _TEXT, _HEAD, title, 0.1)
     for row, one in zip(panels, maps, strict=True):
         picture = one.example.picture
         _panel(row[0], picture, "", f"{one.example.truth}\n{one.example.called}")
@@ -65,13 +52,7 @@ def _draw_attention(path: Path, maps: Sequence[AttentionMap]) -> None:
             _panel(axes, picture, heat.overlay, f"{heat.name}\n{shares}")
         for axes in row[2 + len(one.heat_maps) :]:
             axes.set_visible(False)
-    buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    replace_file(path, lambda file: _write(file, buffer.getvalue()))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    write_png(figure, path)
 
 
 def _panel(axes: Axes, picture: str, overlay: str, words: str) -> None:
@@ -82,20 +63,9 @@ def _panel(axes: Axes, picture: str, overlay: str, words: str) -> None:
         shown = Image.blend(Image.new("RGB", grey.size, "white"), grey, 0.55)
         cells = decoded(overlay).convert("RGBA").resize(shown.size, Image.Resampling.NEAREST)
         shown.paste(cells, mask=cells.getchannel("A"))
-    axes.imshow(shown, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color("#d5dbe1")
+    framed(axes, shown)
     short = "\n".join(line if len(line) <= 27 else f"{line[:26]}…" for line in words.split("\n"))
-    axes.text(
-        *(0, -0.03, short),
-        transform=axes.transAxes,
-        fontsize=8.5,
-        color=MUTED,
-        va="top",
-        parse_math=False,
-    )
+    below(axes, short, MUTED)
 
 
 def decoded(uri: str) -> Image.Image:
