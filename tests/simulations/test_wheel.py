@@ -18,7 +18,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin folder of an environment with the wheel, which borrows all other packages."""
     root = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", root, PROJECT]
+    build = [*pip, "wheel", "--no-deps", "-w", root, PROJECT]
     subprocess.run(build, check=True)
     (wheel,) = root.glob("fedmvp-*.whl")
     with zipfile.ZipFile(wheel) as archive:
