@@ -17,12 +17,13 @@ A suite is a TOML file in `simulations/suites/`, or anywhere:
     [published.<run>]     clean = {split = percent}, robust = {split = percent}
     [attacks]             what every completed run is attacked with after it, as by `fedmvp attack`:
                           names, epsilons, steps, images (of each split; 0: all)
+    [smoke]               run-config keys that shorten every run of a smoke test further
     wide                  one row a run, with its size, instead of one for each number
 """
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ _KINDS: dict[str, type] = {
     "mean-over": str,
     "published": dict,
     "attacks": dict,
+    "smoke": dict,
     "wide": bool,
 }
 
@@ -94,6 +96,7 @@ class Suite:
     splits: Sequence[str]
     published: Mapping[tuple[str, str], Mapping[str, float]]
     attacks: SuiteAttacks = SuiteAttacks()
+    smoke: Mapping[str, Scalar] = field(default_factory=dict)
     wide: bool = False
 
 
@@ -130,6 +133,7 @@ def load_suite(name: str) -> Suite:
         splits=table.get("splits", []),
         published=_published(table.get("published", {}), path),
         attacks=_attacks(table.get("attacks", {}), path),
+        smoke=table.get("smoke", {}),
         wide=table.get("wide", False),
     )
 

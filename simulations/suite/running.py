@@ -31,11 +31,13 @@ from simulations.suite.wide import wide_table
 
 # A smoke test shows that a suite runs to its end; its numbers say nothing.
 _SMOKE_ROUNDS = 1
-_SMOKE: dict[str, Scalar] = {
-    "robust-every": 0,
+_SMOKE: dict[str, Scalar] = {"attack-steps": 1, "evaluate-every": 1}
+_SMOKE_ATTACK: dict[str, Scalar] = {
     "robust-attack": "fgsm",
-    "attack-steps": 1,
-    "evaluate-every": 1,
+    "robust-every": 0,
+    "robust-steps": 1,
+    "robust-images": 32,
+    "robust-last-images": 32,
 }
 
 
@@ -45,8 +47,8 @@ class SuiteOptions:
 
     seeds: instead of the suite's own, if any. root: the folder that holds the data sets' folders.
     resume: go on from the last checkpoint of runs that were broken off. overwrite: replace runs of
-    another configuration. smoke: one short round of
-    each run, at the first value of every axis, with one seed. table_only: run and attack nothing,
+    another configuration. smoke: one short round of each run, at the first value of every axis,
+    with one seed, and with the suite's own [smoke]. table_only: run and attack nothing,
     tabulate what is done. engine: "": inline, unless clients are to train side by side.
     ray_address: of a standing cluster, if any.
     """
@@ -161,7 +163,7 @@ def planned_runs(suite: Suite, options: SuiteOptions) -> list[DoneRun]:
         for seed in options.seeds or suite.seeds:
             own = own_keys(suite, run, seed, options)
             if options.smoke:
-                own |= _smoke_config(run.config)
+                own |= {**_smoke_config(run.config), **suite.smoke}
             numbers, address = (
                 (options.clients_at_once, options.clients_per_gpu),
                 options.ray_address,
@@ -201,7 +203,5 @@ def _shortened(suite: Suite) -> Suite:
 
 def _smoke_config(config: Mapping[str, Scalar]) -> dict[str, Scalar]:
     values = {**default_config(), **config}
-    short: dict[str, Scalar] = {"rounds": min(int(values["rounds"]), _SMOKE_ROUNDS), **_SMOKE}
-    if values["robust-attack"] == "none":
-        del short["robust-attack"]
-    return short
+    attack = {} if values["robust-attack"] == "none" else _SMOKE_ATTACK
+    return {"rounds": min(int(values["rounds"]), _SMOKE_ROUNDS), **_SMOKE, **attack}

@@ -357,13 +357,14 @@ def test_a_suite_changes_the_one_that_it_extends():
 
 def test_smoke_is_short_and_not_taken_for_the_suite(tmp_path, engine):
     path = tmp_path / "grid.toml"
-    path.write_text(GRID)
+    path.write_text(GRID + "\n[smoke]\nbatch-size = 7\n")
     run(str(path), tmp_path, smoke=True)
     assert engine.started == ["grid-smoke-ours-1-eps1-seed1"]
     saved = json.loads(
         (tmp_path / "out" / "grid-smoke-ours-1-eps1-seed1" / "config.json").read_text()
     )
     assert (saved["rounds"], saved["robust-attack"], saved["epsilon"]) == (1, "fgsm", "1/255")
+    assert (saved["batch-size"], saved["robust-steps"], saved["robust-last-images"]) == (7, 1, 32)
     engine.started.clear()
     run(str(path), tmp_path)
     assert len(engine.started) == 4
