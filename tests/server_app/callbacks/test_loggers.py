@@ -1,5 +1,6 @@
 """What experiment loggers hold of a run, read back by the loggers' own readers."""
 
+import io
 import json
 import logging
 import math
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from federation_harness import metric_rows, run_federation, run_folder
 from flwr.app import MessageType
+from PIL import Image
 from plugins import install
 from typer.testing import CliRunner
 
@@ -24,6 +26,7 @@ from fedmvp_core.run_folder import read_object, read_status, remove_run
 from server_app.callbacks.callback import callback_names
 from server_app.callbacks.loggers.logger import ExperimentLogger
 from server_app.callbacks.loggers.mlflow import MlflowLogger, allowed_name
+from server_app.callbacks.loggers.pictures import log_pictures
 from server_app.callbacks.loggers.wandb import has_api_key
 from server_app.evaluation.examiner import Examiner
 from server_app.start_checks import check_start
@@ -148,6 +151,66 @@ READERS = {
 }
 
 
+# --- the same for pictures: name -> (height, width, RGB of the first pixel), of which runs hold any
+
+Pictures = dict[str, tuple[int, int, tuple[int, ...]]]
+
+
+def seen(png: bytes) -> tuple[int, int, tuple[int, ...]]:
+    with Image.open(io.BytesIO(png)) as picture:
+        return picture.height, picture.width, picture.convert("RGB").getpixel((0, 0))
+
+
+def pictures_of_tensorboard(config: RunConfig) -> Pictures:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    read = EventAccumulator(str(run_folder(config) / "loggers" / "tensorboard"))
+    read.Reload()
+    found = {name: read.Images(name)[-1] for name in read.Tags()["images"]}
+    assert {event.step for event in found.values()} == {2}
+    return {name: seen(event.encoded_image_string) for name, event in found.items()}
+
+
+def pictures_of_mlflow(config: RunConfig) -> Pictures:
+    from mlflow.tracking import MlflowClient
+
+    store = run_folder(config) / "loggers" / "mlflow" / "mlflow.db"
+    client, run = MlflowClient(f"sqlite:///{store}"), state(config, "mlflow")["id"]
+    files = [
+        Path(client.download_artifacts(run, f.path)) for f in client.list_artifacts(run, "pictures")
+    ]
+    return {path.stem: seen(path.read_bytes()) for path in files}
+
+
+def pictures_of_trackio(config: RunConfig) -> Pictures:
+    from trackio.sqlite_storage import SQLiteStorage
+    from trackio.utils import MEDIA_DIR
+
+    logs = SQLiteStorage.get_logs("fedmvp", state(config, "trackio")["id"])
+    held = {k: v for entry in logs for k, v in entry.items() if isinstance(v, dict)}
+    return {k: seen((Path(MEDIA_DIR) / v["file_path"]).read_bytes()) for k, v in held.items()}
+
+
+def pictures_of_wandb(config: RunConfig) -> Pictures:
+    found: Pictures = {}
+    for folder in (run_folder(config) / "loggers" / "wandb").glob("wandb/offline-run-*"):
+        (file,) = folder.glob("*.wandb")
+        for record in wandb_records(file):
+            items = {tuple(i.nested_key): i.value_json for i in record.history.item}
+            for (name, *field), text in items.items():
+                if field == ["path"]:
+                    found[name] = seen((folder / "files" / json.loads(text)).read_bytes())
+    return found
+
+
+PICTURES_OF = {
+    "tensorboard": pictures_of_tensorboard,
+    "wandb": pictures_of_wandb,
+    "mlflow": pictures_of_mlflow,
+    "trackio": pictures_of_trackio,
+}
+
+
 def check_equal(tracker: str, config: RunConfig) -> None:
     """Each row of metrics.csv once, and nothing else."""
     name_of = allowed_name if tracker == "mlflow" else str
@@ -224,6 +287,22 @@ def test_a_run_that_goes_on_is_one_run_with_every_number_once(
     assert state(resumed, tracker)["id"] == before["id"]
     assert 0 < before["rows"] < len(metric_rows(resumed))
     check_equal(tracker, resumed)
+
+
+def test_pictures_of_the_report_reach_each_logger_once(
+    resumed: RunConfig, done: dict[str, Any], tmp_path: Path
+) -> None:
+    pictures = {}
+    for i, name in enumerate(("attacked", "attention")):
+        pictures[name] = tmp_path / f"{name}.png"
+        Image.new("RGB", (6, 4 + i), (200, 10 * i, 30)).save(pictures[name])
+    folder, present = run_folder(resumed), list(done["ids"])
+    assert log_pictures(resumed, folder, pictures, 2) == present
+    assert log_pictures(resumed, folder, pictures, 2) == []
+    wanted = {"attacked": (4, 6, (200, 0, 30)), "attention": (5, 6, (200, 10, 30))}
+    for tracker in present:
+        assert PICTURES_OF[tracker](resumed) == wanted, tracker
+        assert state(resumed, tracker)["id"] == done["ids"][tracker]["id"]
 
 
 def test_the_loggers_of_a_run_go_with_it(resumed: RunConfig) -> None:
