@@ -16,7 +16,8 @@ A suite is a TOML file in `simulations/suites/`, or anywhere:
     mean-over             an axis over which the table shows means too
     [published.<run>]     clean = {split = percent}, robust = {split = percent}
     [attacks]             what every completed run is attacked with after it, as by `fedmvp attack`:
-                          names, epsilons, steps, images (of each split; 0: all)
+                          names, epsilons, steps, images (of each split; 0: all). alarm: so many
+                          images of each split are looked at for gradient masking; 0: none
     [smoke]               run-config keys that shorten every run of a smoke test further
     wide                  one row a run, with its size, instead of one for each number
 """
@@ -72,12 +73,16 @@ class SuiteRun:
 
 @dataclass(frozen=True)
 class SuiteAttacks:
-    """Attacks on every completed run. steps: None: as the run's own attack; images 0: all."""
+    """Attacks on every completed run. steps: None: as the run's own attack; images 0: all.
+
+    alarm: images of each split that `fedmvp alarm` looks at; 0: it does not.
+    """
 
     names: Sequence[str] = ()
     epsilons: Sequence[str] = ()
     steps: int | None = None
     images: int = 0
+    alarm: int = 0
 
 
 @dataclass(frozen=True)
@@ -234,7 +239,7 @@ def _published(table: Mapping[str, Any], path: Path) -> dict[tuple[str, str], Ma
 
 
 def _attacks(table: Mapping[str, Any], path: Path) -> SuiteAttacks:
-    kinds = {"names": list, "epsilons": list, "steps": int, "images": int}
+    kinds = {"names": list, "epsilons": list, "steps": int, "images": int, "alarm": int}
     for key, value in table.items():
         if key not in kinds or not isinstance(value, kinds[key]):
             allowed = ", ".join(f"{name} (a {kind.__name__})" for name, kind in kinds.items())

@@ -189,11 +189,14 @@ def as_markdown(table: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
-def write_table(path: Path, table: Sequence[Sequence[str]]) -> tuple[Path, Path]:
-    """Write <path>.md and <path>.csv."""
+def write_table(
+    path: Path, table: Sequence[Sequence[str]], said: Sequence[str] = ()
+) -> tuple[Path, Path]:
+    """Write <path>.md, with lines below the table, and <path>.csv."""
     path.parent.mkdir(parents=True, exist_ok=True)
     markdown, values = path.with_suffix(".md"), path.with_suffix(".csv")
-    markdown.write_text(as_markdown(table) + "\n", encoding="utf-8")
+    lines = "".join(f"\n{line}\n" for line in said)
+    markdown.write_text(f"{as_markdown(table)}\n{lines}", encoding="utf-8")
     with values.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(table)
     return markdown, values

@@ -24,7 +24,7 @@ from simulations.runner.named_runs import NamedRun
 from simulations.runner.planning import Plan, plan_run, small_engine
 from simulations.runner.project import default_config
 from simulations.runner.reporting import run_plan
-from simulations.suite.attacks import attack_completed
+from simulations.suite.attacks import alarm_sentences, attack_completed
 from simulations.suite.files import Suite, SuiteAttacks, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
 from simulations.suite.wide import wide_table
@@ -86,9 +86,11 @@ def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
         attack_completed(console, run.plan.config, suite.attacks)
     table = (wide_table if suite.wide else table_of)(suite, done)
     console.print(as_markdown(table), soft_wrap=True, markup=False, highlight=False)
-    if suite.source:
-        console.print(f"published: {suite.source}", soft_wrap=True, markup=False)
-    files = write_table(options.output_dir.absolute() / suite.name, table)
+    said = [f"published: {suite.source}"] if suite.source else []
+    said += alarm_sentences(run.plan.config for run in done)
+    for line in said:
+        console.print(line, soft_wrap=True, markup=False)
+    files = write_table(options.output_dir.absolute() / suite.name, table, said)
     console.print(f"table: {' and '.join(map(str, files))}", soft_wrap=True)
     return code
 

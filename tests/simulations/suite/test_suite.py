@@ -151,6 +151,34 @@ def test_one_row_a_run_with_the_suites_attacks(suite_file, tmp_path, engine, att
     assert attacks == []  # their tables are there
 
 
+def test_the_alarm_looks_at_each_run_once(suite_file, tmp_path, engine, monkeypatch):
+    path = tmp_path / "rings.toml"
+    path.write_text(SUITE + "[attacks]\nalarm = 7\n")
+    asked = []
+
+    def alarm(console, folder, plan):
+        asked.append((folder.name, plan.images, plan.zero_shot, plan.budget.steps))
+        rang = "frozen" in folder.name
+        finding = {"check": "black-box", "split": "base", "model": "tuned", "passed": not rang}
+        content = {"round": 3, "budget": {"epsilon": "4/255"}, "findings": [finding]}
+        (folder / "attacks").mkdir()
+        (folder / "attacks" / "alarm.json").write_text(json.dumps(content))
+
+    monkeypatch.setattr("simulations.attack.alarm.report_alarm", alarm)
+    said = run(str(path), tmp_path, ["1"])[1]
+    assert asked == [(f"rings-{name}-seed1", 7, False, 10) for name in ("tuned", "frozen")]
+    lines = (
+        "rings-tuned-seed1: No sign of gradient masking in 1 checks (ε = 4/255, round 3).",
+        "rings-frozen-seed1: Gradient masking: 1 of 1 checks rang (ε = 4/255, round 3): "
+        "black-box (base, tuned). ",
+    )
+    for line in lines:
+        assert line in said
+        assert line in (tmp_path / "out" / "rings.md").read_text()
+    run(str(path), tmp_path, ["1"])
+    assert len(asked) == 2
+
+
 def test_a_broken_off_attack_is_made_again(suite_file, tmp_path, engine, attacks):
     run(suite_file, tmp_path, ["1"])
     (table,) = (tmp_path / "out" / "pair-tuned-seed1" / "attacks").glob("*.csv")
