@@ -1,6 +1,7 @@
-"""Corruptions that move pixels or lay a cloud over them: zoom, glass, fog, elastic (ImageNet-C).
+"""Corruptions that move pixels or lay weather over them: motion, zoom, glass, fog, snow, elastic.
 
-As corruptions.py: images (n, 3, size, size), float in [0, 1]; a constant of the severity; draws.
+ImageNet-C's, as corruptions.py: images (n, 3, size, size), float in [0, 1]; a constant of the
+severity; draws.
 """
 
 import math
@@ -8,23 +9,49 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.functional import gaussian_blur
+from torchvision.transforms.functional import gaussian_blur, rgb_to_grayscale
 
 _ROUGHNESS = 100  # of the first and coarsest wave of fog
+_ANGLE = 45  # degrees to both sides, of motion
 _TRUNCATE = 3  # standard deviations to which a Gaussian reaches
 
 
 def zoom_blur(x: Tensor, c: tuple[float, float], draws: torch.Generator) -> Tensor:
     """The mean of the image and of its centre, zoomed in by steps. c: largest zoom, step."""
     largest, step = c
-    size, total = x.shape[-1], x.clone()
     zooms = [1 + step * k for k in range(round((largest - 1) / step))]
-    for zoom in zooms:
-        inner = math.ceil(size / zoom)
-        start = (size - inner) // 2
-        centre = x[..., start : start + inner, start : start + inner]
-        total += F.interpolate(centre, (size, size), mode="bilinear", align_corners=True)
-    return total / (len(zooms) + 1)
+    return (x + sum(_zoomed(x, zoom) for zoom in zooms)) / (len(zooms) + 1)
+
+
+def _zoomed(x: Tensor, zoom: float) -> Tensor:
+    """The centre of x, enlarged to the size of x."""
+    size = x.shape[-1]
+    inner = math.ceil(size / zoom)
+    start = (size - inner) // 2
+    centre = x[..., start : start + inner, start : start + inner]
+    return F.interpolate(centre, (size, size), mode="bilinear", align_corners=True)
+
+
+def motion_blur(x: Tensor, c: tuple[int, float], draws: torch.Generator) -> Tensor:
+    """Each image is moved along a line at an angle of its own. c: radius, sigma along the way."""
+    angles = math.radians(_ANGLE) * (2 * torch.rand(len(x), generator=draws) - 1)
+    return _moved(x, *c, angles)
+
+
+def _moved(x: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
+    """Half a Gaussian along a line; edge pixels go on outside. angles: (n,), in radians."""
+    way = torch.arange(2 * radius + 1.0)
+    weights = torch.exp(-(way**2) / (2 * sigma**2))
+    weights /= weights.sum()
+    reach, size = 2 * radius, x.shape[-1]
+    padded = F.pad(x, (reach,) * 4, mode="replicate")
+    blurred = torch.zeros_like(x)
+    for place, angle in enumerate(angles.tolist()):
+        for weight, step in zip(weights.tolist(), way.tolist(), strict=True):
+            top = reach + round(step * math.sin(angle))
+            left = reach + round(step * math.cos(angle))
+            blurred[place] += weight * padded[place, :, top : top + size, left : left + size]
+    return blurred
 
 
 def glass_blur(x: Tensor, c: tuple[float, int, int], draws: torch.Generator) -> Tensor:
@@ -87,6 +114,24 @@ def clouds(n: int, size: int, decay: float, draws: torch.Generator) -> Tensor:
 def _between(around: tuple[Tensor, ...], roughness: float, draws: torch.Generator) -> Tensor:
     noise = 2 * torch.rand(around[0].shape, generator=draws) - 1
     return torch.stack(around).mean(dim=0) + roughness**2 * noise
+
+
+def snow(
+    x: Tensor, c: tuple[float, float, float, float, int, float, float], draws: torch.Generator
+) -> Tensor:
+    """Flakes that fall at a slant, twice, before a paler image.
+
+    c: mean and deviation of the noise that flakes are made of, its zoom, what a flake exceeds,
+    radius and sigma of its fall, share of the image that does not pale.
+    """
+    mean, deviation, zoom, threshold, radius, sigma, share = c
+    size = x.shape[-1]
+    noise = _zoomed(mean + deviation * torch.randn((len(x), 1, size, size), generator=draws), zoom)
+    flakes = torch.where(noise < threshold, 0.0, noise).clamp(0, 1)
+    slants = math.radians(_ANGLE) * (2 * torch.rand(len(x), generator=draws) - 1)
+    falling = _moved(flakes, radius, sigma, math.pi / 2 + slants)
+    pale = torch.maximum(x, 1.5 * rgb_to_grayscale(x) + 0.5)
+    return share * x + (1 - share) * pale + falling + falling.rot90(2, (2, 3))
 
 
 def elastic(x: Tensor, c: tuple[float, float, float], draws: torch.Generator) -> Tensor:

@@ -146,3 +146,28 @@ def test_fog_brightens_dark_images_and_keeps_their_brightest():
     rough, smooth = (warps.clouds(8, 64, decay, draws()) for decay in (1.3, 3.0))
     steps = [(c[:, :, 1:] - c[:, :, :-1]).abs().mean() for c in (rough, smooth)]
     assert steps[0] > 2 * steps[1]  # slow decay leaves fine waves
+
+
+def test_snow_falls_on_a_paler_image():
+    """Against plain loops: flakes above the threshold, dragged along a line, and turned round."""
+    size, c = 16, (0.3, 0.3, 1, 0.6, 2, 1.5, 0.75)
+    image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(3))
+    found = warps.snow(image, c, draws())[0].numpy()
+    draw = draws()
+    noise = 0.3 + 0.3 * torch.randn((1, 1, size, size), generator=draw)[0, 0].numpy()
+    angle = math.pi / 2 + math.pi / 4 * (2 * torch.rand(1, generator=draw).item() - 1)
+    flakes = np.where(noise < 0.6, 0, noise).clip(0, 1)
+    weights = np.exp(-(np.arange(5) ** 2) / (2 * 1.5**2))
+    falling = np.zeros((size, size))
+    for row in range(size):
+        for column in range(size):
+            for step, weight in enumerate(weights / weights.sum()):
+                down, right = round(step * math.sin(angle)), round(step * math.cos(angle))
+                place = min(row + down, size - 1), min(max(column + right, 0), size - 1)
+                falling[row, column] += weight * flakes[place]
+    red, green, blue = image[0].numpy()
+    grey = 0.2989 * red + 0.587 * green + 0.114 * blue
+    pale = np.maximum(image[0].numpy(), 1.5 * grey + 0.5)
+    plain = 0.75 * image[0].numpy() + 0.25 * pale + falling + falling[::-1, ::-1]
+    np.testing.assert_allclose(found, plain, atol=1e-5)
+    assert 0.05 < (flakes > 0).mean() < 0.5
