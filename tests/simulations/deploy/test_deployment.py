@@ -22,10 +22,9 @@ from simulations.deploy.keys import make_keys
 from simulations.deploy.local import run_deployment, start_nodes
 from simulations.deploy.processes import LocalDeployment, local_deployment
 from simulations.runner import flower
+from simulations.runner.inline import run_inline
 from simulations.runner.processes import end_processes_of
 from simulations.runner.project import default_config, stage_app
-from simulations.runner.resources import Resources
-from simulations.runner.simulate import run_simulation
 
 pytestmark = pytest.mark.slow
 NODES = 3
@@ -50,7 +49,7 @@ def test_a_deployment_with_tls_and_keys_ends_with_the_tensors_of_the_simulation(
     assert outcome.status == "completed", outcome.error
     assert [event["failed"] for event in events if event.get("event") == "round"] == [0, 0]
     simulated = config(tmp_path, "simulated")
-    outcome = run_simulation(simulated, NODES, Resources(2, 0, 0.0), lambda event: None)
+    outcome = run_inline(simulated, NODES, lambda event: None)
     assert outcome.status == "completed", outcome.error
     ours, theirs = final_tensors(tmp_path, "deployed"), final_tensors(tmp_path, "simulated")
     assert ours.keys() == theirs.keys()
