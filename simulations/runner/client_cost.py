@@ -5,8 +5,9 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -18,6 +19,7 @@ from fedmvp_core.errors import ConfigError
 from fedmvp_core.exchange import sent_in, travelling_tensors
 from fedmvp_core.local.model import LocalRound
 from fedmvp_core.local.shard import PreparedShard, prepare_shard
+from fedmvp_core.lockstep.jobs import play as play_together
 from fedmvp_core.methods import ConfiguredMethod, find_method
 from fedmvp_core.prompting import Prompting
 from fedmvp_core.protocol import num_bytes
@@ -35,10 +37,11 @@ CUDA_CONTEXT = 600 * 2**20  # bytes that each process takes of a GPU beside PyTo
 class ClientCost:
     """A client's cost.
 
-    device: "cuda" or "cpu". seconds: a step, attack included. steps: of the largest shard's client
-    in a round; mean_steps: of all clients. memory: bytes at most, of the GPU, or of the process on
-    a CPU; None: it did not fit. room: bytes that the device has. down, up: bytes of a full round
-    each way, up in the phase that sends most.
+    device: "cuda" or "cpu". seconds: a step, attack included; where clients share a batch, its
+    share of theirs. steps: of the largest shard's client in a round; mean_steps: of all clients.
+    memory: bytes at most of all that share a batch, of the GPU, or of the process on a CPU; None:
+    they did not fit. room: bytes that the device has. down, up: bytes of a full round each way, up
+    in the phase that sends most.
     """
 
     device: str
@@ -49,10 +52,13 @@ class ClientCost:
     room: int
     down: int
     up: int
+    sharing: int = 1
 
 
 def measure_client(config: RunConfig, clients: int) -> ClientCost:
     """Measure the client of the largest shard, on one CPU thread as in a run, or on the GPU.
+
+    With clients-per-batch so many of its like train in lock step.
 
     Raises:
         FedMVPError: the run could not start.
@@ -76,20 +82,21 @@ def measure_client(config: RunConfig, clients: int) -> ClientCost:
         torch.cuda.reset_peak_memory_stats(device)
     threads = torch.get_num_threads()
     seconds, fits = 0.0, True
+    sharing = min(config.federation.clients_per_batch, clients)
     try:
         torch.set_num_threads(1)
         batch = first_images(largest, config.training.batch_size)
         own = prepared(work.backbone, batch, work.setting, config, FeatureCache(None))
-        round = first_round(method, prompting, terms, config)
         one = config.with_values(local_epochs=1)
 
-        def turn() -> float:
-            began = time.perf_counter()
-            train_locally(work.backbone, prompting, method, own, one, round, terms)
-            settle(device)
-            return time.perf_counter() - began
+        def step_of_another() -> Callable[[], object]:
+            prompts = method.build_prompting(work.backbone, work.setting.train.class_names)
+            round = first_round(method, prompts, terms, config)
+            return partial(train_locally, work.backbone, prompts, method, own, one, round, terms)
 
-        seconds = statistics.median([turn() for _ in range(TURNS)][1:])
+        steps_at_once = [step_of_another() for _ in range(sharing)]
+        turns = [seconds_of(steps_at_once, device) for _ in range(TURNS)]
+        seconds = statistics.median(turns[1:]) / sharing
     except torch.OutOfMemoryError:
         fits = False
     finally:
@@ -103,7 +110,19 @@ def measure_client(config: RunConfig, clients: int) -> ClientCost:
         room=room_of(device),
         down=num_bytes(tensors),
         up=max(wire_bytes({n: tensors[n] for n in names}, wire) for names in sent),
+        sharing=sharing,
     )
+
+
+def seconds_of(steps: Sequence[Callable[[], object]], device: torch.device) -> float:
+    """Seconds that steps take, in lock step if there are several."""
+    began = time.perf_counter()
+    if len(steps) == 1:
+        steps[0]()
+    else:
+        play_together(steps)
+    settle(device)
+    return time.perf_counter() - began
 
 
 def steps_of(images: int, config: RunConfig) -> int:

@@ -21,10 +21,13 @@ USABLE = 0.9  # share of the memory that clients may fill; the server and the sy
 def at_once(cost: ClientCost, cards: int, cohort: int, cpus: int) -> int:
     """How many clients fit at once on so many cards, or machines, of this size; 0: not one.
 
-    cpus: of one machine; a client on CPUs takes one. Flower asks no more than MOST_AT_ONCE.
+    cpus: of one machine; a client on CPUs takes one. Flower asks no more than MOST_AT_ONCE. Clients
+    that share a batch are all in one process.
     """
     if cost.memory is None:
         return 0
+    if cost.sharing > 1:
+        return min(cost.sharing, cohort) if cost.room * USABLE >= cost.memory else 0
     fit = int(cost.room * USABLE // cost.memory)
     places = (fit if cost.device == "cuda" else min(fit, cpus)) * cards
     return min(places, cohort, MOST_AT_ONCE)
@@ -35,6 +38,8 @@ def round_seconds(cost: ClientCost, cards: int, cohort: int, cpus: int) -> float
 
     Clients on CPUs train side by side; a card is shared, so that more of them make it no faster.
     """
+    if cost.sharing > 1:
+        return cohort * cost.mean_steps * cost.seconds
     if cost.device == "cuda":
         return math.ceil(cohort / cards) * cost.mean_steps * cost.seconds
     waves = math.ceil(cohort / max(1, at_once(cost, cards, cohort, cpus)))
@@ -91,7 +96,8 @@ def print_cost(
     """The cost of a client, and what a run takes on so many cards or machines."""
     cohort = cohort_size(clients, config.federation.fraction_train)
     rounds = config.federation.rounds
-    table = Table(title=f"one client of {clients}, measured on {cost.device}", box=None)
+    who = "one client" if cost.sharing == 1 else f"{cost.sharing} clients in one batch"
+    table = Table(title=f"{who} of {clients}, measured on {cost.device}", box=None)
     table.title_justify, table.show_header = "left", False
     memory = "more than there is" if cost.memory is None else _gigabytes(cost.memory)
     if cost.memory is not None:
@@ -102,12 +108,13 @@ def print_cost(
     console.print(table)
     what = "cards" if cost.device == "cuda" else "machines"
     if cost.memory is not None and at_once(cost, 1, cohort, cpus):
-        console.print(_run_table(cost, what, rounds, cohort, cpus, cards))
+        held = cards if cost.sharing == 1 else (1,)
+        console.print(_run_table(cost, what, rounds, cohort, cpus, held))
         console.print("training alone: messages, tests and attacks of the server come on top")
         return
     with console.status("trying what would fit"):
         helps = what_would_help(config, cost, clients, cohort, cpus)
-    console.print("one client does not fit; what would help:")
+    console.print(f"{who} {'does' if cost.sharing == 1 else 'do'} not fit; what would help:")
     for words in helps:
         console.print(f"- {words}", highlight=False)
 

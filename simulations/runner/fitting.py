@@ -44,6 +44,8 @@ def what_fits(
 def ways_to_keep_less(config: RunConfig, device: torch.device) -> list[Changes]:
     """What leaves the batch as it is: the faster way first."""
     ways: list[Changes] = []
+    if config.federation.clients_per_batch > 1:
+        ways.append({"clients_per_batch": 1})
     if config.model.precision == "fp32" and not bfloat16_problem(device):
         ways.append({"precision": "bf16"})
     if not config.model.activation_checkpointing:

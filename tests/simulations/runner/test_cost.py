@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from fedmvp_core import training
 from fedmvp_core.config import RunConfig, parse_config
+from fedmvp_core.lockstep.jobs import play
 from simulations import cli
 from simulations.runner import client_cost
 from simulations.runner.client_cost import ClientCost, steps_of
@@ -67,6 +68,30 @@ def test_the_client_is_prepared_as_in_a_run(plan, words: tuple[str, ...]) -> Non
     assert "a step" in plan("method=fedmvp-capt", "batch-size=4", "attack-steps=1", *words)
 
 
+def test_clients_that_share_a_batch_are_measured_together(
+    plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: list[int] = []
+
+    def noted(jobs: Any) -> None:
+        together.append(len(jobs))
+        play(jobs)
+
+    monkeypatch.setattr(client_cost, "play_together", noted)
+    words = plan("method=promptfl", "batch-size=4", "rounds=3", "clients-per-batch=3")
+    assert together == [3] * client_cost.TURNS
+    assert "3 clients in one batch of 6, measured on cpu" in words
+    assert " 1 3 3 " in words
+    assert " 2 3 2 " not in words, "one process plays them all"
+
+
+def test_clients_that_share_a_batch_fill_one_process() -> None:
+    card = dataclasses.replace(CARD, sharing=4)
+    assert [at_once(card, cards, 6, 16) for cards in (1, 8)] == [4, 4]
+    assert at_once(dataclasses.replace(card, memory=79 * GB), 1, 6, 16) == 0
+    assert round_seconds(card, 1, 6, 16) == pytest.approx(6 * 4.0 * 0.5)
+
+
 @pytest.mark.parametrize(
     ("largest", "words", "helps"),
     [
@@ -75,6 +100,11 @@ def test_the_client_is_prepared_as_in_a_run(plan, words: tuple[str, ...]) -> Non
         ((0, 4), (), ["activation-checkpointing=true (now false) batch-size=4 (now 8)"]),
         ((0, 4), ("activation-checkpointing=true",), ["batch-size=4 (now 8)"]),
         ((0, 0), (), []),
+        (
+            (2, 4),
+            ("clients-per-batch=2", "batch-size=4"),
+            ["activation-checkpointing=true (now false)", "batch-size=2 (now 4)"],
+        ),
     ],
 )
 def test_a_client_that_does_not_fit_is_told_what_does(
@@ -91,7 +121,7 @@ def test_a_client_that_does_not_fit_is_told_what_does(
     assert client_cost.train_locally is not training.train_locally
     said = plan("method=fedmvp", "batch-size=8", *words)
     assert "more than there is at most" in said
-    told = said.partition("one client does not fit; what would help: - ")[2].split(" - ")
+    told = said.partition(" not fit; what would help: - ")[2].split(" - ")
     assert told[-1] == "a machine with more memory, or a smaller backbone"
     assert [way.partition(": fits, ")[0] for way in told[:-1]] == helps
     assert all("s a step" in way for way in told[:-1])
@@ -160,6 +190,8 @@ def test_ways_to_keep_less_depend_on_the_device_and_on_what_is_done_already(
     assert ways_to_keep_less(config(precision="bf16"), card) == [less]
     assert ways_to_keep_less(config(precision="bf16", activation_checkpointing=True), card) == []
     assert ways_to_keep_less(config(), machine) == [less]
+    alone = {"clients_per_batch": 1}
+    assert ways_to_keep_less(config(clients_per_batch=4), machine) == [alone, less]
 
 
 def test_a_machine_that_is_too_small_is_told_ways_that_were_not_tried() -> None:
