@@ -4,9 +4,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+import click
 import typer
 from typer.core import TyperArgument, TyperCommand
 from typer.models import ArgumentInfo
+
+_CLICK_SUGGESTS = hasattr(click.exceptions, "NoSuchCommand")  # from 8.5 on
 
 
 class _Command(TyperCommand):
@@ -22,7 +25,10 @@ class _Command(TyperCommand):
 
 
 class Commands(typer.Typer):
-    """A list of commands."""
+    """A list of commands; what is near to a mistyped one is named once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(suggest_commands=not _CLICK_SUGGESTS, **options)
 
     def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:  # type: ignore[override]
         """As typer's."""

@@ -118,3 +118,10 @@ def test_the_first_words_fit_ten_lines_and_are_commands(tmp_path: Path) -> None:
             assert words[0] in CliRunner().invoke(cli.app, ["--help"]).output
         else:
             assert parsed(words)
+
+
+@pytest.mark.parametrize("words", [["rnu"], ["datasets", "chekc"]])
+def test_what_is_near_to_a_mistyped_command_is_named_once(words: list[str]) -> None:
+    output = CliRunner().invoke(cli.app, words).output
+    assert f"No such command '{words[-1]}'" in output
+    assert output.count("Did you mean") == 1
