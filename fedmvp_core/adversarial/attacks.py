@@ -11,6 +11,7 @@ from fedmvp_core.adversarial.autoattack import autoattack
 from fedmvp_core.adversarial.ensemble import Attack, ensemble
 from fedmvp_core.adversarial.inputs import LogitsFunction, check_inputs
 from fedmvp_core.adversarial.iterated import default_step_size, fgsm, mi_fgsm, pgd_restarts
+from fedmvp_core.adversarial.l2 import pgd_l2
 from fedmvp_core.adversarial.square import square
 from fedmvp_core.errors import AttackError
 from fedmvp_core.registry import ATTACKS, find, names_in
@@ -57,6 +58,7 @@ tpgd_attack: Attack = partial(_pgd, loss="kl")
 apgd_ce_attack: Attack = partial(_apgd, loss="ce")
 apgd_dlr_attack: Attack = partial(_apgd, loss="dlr")
 apgd_t_attack: Attack = partial(_apgd, loss="dlr-targeted")
+pgd_l2_attack: Attack = pgd_l2
 square_attack: Attack = square
 ensemble_attack: Attack = ensemble
 
@@ -64,7 +66,8 @@ ensemble_attack: Attack = ensemble
 def evaluation_attack(name: str) -> Attack:
     """The attack of that name: (logits_fn, images, labels, epsilon, steps, generator) -> images.
 
-    It returns (batch, 3, h, w), detached, within epsilon of images and in [0, 1]: the worst version
+    It returns (batch, 3, h, w), detached, within epsilon of images (no pixel moves by more; of
+    "pgd-l2" all pixels together do not) and in [0, 1]: the worst version
     of each image that it found. With epsilon 0 those are the images themselves. It asks for no
     parameter's gradient and leaves the global random state as it was; setting the model to
     evaluation mode is the caller's part (`attack_mode`).

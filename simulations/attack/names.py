@@ -16,6 +16,7 @@ ATTACK_NAMES = {
     "apgd-ce": ("APGD-CE", "PGD that chooses its own step size, on the cross-entropy"),
     "apgd-dlr": ("APGD-DLR", "the same on a loss that is blind to the scale of the logits"),
     "apgd-t": ("APGD-T", "the same, aimed at the nearest classes in turn"),
+    "pgd-l2": ("PGD-L2", "gradient steps in a ball of the Euclidean norm"),
     "square": ("Square", "random search without gradients; its steps are queries"),
     "ensemble": ("Ensemble", "APGD-CE, APGD-T and Square in a row, the worst of them"),
     "autoattack": ("AutoAttack", "the standard ensemble; needs the package pyautoattack"),
@@ -79,13 +80,15 @@ class AttackName:
     def magnification(self) -> float:
         """How much a perturbation is enlarged for the eye: epsilon becomes half of full contrast.
 
-        1 where the epsilon cannot be read, or is 0.
+        In a Euclidean ball a tenth of it does, about what one pixel moves. 1 where the epsilon
+        cannot be read, or is 0.
         """
         try:
             radius = parse_epsilon(self.epsilon)
         except ConfigError:
             return 1.0
-        return 0.5 / radius if radius else 1.0
+        pixel = radius / 10 if self.attack.endswith("-l2") else radius
+        return 0.5 / pixel if pixel else 1.0
 
 
 def attack_of_metric(metric: str) -> AttackName | None:
