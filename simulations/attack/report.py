@@ -16,6 +16,7 @@ from fedmvp_core.errors import DataError
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.run_folder import ATTACKS
 from server_app.start_checks import check_attack
+from simulations.attack.by_class import ClassRow, class_rows, write_class_rows
 from simulations.attack.curve import area_table, curves, write_curves
 from simulations.attack.drawing import draw_examples
 from simulations.attack.names import AttackName
@@ -40,6 +41,7 @@ from simulations.runner.saved_run import SavedRun, load_saved_run, told
 logger = logging.getLogger(__name__)
 
 SHOWN = 3  # pictures of each split
+CLASSES = "-classes.csv"  # ends the name of the table with a row a class
 # (split, epsilon, defence) -> model -> (n, classes) under each attack
 _Answers: TypeAlias = dict[tuple[str, str, str], dict[str, list[Tensor]]]
 
@@ -112,11 +114,13 @@ def _attack_all(
     rows: list[AttackRow] = []
     written: list[Path] = []
     answers: _Answers = {}
+    of_classes: list[ClassRow] = []
     for name in plan.names:
         examples: list[AttackedExample] = []
         for target in targets[name.defence]:
             left, pictures = _attack(saved, target, name, plan, watch)
             rows.append(attack_row(target, name, left))
+            of_classes += class_rows(target, name, left)
             examples += pictures
             of_one = answers.setdefault((target.split, name.epsilon, name.defence), {})
             for model, found in left.items():
@@ -132,6 +136,8 @@ def _attack_all(
             worst = [worst_row(t, *case, answers[t.split, *case]) for t in targets[case[1]]]
             rows += [*worst, *means(worst)]
         write_table(table, rows, saved.round)
+    if of_classes:
+        written.append(write_class_rows(table.with_name(f"{table.stem}{CLASSES}"), of_classes))
     return rows, written
 
 

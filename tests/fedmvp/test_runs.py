@@ -135,7 +135,7 @@ def test_attack_returns_the_table_that_it_leaves(result: fedmvp.Result) -> None:
     assert set(table["split"]) == {"base", "new"}
     left = {path.name for path in (result.folder / "attacks").glob("*.csv")}
     stem = "fgsm-eps1-255+4-255-2-images"
-    assert left == {f"{stem}.csv", f"{stem}-curve.csv"}  # two radii make a curve
+    assert left == {f"{stem}{end}.csv" for end in ("", "-curve", "-classes")}
     with pytest.raises(ConfigError, match="attack is 'pdg'; did you mean pgd"):
         fedmvp.attack(result.folder, attack="pdg")
 

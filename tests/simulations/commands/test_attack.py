@@ -5,6 +5,7 @@ import json
 import shutil
 from statistics import harmonic_mean
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -80,6 +81,26 @@ def test_table_and_pictures(mine, monkeypatch):
         assert text in result.output
 
 
+def test_classes_of_a_split_add_up_to_it(mine):
+    words = ("--attack", "pgd", "--attack", "pgd-l2", "--epsilon", "16/255", "--steps", "2")
+    result = fedmvp("attack", "mine", *words)
+    assert result.exit_code == 0, result.output
+    stem = mine / "attacks" / "pgd-2+pgd-l2-2-eps16-255"
+    whole, classes = (pd.read_csv(f"{stem}{end}") for end in (".csv", "-classes.csv"))
+    shares = ["zero_shot_clean", "zero_shot_robust", "tuned_clean", "tuned_robust"]
+    assert list(classes.columns[5:]) == ["class", "images", *shares]
+    assert classes["class"].nunique() > 2
+    for (split, attack), rows in classes.groupby(["split", "attack"]):
+        (row,) = whole[(whole["split"] == split) & (whole["attack"] == attack)].to_dict("records")
+        assert rows["images"].sum() == row["images"]
+        for share in shares:
+            mean = (rows[share] * rows["images"]).sum() / rows["images"].sum()
+            assert mean == pytest.approx(row[share])
+    assert set(classes["attack"]) == {"pgd", "pgd-l2"}
+    assert f"{stem.name}-classes.csv" in result.output.replace("\n", "")
+    assert [name for name, _ in later_attacks(mine)] == [f"{stem.name}.csv"]
+
+
 def test_the_headlines_of_the_run_are_there_where_clients_hold_all_of_a_split(mine):
     shards = json.loads((mine / "shards.json").read_text())
     (mine / "shards.json").write_text(json.dumps(shards[:1]))  # one client: all base classes
@@ -99,7 +120,7 @@ def test_a_defence_is_a_row_and_is_attacked_through(mine):
     words = ("--attack", "fgsm", "--images", "3", "--split", "base", "--defence", "none,ttc")
     result = fedmvp("attack", "mine", *words)
     assert result.exit_code == 0, result.output
-    (table,) = (mine / "attacks").glob("*.csv")
+    (table,) = (mine / "attacks").glob("*images.csv")
     assert table.name == "fgsm+fgsm-ttc-eps4-255-base-3-images.csv"
     with table.open(newline="") as file:
         plain, guarded = csv.DictReader(file)
@@ -111,7 +132,7 @@ def test_a_defence_is_a_row_and_is_attacked_through(mine):
 
 def test_a_table_of_before_there_were_defences_is_read(mine):
     fedmvp("attack", "mine", "--attack", "fgsm", "--images", "2", "--split", "base")
-    (table,) = (mine / "attacks").glob("*.csv")
+    (table,) = (mine / "attacks").glob("*images.csv")
     rows = list(csv.reader(table.open(newline="")))
     now = read_attacks(table)
     column = COLUMNS.split(",").index("defence")
