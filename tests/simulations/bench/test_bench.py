@@ -9,9 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from fedmvp_core.errors import DataError
+from fedmvp_core.registry import METHODS, find, names_in
+from simulations.bench import methods
+from simulations.bench.inputs import Inputs
 from simulations.bench.paired import ratios, spread, take_turns
 from simulations.bench.parts import LONGER, USUAL, module_of
 from simulations.bench.record import FORMAT, Measured, Record, read_record, write_record
+from simulations.bench.sizes import chosen_sizes
 from simulations.bench.tables import comparison, markdown, rows
 from simulations.cli import app
 
@@ -84,6 +88,13 @@ def test_a_comparison_has_the_parts_of_both() -> None:
     ]
     with pytest.raises(DataError, match="no part in common: step; and wire"):
         comparison(record(part()), record(part(part="wire", title="w")))
+
+
+def test_a_step_of_every_method_that_trains() -> None:
+    (found,) = methods.measure(Inputs(chosen_sizes(quick=True, turns=1, batch=2)))
+    trained = {name for name in names_in(METHODS) if find(METHODS, name).objective is not None}
+    assert set(found.values) == trained
+    assert all(seconds > 0 for values in found.values.values() for seconds in values)
 
 
 def test_every_part_has_a_module_and_is_in_the_help() -> None:
