@@ -47,6 +47,9 @@ def suite(
     clients_per_gpu: ClientsPerGpu = None,
     engine: SmallEngine = "",
     ray_address: RayAddress = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Runs at once, each in a process, one core.")
+    ] = 1,
     debug: Debug = False,
 ) -> None:
     """Run what is not done yet of a suite, and tabulate the results beside published ones.
@@ -71,5 +74,6 @@ def suite(
         clients_per_gpu=clients_per_gpu,
         engine=engine,
         ray_address=ray_address,
+        jobs=jobs,
     )
     raise typer.Exit(run_suite(Console(), name, options))

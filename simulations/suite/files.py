@@ -84,6 +84,11 @@ class SuiteAttacks:
     images: int = 0
     alarm: int = 0
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.names or self.alarm)
+
 
 @dataclass(frozen=True)
 class Suite:

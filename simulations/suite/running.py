@@ -1,7 +1,9 @@
-"""Running a suite: what is not done yet, one run after the other, then its table."""
+"""Running a suite: what is not done yet, its attacks, then its table."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +29,7 @@ from simulations.runner.reporting import run_plan
 from simulations.suite.attacks import alarm_sentences, attack_completed
 from simulations.suite.files import Suite, SuiteAttacks, SuiteRun, load_suite, with_root
 from simulations.suite.results import DoneRun, as_markdown, table_of, write_table
+from simulations.suite.side_by_side import Ended, Task, check_engine, side_by_side
 from simulations.suite.wide import wide_table
 
 # A smoke test shows that a suite runs to its end; its numbers say nothing.
@@ -50,7 +53,8 @@ class SuiteOptions:
     another configuration. smoke: one short round of each run, at the first value of every axis,
     with one seed, and with the suite's own [smoke]. table_only: run and attack nothing,
     tabulate what is done. engine: "": inline, unless clients are to train side by side.
-    ray_address: of a standing cluster, if any.
+    ray_address: of a standing cluster, if any. jobs: so many runs at once, each in a process of its
+    own.
     """
 
     output_dir: Path
@@ -64,6 +68,7 @@ class SuiteOptions:
     clients_per_gpu: int | None = None
     engine: str = ""
     ray_address: str | None = None
+    jobs: int = 1
 
 
 def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
@@ -78,12 +83,15 @@ def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
     planned = planned_runs(suite, options)
     code = 0
     if not options.table_only:
-        code = run_undone(console, [run.plan for run in planned])
-        if code == INTERRUPTED:
-            return code
+        code = run_undone(console, [run.plan for run in planned], jobs=options.jobs)
+    if code == INTERRUPTED:
+        return code
     done = [run for run in planned if is_done(run.plan.config)]
-    for run in done if not options.table_only else ():
-        attack_completed(console, run.plan.config, suite.attacks)
+    if not options.table_only:
+        attacked = _attack_all(console, [run.plan.config for run in done], suite, options.jobs)
+        if attacked == INTERRUPTED:
+            return attacked
+        code = code or attacked
     table = (wide_table if suite.wide else table_of)(suite, done)
     console.print(as_markdown(table), soft_wrap=True, markup=False, highlight=False)
     said = [f"published: {suite.source}"] if suite.source else []
@@ -95,12 +103,22 @@ def run_suite(console: Console, name: str, options: SuiteOptions) -> int:
     return code
 
 
-def run_undone(console: Console, plans: Sequence[Plan], titles: Sequence[str] = ()) -> int:
-    """Run what is not done yet, one after the other; one that fails does not stop the others.
+def run_undone(
+    console: Console, plans: Sequence[Plan], titles: Sequence[str] = (), jobs: int = 1
+) -> int:
+    """Run what is not done yet, `jobs` at once; one that fails does not stop the others.
 
-    titles: a heading for each. Returns: the first exit code that is not 0; that of an interrupt as
-    soon as there is one.
+    titles: a heading for each, of runs one after the other. Returns: the first exit code that is
+    not 0; that of an interrupt as soon as there is one.
+
+    Raises:
+        ConfigError: several at once, but of an engine that has processes of its own.
     """
+    check_engine(plans, jobs)
+    if jobs > 1:
+        undone = [plan for plan in plans if not is_done(plan.config)]
+        tasks = [Task(plan.config.run.run_name, partial(_run_quietly, plan)) for plan in undone]
+        return _code(side_by_side(console, tasks, jobs))
     code = 0
     for number, plan in enumerate(plans):
         if titles:
@@ -116,6 +134,39 @@ def run_undone(console: Console, plans: Sequence[Plan], titles: Sequence[str] = 
         if outcome.status == "interrupted":
             return INTERRUPTED
     return code
+
+
+def _attack_all(console: Console, runs: Sequence[RunConfig], suite: Suite, jobs: int) -> int:
+    """Attack completed runs as the suite has it; the exit code.
+
+    Raises:
+        ConfigError, AttackError, CheckpointError: one cannot be attacked, one after the other.
+    """
+    if jobs == 1 or not suite.attacks.asks:
+        for config in runs:
+            attack_completed(console, config, suite.attacks)
+        return 0
+    tasks = [
+        Task(f"attacks on {c.run.run_name}", partial(_attack_quietly, c, suite.attacks))
+        for c in runs
+    ]
+    return _code(side_by_side(console, tasks, jobs))
+
+
+def _run_quietly(plan: Plan) -> Ended:
+    outcome = run_plan(plan, Console(file=io.StringIO()))
+    return outcome.status, outcome.error or ""
+
+
+def _attack_quietly(config: RunConfig, attacks: SuiteAttacks) -> Ended:
+    attack_completed(Console(file=io.StringIO()), config, attacks)
+    return COMPLETED, ""
+
+
+def _code(ended: Sequence[Ended]) -> int:
+    """That of an interrupt, if there was one, else the first that is not 0."""
+    codes = [OF_STATUS[status] for status, _ in ended]
+    return INTERRUPTED if INTERRUPTED in codes else next((code for code in codes if code), 0)
 
 
 def is_done(config: RunConfig) -> bool:
