@@ -1,5 +1,6 @@
 """Fixtures of all tests: small configurations, folders and a backbone with random weights."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
+# Tiny matrices: more threads only wait for one another, here and in processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _few_threads() -> None:
-    # Tiny matrices: more threads only wait for one another.
     torch.set_num_threads(1)
 
 

@@ -13,6 +13,7 @@ from simulations.deploy.processes import HOST, LocalDeployment, local_deployment
 from simulations.runner import flower
 from simulations.runner.failure import reason
 from simulations.runner.project import stage_app
+from simulations.runner.resources import visible_cpus
 from simulations.runner.simulate import OnEvent, RunOutcome, conducted, watch_run
 
 _SERVER_APP = "flwr-serverapp"
@@ -56,7 +57,10 @@ def run_deployment(
 
 
 def start_nodes(deployment: LocalDeployment, node_configs: Sequence[str], device: str) -> None:
-    """Give each node a key (with TLS), make the keys known, start the nodes, wait for all."""
+    """Give each node a key (with TLS), make the keys known, start the nodes, wait for all.
+
+    Each node has its share of the machine's cores.
+    """
     names = [f"supernode-{i}" for i in range(len(node_configs))]
     keys: list[Path | None] = [None] * len(names)
     if deployment.authority is not None:
@@ -65,6 +69,9 @@ def start_nodes(deployment: LocalDeployment, node_configs: Sequence[str], device
         for path in made:
             deployment.register(path.with_name(path.name + PUBLIC_SUFFIX))
         keys = [*made]
+    # Threads of nodes that share the machine's cores would wait for one another.
+    threads = str(max(1, visible_cpus() // len(names)))
+    own = {"FEDMVP_DEVICE": device, "OMP_NUM_THREADS": threads}
     for name, node_config, key in zip(names, node_configs, keys, strict=True):
-        deployment.add_node(name, node_config, key, FEDMVP_DEVICE=device)
+        deployment.add_node(name, node_config, key, **own)
     deployment.wait_for_nodes(len(names))

@@ -12,7 +12,7 @@ from simulations.runner.errors import EngineError
 from simulations.runner.resources import Resources
 from simulations.runner.superlink import CONNECTION, SuperLink
 
-_ANSWER_SECONDS = 60.0
+_ANSWER_SECONDS = 180.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -19,7 +19,7 @@ from fedmvp_core.data.emoji.domains import load
 from fedmvp_core.run_folder import ENDED, read_status
 from simulations.deploy.certificates import make_certificates
 from simulations.deploy.keys import make_keys
-from simulations.deploy.local import run_deployment, start_nodes
+from simulations.deploy.local import start_nodes
 from simulations.deploy.processes import LocalDeployment, local_deployment
 from simulations.runner import flower
 from simulations.runner.inline import run_inline
@@ -27,29 +27,44 @@ from simulations.runner.processes import end_processes_of
 from simulations.runner.project import default_config, stage_app
 
 pytestmark = pytest.mark.slow
-NODES = 3
+NODES = 2
 REFUSED = "Exit Code: 305"  # Flower's SUPERNODE_CONNECTION_ERROR; the process itself exits with 1
 
 
-def config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
+def words(tmp_path: Path, name: str, **changes: Any) -> dict[str, Any]:
+    """Keys of a short run below tmp_path."""
     places = {"output-dir": str(tmp_path), "cache-dir": str(tmp_path / "cache"), "run-name": name}
     waits = {"device": "cpu", "robust-attack": "none", "evaluate-every": 2, "node-timeout": 300.0}
-    return parse_config({**default_config(), **places, **SHORT, **waits, **changes})
+    return {**places, **SHORT, **waits, **changes}
+
+
+def config(tmp_path: Path, name: str, **changes: Any) -> RunConfig:
+    return parse_config({**default_config(), **words(tmp_path, name, **changes)})
 
 
 def final_tensors(tmp_path: Path, name: str) -> dict[str, Any]:
     return load_file(tmp_path / name / "checkpoints" / "round-0002.safetensors")
 
 
-def test_a_deployment_with_tls_and_keys_ends_with_the_tensors_of_the_simulation(
+def test_the_command_ends_with_the_tensors_of_a_simulation_and_takes_everything_down(
     tmp_path: Path,
 ) -> None:
-    events: list[Any] = []
-    outcome = run_deployment(config(tmp_path, "deployed"), NODES, events.append)
-    assert outcome.status == "completed", outcome.error
-    assert [event["failed"] for event in events if event.get("event") == "round"] == [0, 0]
-    simulated = config(tmp_path, "simulated")
-    outcome = run_inline(simulated, NODES, lambda event: None)
+    """With TLS and a key for each node."""
+    command = [shutil.which("fedmvp", path=str(Path(sys.executable).parent)) or "fedmvp"]
+    command += ["deploy", "local", "--nodes", str(NODES), "--no-report"]
+    command += [f"{key}={value}" for key, value in words(tmp_path, "deployed").items()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"round 2/2  {NODES} clients" in done.stdout
+    lines = (tmp_path / "deployed" / "progress.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["failed"] for event in events if event["event"] == "round"] == [0, 0]
+    assert not [
+        path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _text(path)
+    ]
+    logs = {path.name for path in (tmp_path / "deployed" / "logs").iterdir()}
+    assert logs == {"superlink.log", *(f"supernode-{i}.log" for i in range(NODES))}
+    outcome = run_inline(config(tmp_path, "simulated"), NODES, lambda event: None)
     assert outcome.status == "completed", outcome.error
     ours, theirs = final_tensors(tmp_path, "deployed"), final_tensors(tmp_path, "simulated")
     assert ours.keys() == theirs.keys()
@@ -167,31 +182,6 @@ def wait_until(holds: Callable[[], bool], seconds: float = 300) -> None:
 
 def end_tree(running: LocalDeployment, name: str) -> None:
     end_processes_of(running.link.folder / name)
-
-
-def test_the_command_runs_shows_and_takes_everything_down(tmp_path: Path) -> None:
-    words = [
-        "dataset=emojidomains",
-        "rounds=1",
-        "shots=1",
-        "local-epochs=1",
-        "robust-attack=none",
-        "node-timeout=300",
-    ]
-    words += [f"output-dir={tmp_path}", f"cache-dir={tmp_path / 'cache'}", "run-name=command"]
-    command = [shutil.which("fedmvp", path=str(Path(sys.executable).parent)) or "fedmvp"]
-    command += ["deploy", "local", "--nodes", "2", "--insecure", "--no-report", "demo", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "round 1/1  2 clients" in done.stdout
-    assert not [
-        path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _text(path)
-    ]
-    assert {path.name for path in (tmp_path / "command" / "logs").iterdir()} == {
-        "superlink.log",
-        "supernode-0.log",
-        "supernode-1.log",
-    }
 
 
 def _text(path: Path) -> str:

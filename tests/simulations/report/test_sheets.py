@@ -69,12 +69,12 @@ def test_the_report_leaves_its_pictures_and_gives_them_to_loggers_once(
 
 
 @pytest.mark.slow
-def test_a_run_on_ray_is_logged_with_its_pictures(tmp_path: Path, picture_folder: Path) -> None:
+def test_the_commands_run_is_logged_with_its_pictures(tmp_path: Path, picture_folder: Path) -> None:
     commands = light_environment(tmp_path / "venv")
     places = [f"data-dir={picture_folder}", f"output-dir={tmp_path}", f"cache-dir={tmp_path / 'c'}"]
     command = [commands / "fedmvp", "run", *QUICK.split(), *places, "--supernodes", "2"]
     done = subprocess.run(
-        [*command, "--clients-at-once", "1"],
+        [*command, "--engine", "inline"],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
