@@ -140,7 +140,7 @@ def test_green_runs_complete(picture_folder: Path, keys: dict[str, Any], clients
 
 
 @pytest.mark.slow
-@limits(60)
+@limits(40)
 @given(configurations("imagefolder", "emojiscenes"), st.integers(1, 8))
 def test_many_green_runs_complete(
     picture_folder: Path, few_scenes: None, keys: dict[str, Any], clients: int
