@@ -87,7 +87,7 @@ def play(clients: int, rounds: int, words: Mapping[str, Scalar]) -> dict[str, fl
     with tempfile.TemporaryDirectory() as scratch:
         write_pictures(Path(scratch) / "pictures", clients)
         write_backbone(Path(scratch) / "clip")
-        config = parse_config({**default_config(), **_words(Path(scratch), rounds), **words})
+        config = parse_config({**trivial_run(Path(scratch), rounds), **words})
         times: list[tuple[str, float]] = [("begun", time.process_time())]
 
         def on_event(event: Mapping[str, object]) -> None:
@@ -121,8 +121,10 @@ def play(clients: int, rounds: int, words: Mapping[str, Scalar]) -> dict[str, fl
     }
 
 
-def _words(scratch: Path, rounds: int) -> dict[str, Scalar]:
+def trivial_run(scratch: Path, rounds: int) -> dict[str, Scalar]:
+    """The whole configuration of a run with the pictures and the backbone in `scratch`."""
     return {
+        **default_config(),
         "run-name": "scale",
         "output-dir": str(scratch),
         "cache-dir": str(scratch / "cache"),

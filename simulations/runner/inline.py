@@ -10,7 +10,7 @@ in the bits of the run on Ray.
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -207,4 +207,5 @@ def logged_to(path: Path) -> Iterator[None]:
     finally:
         logger.handlers[:] = before
         logger.propagate = told_root
-        handler.close()
+        with suppress(OSError):  # of a full disk, on which the last lines found no room
+            handler.close()

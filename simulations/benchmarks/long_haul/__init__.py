@@ -1,0 +1,1 @@
+"""A long federation with everything that goes wrong, against the same one undisturbed."""
