@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.replaced_run import has_results, held_run
@@ -21,6 +19,7 @@ from fedmvp_core.run_folder import (
     run_folder,
 )
 from server_app.records.checkpoints import latest_round
+from simulations.console import Console
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
 from simulations.runner.named_runs import NamedRun
 from simulations.runner.planning import Plan, plan_run, small_engine
