@@ -13,7 +13,6 @@ from fedmvp_core.errors import WireError
 from fedmvp_core.protocol import integer
 from fedmvp_core.secure.party import PublicKeys, Secrets, Shares
 from fedmvp_core.secure.records import (
-
     MASKING,
     SEEDS,
     keys_table,
@@ -33,7 +32,8 @@ _SENDER = "this client's state"
 class Kept:
     """keys: of the holders of the client's shares; so many of them as threshold give a secret.
 
-    shares: those that it holds, by owner. partners: whom it has masked its vector with; None: it has not yet.
+    shares: those that it holds, by owner. partners: whom it has masked its vector with; None: it
+    has sent none yet.
     """
 
     own: Secrets
@@ -82,5 +82,3 @@ def kept_of(state: RecordDict, attempt: str) -> Kept:
 def forget(state: RecordDict) -> None:
     """Let the secrets go: whatever is asked later, they answer nothing any more."""
     state.pop(_KEPT, None)
-
-

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fedmvp_core.errors import WireError
-from fedmvp_core.secure.keys import KEY_BYTES, agreed, commitment, key_pair, public_key, seal, unseal
+from fedmvp_core.secure.keys import (
+    KEY_BYTES,
+    agreed,
+    commitment,
+    key_pair,
+    public_key,
+    seal,
+    unseal,
+)
 from fedmvp_core.secure.masks import Words, masked
 from fedmvp_core.secure.shamir import SHARE_BYTES, split
 
@@ -49,9 +57,7 @@ class Secrets:
 
     def public(self) -> PublicKeys:
         """What others may know."""
-        return PublicKeys(
-            public_key(self.sealing), public_key(self.masking), commitment(self.seed)
-        )
+        return PublicKeys(public_key(self.sealing), public_key(self.masking), commitment(self.seed))
 
 
 def check_neighbours(own: Secrets, keys: Mapping[int, PublicKeys], threshold: int) -> None:

@@ -23,7 +23,11 @@ THRESHOLD = "threshold"
 ALIVE, GONE = "alive", "gone"
 KEYS, SEALED, SEEDS, MASKING = "keys", "sealed", "seeds", "masking"
 # What a client may send under RECORD.
-REPLIED = (ATTEMPT, PARTITION_ID, *(f"{n}-{part}" for n in (KEYS, SEALED, SEEDS, MASKING) for part in ("of", "bytes")))
+REPLIED = (
+    ATTEMPT,
+    PARTITION_ID,
+    *(f"{n}-{part}" for n in (KEYS, SEALED, SEEDS, MASKING) for part in ("of", "bytes")),
+)
 
 Value: TypeAlias = str | int | list[int] | list[bytes]
 

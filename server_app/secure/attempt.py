@@ -1,4 +1,4 @@
-"""One attempt at a round of secure aggregation: from who takes part to the mean of who stayed.
+"""One attempt at a round of secure aggregation: who takes part, with which keys and shares.
 
 SecAgg+ (Bell et al., CCS 2020, algorithm 1) against a server that is curious and does what it is
 supposed to do. A client may drop out after any question; the others go on as long as the threshold
@@ -7,26 +7,22 @@ of them answers. What an attempt holds is forgotten with it, and another one beg
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from flwr.serverapp import Grid
-from torch import Tensor
 
 from fedmvp_core.errors import WireError
 from fedmvp_core.secure import records
-from fedmvp_core.secure.masks import Words
 from fedmvp_core.secure.neighbours import FEWEST, Sharing, holders_of
 from fedmvp_core.secure.party import PublicKeys
-from fedmvp_core.secure.records import MASKED, MASKING, SEALED, SEEDS, Value
-from fedmvp_core.secure.rounding import Scale, mean_of
-from fedmvp_core.secure.unmasking import masking_key_of, seed_of, unmask
+from fedmvp_core.secure.records import SEALED, Value
+from fedmvp_core.secure.rounding import Scale
 from fedmvp_core.seeding import generator
-from server_app.aggregation import TooFewUpdatesError, Update
+from server_app.aggregation import TooFewUpdatesError
 from server_app.cohort.nodes import Node
 from server_app.replies.norms import Refusal
-from server_app.secure.asking import Answers, Asker
+from server_app.secure.asking import MALFORMED, Answers, Asker
 
 Shares = dict[int, dict[int, bytes]]  # owner -> holder -> share
 
@@ -61,20 +57,6 @@ class Attempt:
         return sorted(self.sealed[client])
 
 
-@dataclass(frozen=True)
-class SecureMean:
-    """mean: float64 tensors, what the clients changed on average. weight: the sum of theirs.
-
-    bound: how far rounding may have moved a number of it. size: bytes of keys and shares.
-    """
-
-    mean: dict[str, Tensor]
-    weight: int
-    clients: int
-    bound: float
-    size: int
-
-
 def open_attempt(
     grid: Grid,
     round: int,
@@ -94,7 +76,7 @@ def open_attempt(
     asker = Asker(grid, round, secrets.token_hex(16), timeout)
     first = asker.ask(records.ASK_KEYS, cohort, {node.partition_id: {} for node in cohort})
     keys = _keys_of(first)
-    _require(round, "told their keys", len(keys), sharing, first.refused)
+    require(round, "told their keys", len(keys), sharing, first.refused)
     order = torch.randperm(len(keys), generator=generator(seed, "secagg ring", round)).tolist()
     clients = sorted(keys)
     holders = holders_of([clients[at] for at in order], sharing.holders)
@@ -107,46 +89,9 @@ def open_attempt(
     second = asker.ask(records.ASK_SHARES, nodes, told)
     sealed = _sealed_by_receiver(second, holders)
     refused, size = [*first.refused, *second.refused], first.size + second.size
-    _require(round, "shared their secrets", len(sealed), sharing, refused)
+    require(round, "shared their secrets", len(sealed), sharing, refused)
     nodes = [node for node in nodes if node.partition_id in sealed]
     return Attempt(asker, sharing, scale, nodes, keys, holders, sealed, refused, size)
-
-
-def close_attempt(
-    attempt: Attempt, updates: Sequence[Update], like: Mapping[str, Tensor]
-) -> SecureMean:
-    """Ask whose vectors came for what takes the masks off their sum, and divide it.
-
-    updates: masked. like: the tensors that the mean is of.
-
-    Raises:
-        TooFewUpdatesError: too few vectors came, too few answer now, or their shares are wrong.
-    """
-    round, alive = attempt.asker.round, [update.partition_id for update in updates]
-    _require(round, "sent a masked vector", len(alive), attempt.sharing, [])
-    gone = [n.partition_id for n in attempt.nodes if n.partition_id not in alive]
-    answers = _asked_for_shares(attempt, alive, gone)
-    try:
-        seeds = {
-            client: seed_of(client, attempt.keys[client], _shares(attempt, client, SEEDS, answers))
-            for client in alive
-        }
-        private = {
-            client: masking_key_of(
-                client, attempt.keys[client], _shares(attempt, client, MASKING, answers)
-            )
-            for client in gone
-            if set(attempt.partners(client)) & set(alive)
-        }
-        total = _sum_of(updates)
-        partners = {client: attempt.partners(client) for client in alive}
-        unmask(total, seeds, private, attempt.keys, partners)
-        mean, weight = mean_of(total, like, len(alive), attempt.scale)
-    except WireError as error:
-        raise TooFewUpdatesError(f"round {round}: secure aggregation fails: {error}") from error
-    bound = attempt.scale.error_bound(len(alive), weight)
-    size = attempt.size + answers.size
-    return SecureMean(mean, weight, len(alive), bound, size)
 
 
 def _keys_of(answers: Answers) -> dict[int, PublicKeys]:
@@ -159,7 +104,7 @@ def _keys_of(answers: Answers) -> dict[int, PublicKeys]:
                 raise WireError(f"client {client} tells keys of others")
             found[client] = keys[client]
         except WireError as error:
-            answers.refused.append(Refusal("secagg", str(error)))
+            answers.refused.append(Refusal(MALFORMED, str(error)))
     return found
 
 
@@ -173,7 +118,7 @@ def _sealed_by_receiver(answers: Answers, holders: Mapping[int, Sequence[int]]) 
                 raise WireError(f"client {client} shares with others than it was asked to")
             sent[client] = table
         except WireError as error:
-            answers.refused.append(Refusal("secagg", str(error)))
+            answers.refused.append(Refusal(MALFORMED, str(error)))
     return {
         receiver: {
             sender: table[receiver]
@@ -184,56 +129,15 @@ def _sealed_by_receiver(answers: Answers, holders: Mapping[int, Sequence[int]]) 
     }
 
 
-def _asked_for_shares(attempt: Attempt, alive: Sequence[int], gone: Sequence[int]) -> Answers:
-    """What those in the sum give of the secrets that they hold."""
-    told: dict[int, dict[str, Value]] = {}
-    for client in alive:
-        known = {client, *attempt.partners(client)}
-        told[client] = {
-            records.ALIVE: [other for other in alive if other in known],
-            records.GONE: [other for other in gone if other in known],
-        }
-    nodes = [node for node in attempt.nodes if node.partition_id in alive]
-    return attempt.asker.ask(records.ASK_UNMASK, nodes, told)
-
-
-def _shares(attempt: Attempt, client: int, name: str, answers: Answers) -> dict[int, bytes]:
-    """Shares of a client's secret, by the number of the holder; as many as give it.
-
-    Raises:
-        WireError: they are too few.
-    """
-    found: dict[int, bytes] = {}
-    for number, holder in enumerate(attempt.holders[client], start=1):
-        if holder in answers.records:
-            table = records.read_table(answers.records[holder], name, f"client {holder}")
-            if client in table:
-                found[number] = table[client]
-    if len(found) < attempt.sharing.threshold:
-        reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in answers.refused))
-        raise WireError(
-            f"{len(found)} of the {len(attempt.holders[client])} holders of client {client}'s "
-            f"shares answer, secagg-threshold is {attempt.sharing.threshold}"
-            f"{f'; {reasons}' if reasons else ''}"
-        )
-    return dict(list(found.items())[: attempt.sharing.threshold])
-
-
-def _sum_of(updates: Sequence[Update]) -> Words:
-    """Modulo 2^32; updates in a file are read one after the other."""
-    total: Words = np.zeros(updates[0].tensors[MASKED].numel(), dtype=np.uint32)
-    for update in updates:
-        total += update.tensors[MASKED].numpy().view(np.uint32)
-    return total
-
-
-def _require(
+def require(
     round: int, what: str, clients: int, sharing: Sharing, refused: Sequence[Refusal]
 ) -> None:
+    """Raises TooFewUpdatesError when fewer clients than the threshold, or than three, are left."""
     least = max(FEWEST, sharing.threshold)
     if clients < least:
         reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in refused))
         raise TooFewUpdatesError(
             f"round {round}: secure aggregation: {clients} clients have {what}, and {least} are "
-            f"needed (secagg-threshold is {sharing.threshold}); {reasons or 'none else came in time'}"
+            f"needed (secagg-threshold is {sharing.threshold}); "
+            f"{reasons or 'no others came in time'}"
         )

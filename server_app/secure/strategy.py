@@ -22,7 +22,8 @@ from server_app.aggregation import TooFewUpdatesError, Update, UpdatesFile
 from server_app.cohort.nodes import Node
 from server_app.replies.reading import Asked, Checked
 from server_app.secure.asking import message_size
-from server_app.secure.attempt import Attempt, SecureMean, close_attempt, open_attempt
+from server_app.secure.attempt import Attempt, open_attempt
+from server_app.secure.mean import SecureMean, close_attempt
 from server_app.strategy import PromptStrategy
 
 BOUND, STEP, SIZE = "secagg-error-bound", "secagg-step", "secagg-bytes"

@@ -1,0 +1,1 @@
+"""Secure aggregation: whole federations whose server learns means alone."""
