@@ -44,10 +44,10 @@ def measure(inputs: Inputs) -> list[Measured]:
 
 
 def _words(inputs: Inputs) -> dict[str, Scalar]:
-    """FedMVP stays in its first phase; every client holds some of all classes."""
-    words: dict[str, Scalar] = {"rounds": 2, "partition": "iid", "device": inputs.sizes.device}
+    """PromptFormer, which has most numbers to send, in its first phase; or the method of a word."""
+    words: dict[str, Scalar] = {"rounds": 2, "device": inputs.sizes.device}
     if "method" not in inputs.words:
-        words["method.lora-threshold"] = 0.0
+        words |= {"method": "fedmvp", "method.lora-threshold": 0.0}
     return {**words, **inputs.words}
 
 
