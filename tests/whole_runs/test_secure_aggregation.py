@@ -150,10 +150,10 @@ def serialised(reply: Message) -> bytes:
     "keys",
     [
         {"aggregation": "fedavgm"},
-        {"aggregation": "fedprox"},
-        {"clients_per_batch": 2},
         {"secagg_shares": 3},
-        {"method": "fedpgp"},
+        pytest.param({"aggregation": "fedprox"}, marks=pytest.mark.slow),
+        pytest.param({"clients_per_batch": 2}, marks=pytest.mark.slow),
+        pytest.param({"method": "fedpgp"}, marks=pytest.mark.slow),  # keeps personal tensors
     ],
 )
 def test_what_goes_with_it_ends_within_the_bound(quick_run: Make, keys: dict[str, Any]) -> None:
