@@ -1,7 +1,5 @@
 """What secure aggregation adds to a round: seconds and bytes, beside the same round without it."""
 
-from collections.abc import Mapping
-
 from fedmvp_core.config import Scalar
 from simulations.bench.federation import seconds_of_rounds, timed_run
 from simulations.bench.inputs import Inputs
@@ -11,7 +9,7 @@ from simulations.runner.planning import INLINE
 
 CLIENTS = 8
 PLAIN, SECURE = "plain", "secure"
-_SIDES: Mapping[str, dict[str, Scalar]] = {
+_SIDES: dict[str, dict[str, Scalar]] = {
     PLAIN: {"max-update-norm": 0.0},
     SECURE: {"max-update-norm": 0.0, "secure-aggregation": True},
 }
@@ -30,7 +28,7 @@ def measure(inputs: Inputs) -> list[Measured]:
         with timed_run(_words(inputs) | _SIDES[PLAIN], clients, INLINE):
             pass  # warms up
         for turn in range(sizes.turns):
-            for side in _SIDES if turn % 2 == 0 else reversed(_SIDES):
+            for side in _SIDES if turn % 2 == 0 else reversed(list(_SIDES)):
                 words = _words(inputs) | _SIDES[side]
                 with timed_run(words, clients, INLINE) as (_, run):
                     values[side] += seconds_of_rounds(run)[0].tolist()
