@@ -22,6 +22,8 @@ from client_app.requests import (
     class_names_of,
     receive,
 )
+from client_app.secure.handlers import answer_secure_questions
+from client_app.secure.stages import masked_update
 from client_app.state import remember
 from client_app.worker import configured_backbone, feature_cache, prepared_shard, shard_of
 from fedmvp_core import protocol
@@ -37,11 +39,13 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.metrics.measures import measure
 from fedmvp_core.metrics.names import headline
 from fedmvp_core.privacy import noise_for, private_update
+from fedmvp_core.secure.records import masked_layout
 from fedmvp_core.tasks import encode_task
 from fedmvp_core.training import TrainingResult, train_locally
 from fedmvp_core.wire import WireUpdate, to_wire, wire_layout
 
 app = ClientApp()
+answer_secure_questions(app)
 
 Reported: TypeAlias = int | float | list[float]
 Fact: TypeAlias = str | int | list[float]
@@ -72,19 +76,24 @@ def train(message: Message, context: Context) -> Message:
     reply = _reply_tensors(received, result, config, holding.partition_id)
     update, errors = _as_sent(reply, received, kept, config.federation.wire_dtype)
     keeper.keep(context.state, _kept(received, result) | errors, round.number)
+    names = sent_in(received.prompting, received.terms, round.phase)
+    wanted = {name: received.tensors[name] for name in names}
+    sent, schema = update.tensors, received.tensors
+    expected = wire_layout(wanted, config.federation.wire_dtype)
+    if config.privacy.secure_aggregation:
+        weight = len(shard.labels) if config.federation.weighting == "examples" else 1
+        sent = masked_update(message, context.state, config, reply, received.tensors, weight)
+        schema = expected = masked_layout(wanted)
     metrics = _always(holding.partition_id, method.phases.index(round.phase))
     if config.privacy.share_metrics:
         metrics |= _measured(result, len(shard.labels), encoded)
     following = method.next_phase(round.phase, result.last_loss)
-    facts = _facts(received.tensors) | {protocol.PHASE: following, protocol.ROUND: round.number}
+    facts = _facts(schema) | {protocol.PHASE: following, protocol.ROUND: round.number}
     content = _content(
-        update.tensors,
+        sent,
         metrics,
         facts | ({protocol.SCALES: update.scales} if update.scales else {}),
     )
-    names = sent_in(received.prompting, received.terms, round.phase)
-    wanted = {name: received.tensors[name] for name in names}
-    expected = wire_layout(wanted, config.federation.wire_dtype)
     exit_check.check_training(content, expected, method.phases, config.privacy.share_metrics)
     return Message(content, reply_to=message)
 

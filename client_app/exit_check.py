@@ -15,8 +15,10 @@ from torch import Tensor
 from fedmvp_core import protocol
 from fedmvp_core.errors import FedMVPError, WireError
 from fedmvp_core.metrics.names import ACCURACY, MAP
+from fedmvp_core.secure.records import RECORD, REPLIED
 
 SENDER = "this client's reply"
+MOST_BYTES = 256  # of a key or a sealed pair of shares; an update has more
 
 
 def check_training(
@@ -69,6 +71,21 @@ def check_description(content: RecordDict, named: bool, measured: bool) -> None:
     )
     _check_names(description, words | numbers | {protocol.ERROR}, protocol.DESCRIPTION)
     _check_numbers(description, numbers & set(description))
+
+
+def check_secure(content: RecordDict) -> None:
+    """A client sends public keys, sealed shares and, at the end, shares that it holds: plain bytes.
+
+    Raises:
+        WireError: the content holds anything else.
+    """
+    _check_names(content, {RECORD}, "records")
+    record = content.config_records[RECORD]
+    _check_names(record, REPLIED, RECORD)
+    _check_numbers(record, {protocol.PARTITION_ID})
+    lists = {key: value for key, value in record.items() if isinstance(value, list)}
+    if any(len(data) > MOST_BYTES for key in lists for data in lists[key] if type(data) is bytes):
+        raise WireError(f"{SENDER}: more than {MOST_BYTES} bytes are no keys and no shares")
 
 
 def keep_words(message: Message, context: Context, call_next: ClientAppCallable) -> Message:

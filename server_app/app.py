@@ -35,6 +35,7 @@ from server_app.privacy import with_central_privacy, within_budget
 from server_app.records.checkpoints import Checkpoint, ServerState
 from server_app.records.run_folder import RunFolder
 from server_app.replies.lost_workers import WorkerLostError
+from server_app.secure.strategy import SecureStrategy
 from server_app.start_checks import (
     check_attack,
     check_attack_package,
@@ -219,7 +220,8 @@ def _train(
         examiner.after_round(round, tensors, prompt_part(tensors, prompting), strategy.state())
 
     rule = _rule(config, exchange, nodes)
-    strategy = PromptStrategy(config, nodes, exchange, rule, folder, after_round)
+    kind = SecureStrategy if config.privacy.secure_aggregation else PromptStrategy
+    strategy = kind(config, nodes, exchange, rule, folder, after_round)
     strategy.go_on_from(start)
     validated = folder.holds(start.round, f"validation-{examiner.evaluation.headline}")
     if start.round and config.evaluation.fraction_evaluate and not validated:

@@ -19,6 +19,7 @@ from fedmvp_core.methods import find_method
 from fedmvp_core.protocol import num_bytes
 from fedmvp_core.replaced_run import aside_of, is_worth_keeping
 from fedmvp_core.run_folder import run_folder
+from fedmvp_core.secure.neighbours import sharing
 from server_app.aggregation import ConfiguredAggregation
 from server_app.callbacks.callback import check_callbacks
 from server_app.cohort.nodes import cohort_size
@@ -81,6 +82,24 @@ def check_counts(config: RunConfig, clients: int) -> None:
         )
     if not federation.strategy:
         ConfiguredAggregation(config).check_cohort(cohort)
+    if config.privacy.secure_aggregation:
+        check_secure(config, cohort)
+
+
+def check_secure(config: RunConfig, cohort: int) -> None:
+    """Whether so many clients a round can be added up without one of them being seen.
+
+    Raises:
+        ConfigError: they are too few, or do not all send the same tensors.
+    """
+    sharing(config.privacy, cohort)
+    method = find_method(config)
+    if len(method.phases) > 1:
+        raise ConfigError(
+            f"secure-aggregation is true, but method '{method.name}' has the phases "
+            f"{', '.join(method.phases)}, and the sum over the clients of one may be over few; "
+            "allowed with it: one phase (of fedmvp and fedmvp-capt: method.lora-threshold=0)"
+        )
 
 
 def check_examples(federation: FederationSection, images: Sequence[int]) -> None:

@@ -218,11 +218,10 @@ class PromptStrategy(Strategy):
             try:
                 arriving = counted(self.folder, round, len(self._dispatch.sent), replies)
                 with UpdatesFile(self.folder.path) as kept:
-                    checked = read_updates(arriving, self._asked(round), kept)
+                    checked = self._read(round, arriving, kept)
                     refused += checked.refused
                     tell_refused(self.folder, round, checked.refused)
-                    self._require_enough(round, checked)
-                    aggregated = self.rule(checked.updates, self.tensors)
+                    aggregated = self._combined(round, checked)
                 return aggregated, replace(checked, refused=refused)
             except TooFewUpdatesError as error:
                 if attempt == retries:
@@ -230,6 +229,13 @@ class PromptStrategy(Strategy):
                 logger.warning("%s; the round is repeated (%d of %d)", error, attempt + 1, retries)
                 self.folder.event("repeat", round=round, reason=str(error))
         raise AssertionError("the last attempt returns or raises")
+
+    def _read(self, round: int, replies: Iterable[Message], kept: UpdatesFile) -> Checked:
+        return read_updates(replies, self._asked(round), kept)
+
+    def _combined(self, round: int, checked: Checked) -> dict[str, Tensor]:
+        self._require_enough(round, checked)
+        return self.rule(checked.updates, self.tensors)
 
     def _require_enough(self, round: int, checked: Checked) -> None:
         usable, asked = len(checked.updates), len(self._dispatch.sent)

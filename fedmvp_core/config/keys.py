@@ -176,7 +176,7 @@ class StressSection:
 
 @dataclass(frozen=True)
 class PrivacySection:
-    """What may leave a client, and differential privacy (docs/security.md)."""
+    """What may leave a client, differential privacy, secure aggregation (docs/security.md)."""
 
     share_class_names: bool
     share_metrics: bool
@@ -186,6 +186,9 @@ class PrivacySection:
     dp_delta: Annotated[float, Between(1e-12, 0.1)]
     dp_noise: Annotated[str, OneOf(("system", "seeded"))]
     max_dp_epsilon: Annotated[float, Between(0)]
+    secure_aggregation: bool
+    secagg_shares: Annotated[int, Between(0)]
+    secagg_threshold: Annotated[int, Between(0)]
 
 
 @dataclass(frozen=True)

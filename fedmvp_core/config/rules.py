@@ -16,6 +16,7 @@ from fedmvp_core.config.keys import (
     RunSection,
     dataset_names,
 )
+from fedmvp_core.config.secure import check_secure_aggregation
 from fedmvp_core.errors import ConfigError
 
 
@@ -34,6 +35,7 @@ def check_together(config: RunConfig) -> None:
     _check_shared_metrics(config)
     _check_run_name(config.run)
     _check_wire(config)
+    check_secure_aggregation(config)
 
 
 def _check_templates(data: DataSection) -> None:
@@ -119,9 +121,11 @@ def _check_shared_metrics(config: RunConfig) -> None:
     """What the server cannot do without the clients' metrics."""
     if config.privacy.share_metrics:
         return
-    if config.federation.weighting == "examples":
+    masked = config.privacy.secure_aggregation and config.federation.max_examples > 0
+    if config.federation.weighting == "examples" and not masked:
         raise ConfigError(
-            "weighting is 'examples' but share-metrics is false; allowed with it: uniform"
+            "weighting is 'examples' but share-metrics is false; allowed with it: uniform, or "
+            "secure-aggregation=true with max-examples above 0"
         )
     if config.evaluation.fraction_evaluate > 0:
         raise ConfigError(

@@ -20,12 +20,23 @@ def begin_phase(prompting: Prompting, phase: str, options: ClassMemoryOptions, s
 
 
 def check(options: ClassMemoryOptions, config: RunConfig) -> None:
-    """Raises ConfigError with differential privacy, whose noise the quotient would blow up."""
-    if config.privacy.privacy != "none" and options.average_over != "all":
+    """Raises ConfigError where rows may not be averaged over the clients that hold their class.
+
+    Differential privacy's noise would be blown up by the quotient; under secure aggregation a row
+    of a class that one client holds would be that client's alone.
+    """
+    if options.average_over == "all":
+        return
+    sentence = f"average-over is '{options.average_over}' but "
+    if config.privacy.privacy != "none":
         raise ConfigError(
-            f"average-over is '{options.average_over}' but privacy is '{config.privacy.privacy}', "
-            "whose noise would be divided by what clients say of the classes they hold; allowed "
-            "with it: all"
+            f"{sentence}privacy is '{config.privacy.privacy}', whose noise would be divided by "
+            "what clients say of the classes they hold; allowed with it: all"
+        )
+    if config.privacy.secure_aggregation:
+        raise ConfigError(
+            f"{sentence}secure-aggregation is true, and the row of a class that one client holds "
+            "would be that client's alone; allowed with it: all"
         )
 
 

@@ -8,7 +8,7 @@ from fedmvp_core.errors import ConfigError
 USUAL = ("step", "attack", "evaluation", "round", "start", "memory", "wire", "loading")
 # Measured when they are named alone: they are long, or for a question of their own.
 GPU = "gpu"
-LONGER = ("methods", "crops", "cohort", "side-by-side", "growth", "scale", GPU)
+LONGER = ("methods", "crops", "cohort", "secure", "side-by-side", "growth", "scale", GPU)
 # Parts that read nothing of a run's configuration.
 _WITHOUT_KEYS = ("start", "memory", "wire", "loading", "growth")
 

@@ -53,8 +53,8 @@ def bench(
     """Measure parts of the system in paired turns, beside plain baselines.
 
     Parts: step, attack, evaluation, round, start, memory, wire, loading (all of these if none is
-    named); methods, crops, cohort, side-by-side, growth, scale, gpu. KEY=VALUE is of a run's
-    configuration.
+    named); methods, crops, cohort, secure, side-by-side, growth, scale, gpu. KEY=VALUE is of a
+    run's configuration.
 
     Example: fedmvp bench step --quick --out step.json
     """

@@ -85,6 +85,11 @@ GATES = (
         _measures_robustness,
         "with robust-attack=none",
     ),
+    Gate(
+        ("secagg-shares", "secagg-threshold"),
+        lambda method, config: not method.trains or config.privacy.secure_aggregation,
+        "with secure-aggregation=false",
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """FedKeep: which tensors it sends, and what a client's step moves."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -43,6 +44,15 @@ def test_rows_of_classes_that_a_client_does_not_hold_stay_at_zero(
     own = torch.tensor([False, True, True, False, True])
     assert torch.equal(tensors["memory"].any(dim=1), own)
     torch.testing.assert_close(tensors["held"], torch.where(own, 1.0, ABSENT))
+
+
+def test_it_does_not_average_rows_over_few_under_secure_aggregation(
+    default_config: Callable[..., RunConfig],
+) -> None:
+    keys: dict[str, Any] = {"secure_aggregation": True, "max_update_norm": 0.0}
+    with pytest.raises(ConfigError, match="average-over is 'holders' but secure-aggregation"):
+        find_method(default_config(method="fedkeep", **keys))
+    find_method(default_config(method="fedkeep", **keys, **{"method.average-over": "all"}))
 
 
 def test_it_does_not_average_rows_under_differential_privacy(

@@ -1,0 +1,1 @@
+"""A client's part in secure aggregation: what it answers, and what it keeps between the answers."""
