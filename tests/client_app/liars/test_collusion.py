@@ -82,9 +82,7 @@ def test_a_little_is_against_each_number() -> None:
     wanted = rows.mean(axis=0) - 1.5 * rows.std(axis=0, ddof=1)
     np.testing.assert_allclose(collusion.a_little(updates, 15, 1.5).numpy(), wanted)
     z = collusion.largest_z(15, LIARS)
-    torch.testing.assert_close(
-        collusion.a_little(updates, 15), collusion.a_little(updates, 15, z)
-    )
+    torch.testing.assert_close(collusion.a_little(updates, 15), collusion.a_little(updates, 15, z))
 
 
 def test_the_mean_turned_and_the_mean() -> None:

@@ -113,9 +113,7 @@ def test_a_replaying_client_repeats_its_first_reply(
         assert same == (client == liar)
 
 
-def claimed(
-    told: dict[int, dict[str, Tensor]], sent: dict[str, Tensor], client: int
-) -> Tensor:
+def claimed(told: dict[int, dict[str, Tensor]], sent: dict[str, Tensor], client: int) -> Tensor:
     names = sorted(told[client])
     return flat(told[client], names).double() - flat(sent, names).double()
 
