@@ -73,7 +73,7 @@ def verdicts(results: Sequence[FederationResult]) -> Iterator[str]:
         if attack == NO_LIARS or before is None or after is None:
             continue
         holds, opened = held.setdefault(attack, []), _mean([m.backdoor for m in group])
-        if 100 * (before - after) <= COSTS_POINTS and (opened is None or opened < OPENS):
+        if round(100 * (before - after), 1) <= COSTS_POINTS and (opened is None or opened < OPENS):
             holds.append(defence)
     for attack, defences in held.items():
         under = " and opens it in under 10 %" if "backdoor" in attack else ""

@@ -140,6 +140,6 @@ def test_a_phase_that_few_sent_stays_as_it_was() -> None:
         for u in updates
     ]
     assert set(rule_named("dnc", malicious_share=0.2)(few, CURRENT)) == {"a"}
+    alone = [Update(0, {"a": CURRENT["a"]}, 1), Update(1, {"b": CURRENT["b"]}, 1)]
     with pytest.raises(TooFewUpdatesError, match="3 updates are needed"):
-        alone = [Update(0, {"a": CURRENT["a"]}, 1), Update(1, {"b": CURRENT["b"]}, 1)]
         rule_named("dnc", malicious_share=0.499)([*alone, *alone[:1]], CURRENT)

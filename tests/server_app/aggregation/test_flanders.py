@@ -1,5 +1,7 @@
 """FLANDERS against a slow one in NumPy: the fit, the forecast, who is left out, what is kept."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ Matrix = NDArray[np.float64]
 def slow_fit(history: Matrix, iterations: int, ridge: float) -> tuple[Matrix, Matrix]:
     """Each half of a step as one plain least-squares problem over all numbers, vectorised."""
     _, d, m = history.shape
-    pairs = list(zip(history[:-1], history[1:], strict=True))
+    pairs = list(pairwise(history))
     a, b = np.eye(d), np.eye(m)
     for _ in range(iterations):
         blocks = [before @ b for before, _ in pairs]
