@@ -6,7 +6,9 @@ from itertools import product
 from pathlib import Path
 
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
+from fedmvp_core.config.options import options_type
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.registry import AGGREGATIONS, find
 from simulations.runner.named_runs import NamedRun
 from simulations.runner.overrides import merged
 from simulations.runner.planning import Plan, plan_run, small_engine
@@ -43,9 +45,6 @@ CONFIG: Mapping[str, Scalar] = {
 
 def _told(defence: Mapping[str, Scalar], fraction: float) -> dict[str, Scalar]:
     """The share of liars, for a defence that can be told."""
-    from fedmvp_core.config.options import options_type  # with torch, which `--help` does not need
-    from fedmvp_core.registry import AGGREGATIONS, find
-
     declared = options_type(find(AGGREGATIONS, str(defence["aggregation"])))
     told = "malicious_share" in {field.name for field in fields(declared)}
     return {"aggregation.malicious-share": fraction} if told else {}
