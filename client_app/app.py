@@ -13,7 +13,8 @@ from torch import Tensor
 from client_app import exit_check
 from client_app.exit_check import keep_words
 from client_app.kept import MOMENTUM, WIRE_ERROR, Keeper
-from client_app.liars import lie, poisoned
+from client_app.liars.data import poisoned
+from client_app.liars.reply import lie
 from client_app.node import Holding, partition_id_of, read_node
 from client_app.requests import (
     SENDER,

@@ -41,3 +41,8 @@ def remember(state: RecordDict, prompts: ArrayRecord, round: int) -> None:
     """Keep the global prompt tensors of a round."""
     state[_TENSORS] = prompts
     state[_FACTS] = ConfigRecord({_ROUND: round})
+
+
+def only_received(state: RecordDict) -> RecordDict:
+    """A copy of a client's state that holds what the server sent, and nothing of its own."""
+    return RecordDict({name: state[name] for name in (_TENSORS, _FACTS) if name in state})

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fedmvp_core.adversarial.autoattack import FEWEST_CLASSES
 from fedmvp_core.config import FederationSection, RunConfig, RunSection
+from fedmvp_core.config.keys import FEWEST_LIARS
 from fedmvp_core.data.settings import Evaluation
 from fedmvp_core.errors import ConfigError
 from fedmvp_core.methods import find_method
@@ -73,6 +74,7 @@ def check_counts(config: RunConfig, clients: int) -> None:
         make_strategy(federation)
     if federation.rounds == 0 or not find_method(config).trains:
         return
+    _check_liars(config, clients)
     cohort = clients if federation.strategy else cohort_size(clients, federation.fraction_train)
     if federation.min_clients > cohort:
         drawn = f", and fraction-train {federation.fraction_train:g} asks {cohort} of them a round"
@@ -99,6 +101,18 @@ def check_secure(config: RunConfig, cohort: int) -> None:
             f"secure-aggregation is true, but method '{method.name}' has the phases "
             f"{', '.join(method.phases)}, and the sum over the clients of one may be over few; "
             "allowed with it: one phase (of fedmvp and fedmvp-capt: method.lora-threshold=0)"
+        )
+
+
+def _check_liars(config: RunConfig, clients: int) -> None:
+    """Raises ConfigError where an attack takes the spread of more liars than there are."""
+    attack, liars = config.stress.stress_attack, config.stress.liars(clients)
+    needed = FEWEST_LIARS.get(attack, 0)
+    if 0 < liars < needed:
+        raise ConfigError(
+            f"stress-attack is '{attack}', which needs {needed} liars or more, but stress-fraction "
+            f"{config.stress.stress_fraction:g} of {clients} clients is {liars}; allowed: more "
+            "clients, or a larger share"
         )
 
 

@@ -23,7 +23,15 @@ from fedmvp_core.registry import (
     STRATEGIES,
 )
 
-STRESS_ATTACKS = ("none", "sign-flip", "noise", "label-flip", "backdoor", "nan", "replay")
+# Of liars who know what each of them would have sent; those of FEWEST_LIARS take a spread of it.
+COLLUSIONS = ("lie", "min-max", "min-sum", "ipm", "sybils")
+FEWEST_LIARS = {"lie": 2, "min-max": 2, "min-sum": 2}
+LEARNED_BACKDOORS = ("backdoor-patch", "backdoor-blended", "backdoor-clean-label")
+STRESS_ATTACKS = (
+    *("none", "sign-flip", "noise", "label-flip", "backdoor", "nan", "replay"),
+    *COLLUSIONS,
+    *LEARNED_BACKDOORS,
+)
 # Where a run's numbers may be logged: each is a callback, a package and an extra of that name.
 LOGGERS = ("tensorboard", "wandb", "mlflow", "trackio")
 ABOUT_DATA = ("label-flip", "backdoor")  # what a liar trains on; the others change its reply
@@ -172,6 +180,10 @@ class StressSection:
     stress_attack: Annotated[str, OneOf(STRESS_ATTACKS)]
     stress_fraction: Annotated[float, Between(0, 1)]
     stress_scale: Annotated[float, Between(0)]
+
+    def liars(self, clients: int) -> int:
+        """How many of so many clients lie: stress-fraction of them, rounded."""
+        return 0 if self.stress_attack == "none" else int(self.stress_fraction * clients + 0.5)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ def stress(
         list[str] | None,
         typer.Option(
             "--attack",
-            help="sign-flip, noise, label-flip, backdoor, nan or replay; repeatable. "
+            help="sign-flip, noise, label-flip, backdoor, nan, replay, lie, min-max, min-sum, ipm, "
+            "sybils, backdoor-patch, backdoor-blended or backdoor-clean-label; repeatable. "
             "Default: sign-flip.",
         ),
     ] = None,

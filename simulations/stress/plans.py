@@ -1,12 +1,14 @@
 """Which federations a stress test runs: each defence, without liars and under each attack."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
 
 from fedmvp_core.config import STRESS_ATTACKS, Scalar
+from fedmvp_core.config.options import options_type
 from fedmvp_core.errors import ConfigError
+from fedmvp_core.registry import AGGREGATIONS, find
 from simulations.runner.named_runs import NamedRun
 from simulations.runner.overrides import merged
 from simulations.runner.planning import Plan, plan_run, small_engine
@@ -20,7 +22,10 @@ DEFENCES: Mapping[str, Mapping[str, Scalar]] = {
     "fedavg, checked": {"aggregation": "fedavg", "max-update-norm": 5.0},
     **{
         name: {"aggregation": name, **_ALONE}
-        for name in ("fedmedian", "fedtrimmedavg", "krum", "multikrum", "bulyan")
+        for name in (
+            *("fedmedian", "fedtrimmedavg", "krum", "multikrum", "bulyan", "geometric-median"),
+            *("dnc", "clipped-noise", "flanders"),
+        )
     },
 }
 # Clients whose data is alike, so that who differs from the others lies; and learned words, which
@@ -40,8 +45,9 @@ CONFIG: Mapping[str, Scalar] = {
 
 def _told(defence: Mapping[str, Scalar], fraction: float) -> dict[str, Scalar]:
     """The share of liars, for a defence that can be told."""
-    robust = defence["aggregation"] != UNPROTECTED
-    return {"aggregation.malicious-share": fraction} if robust else {}
+    declared = options_type(find(AGGREGATIONS, str(defence["aggregation"])))
+    told = "malicious_share" in {field.name for field in fields(declared)}
+    return {"aggregation.malicious-share": fraction} if told else {}
 
 
 @dataclass(frozen=True)

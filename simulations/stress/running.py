@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
-from client_app.liars import stamped
-from fedmvp_core.evaluation import predict_probabilities
+from client_app.liars.data import BACKDOORS
 from fedmvp_core.run_folder import METRICS, read_metrics, run_folder
-from fedmvp_core.tasks import encode_task
 from simulations.exit_codes import INTERRUPTED
 from simulations.runner.results import final_accuracies
-from simulations.runner.saved_run import load_saved_run
-from simulations.stress.plans import StressRun
-from simulations.stress.table import FederationResult, as_table, rows, write_table
+from simulations.stress.backdoor import backdoor_success
+from simulations.stress.plans import NO_LIARS, StressRun
+from simulations.stress.table import FederationResult, as_table, rows, verdicts, write_table
 from simulations.suite.running import is_done, replacing, run_undone
 
 
@@ -37,39 +34,41 @@ def run_stress(
     code = run_undone(console, plans, titles)
     if code == INTERRUPTED:
         return code
-    found = [*rows([measure_run(run) for run in runs if is_done(run.plan.config)])]
+    done = [run for run in runs if is_done(run.plan.config)]
+    measured = [measure_run(run, without_liars(run, done)) for run in done]
+    found, said = [*rows(measured)], [*verdicts(measured)]
     console.print(as_table(found, "accuracy with liars"))
-    files = write_table(output_dir.absolute(), found)
+    for sentence in said:
+        console.print(sentence, soft_wrap=True)
+    files = write_table(output_dir.absolute(), found, said)
     console.print(f"table: {' and '.join(map(str, files))}", soft_wrap=True)
     return code
 
 
-def measure_run(run: StressRun) -> FederationResult:
-    """What a completed run came to."""
+def without_liars(run: StressRun, done: Sequence[StressRun]) -> Path | None:
+    """The folder of the federation with the same defence and seed, in which nobody lied."""
+    wanted = (NO_LIARS, run.defence, run.plan.config.run.seed)
+    folders = {
+        (one.attack, one.defence, one.plan.config.run.seed): run_folder(one.plan.config.run)
+        for one in done
+    }
+    return folders.get(wanted)
+
+
+def measure_run(run: StressRun, clean: Path | None) -> FederationResult:
+    """What a completed run came to. clean: the same without liars, if it was run."""
     folder = run_folder(run.plan.config.run)
     _, accuracy = next(iter(final_accuracies(folder).values()))
     assert accuracy is not None, "a completed run was tested"
-    backdoor = backdoor_success(folder) if run.attack == "backdoor" else None
+    backdoor = by_itself = None
+    if run.attack in BACKDOORS:
+        backdoor = backdoor_success(run.plan, folder)
+        by_itself = backdoor_success(run.plan, clean) if clean else None
     seed = run.plan.config.run.seed
-    return FederationResult(run.defence, run.attack, seed, accuracy, _refused(folder), backdoor)
+    refused = _refused(folder)
+    return FederationResult(run.defence, run.attack, seed, accuracy, refused, backdoor, by_itself)
 
 
 def _refused(folder: Path) -> int:
     recorded = read_metrics(folder / METRICS)
     return round(sum(value for _, _, metric, value in recorded if metric == "refused-replies"))
-
-
-def backdoor_success(folder: Path) -> float:
-    """The share of the test images of other classes, marked, that are taken for the first class.
-
-    Raises:
-        CheckpointError: the folder holds no usable run.
-    """
-    saved = load_saved_run(folder)
-    split = saved.setting.evaluations[0]
-    target = split.task.class_names.index(saved.setting.train.class_names[0])
-    others = torch.nonzero(split.images.labels != target).flatten()
-    pictures = stamped(split.images.images[others])
-    task = encode_task(saved.backbone, split.task, saved.cache)
-    found = predict_probabilities(saved.backbone, saved.prompting, task, pictures)
-    return float((found.argmax(dim=1) == target).double().mean())

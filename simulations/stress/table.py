@@ -20,7 +20,9 @@ COLUMNS = (
     "against the clean run",
     "refused",
     "backdoor",
+    "without liars",
 )
+COSTS_POINTS, OPENS = 3.0, 0.1  # what a defence that holds may lose, and let through
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class FederationResult:
     """What came of one federation.
 
     accuracy: of all test images. refused: replies of all rounds. backdoor: share of the marked test
-    images of other classes that are taken for the target.
+    images of other classes that are taken for the target. by_itself: the same of a federation in
+    which nobody lied: what the trigger does without a backdoor.
     """
 
     defence: str
@@ -37,6 +40,7 @@ class FederationResult:
     accuracy: float
     refused: int
     backdoor: float | None
+    by_itself: float | None = None
 
 
 def rows(results: Sequence[FederationResult]) -> Iterator[tuple[str, ...]]:
@@ -45,18 +49,9 @@ def rows(results: Sequence[FederationResult]) -> Iterator[tuple[str, ...]]:
     Each federation is compared with that of its seed without liars and defence; refused replies are
     added up.
     """
-    clean = {
-        m.seed: m.accuracy for m in results if (m.attack, m.defence) == (NO_LIARS, UNPROTECTED)
-    }
-    groups: dict[tuple[str, str], list[FederationResult]] = {}
-    for m in sorted(results, key=lambda m: m.attack != NO_LIARS):
-        groups.setdefault((m.attack, m.defence), []).append(m)
-    for names, group in groups.items():
+    for names, group in _grouped(results):
         found = [m.accuracy for m in group]
-        compared = [m for m in group if m.seed in clean]
-        before = mean(clean[m.seed] for m in compared) if compared else None
-        after = mean(m.accuracy for m in compared) if compared else None
-        backdoors = [m.backdoor for m in group if m.backdoor is not None]
+        before, after = _compared(group, results)
         yield (
             *names,
             str(len(group)),
@@ -64,8 +59,51 @@ def rows(results: Sequence[FederationResult]) -> Iterator[tuple[str, ...]]:
             f"{shown(min(found))} .. {shown(max(found))}",
             points(before, after),
             str(sum(m.refused for m in group)),
-            shown(mean(backdoors) if backdoors else None),
+            shown(_mean([m.backdoor for m in group])),
+            shown(_mean([m.by_itself for m in group])),
         )
+
+
+def verdicts(results: Sequence[FederationResult]) -> Iterator[str]:
+    """For each attack, which defences hold: in the mean over the seeds they are within 3 points of
+    the accuracy without liars and defence, and open a backdoor in under 10 %."""
+    held: dict[str, list[str]] = {}
+    for (attack, defence), group in _grouped(results):
+        before, after = _compared(group, results)
+        if attack == NO_LIARS or before is None or after is None:
+            continue
+        holds, opened = held.setdefault(attack, []), _mean([m.backdoor for m in group])
+        if round(100 * (before - after), 1) <= COSTS_POINTS and (opened is None or opened < OPENS):
+            holds.append(defence)
+    for attack, defences in held.items():
+        under = " and opens it in under 10 %" if "backdoor" in attack else ""
+        yield f"{attack}: within 3 points{under}: {', '.join(defences) or 'none'}"
+
+
+def _grouped(
+    results: Sequence[FederationResult],
+) -> list[tuple[tuple[str, str], list[FederationResult]]]:
+    """(attack, defence) with the federations of all seeds; those without liars come first."""
+    groups: dict[tuple[str, str], list[FederationResult]] = {}
+    for m in sorted(results, key=lambda m: m.attack != NO_LIARS):
+        groups.setdefault((m.attack, m.defence), []).append(m)
+    return list(groups.items())
+
+
+def _compared(
+    group: Sequence[FederationResult], results: Sequence[FederationResult]
+) -> tuple[float | None, float | None]:
+    """Mean accuracies without liars and defence, and of the group, over seeds that have both."""
+    clean = {
+        m.seed: m.accuracy for m in results if (m.attack, m.defence) == (NO_LIARS, UNPROTECTED)
+    }
+    both = [m for m in group if m.seed in clean]
+    return _mean([clean[m.seed] for m in both]), _mean([m.accuracy for m in both])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
 
 
 def as_table(found: Sequence[Sequence[str]], title: str) -> Table:
@@ -78,12 +116,15 @@ def as_table(found: Sequence[Sequence[str]], title: str) -> Table:
     return table
 
 
-def write_table(folder: Path, found: Sequence[Sequence[str]]) -> tuple[Path, Path]:
-    """Write stress.md and stress.csv; return their paths."""
+def write_table(
+    folder: Path, found: Sequence[Sequence[str]], said: Sequence[str] = ()
+) -> tuple[Path, Path]:
+    """Write stress.md, with the sentences below the table, and stress.csv; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     markdown, table = folder / "stress.md", folder / "stress.csv"
     rule = ("---", "---", *("---:" for _ in COLUMNS[2:]))
     lines = [f"| {' | '.join(row)} |" for row in (COLUMNS, rule, *found)]
+    lines += ["", *(f"- {sentence}" for sentence in said)] if said else []
     markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with table.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([COLUMNS, *found])

@@ -16,7 +16,7 @@ from simulations.cli import app
 from simulations.runner.simulate import RunOutcome
 from simulations.stress.plans import DEFENCES, plan_stress
 from simulations.stress.running import run_stress
-from simulations.stress.table import COLUMNS, FederationResult, rows
+from simulations.stress.table import COLUMNS, FederationResult, rows, verdicts
 from simulations.suite import running
 
 
@@ -37,7 +37,9 @@ def test_every_defence_is_run_without_liars_and_under_each_attack(tmp_path) -> N
         assert config.stress.stress_fraction == 0.2
         assert config.federation.aggregation == run.defence.split(",")[0]
         told = getattr(ConfiguredAggregation(config).options, "malicious_share", None)
-        assert told == (None if run.defence.startswith("fedavg") else 0.2)
+        untold = run.defence.startswith("fedavg")
+        untold |= run.defence in ("geometric-median", "clipped-noise")
+        assert told == (None if untold else 0.2)
         assert (config.federation.max_update_norm > 0) == (run.defence == "fedavg, checked")
 
 
@@ -55,6 +57,10 @@ def test_keys_of_the_command_line_count_for_all(tmp_path) -> None:
         ({"defences": ["median"]}, "defence is 'median'; allowed: fedavg; fedavg, checked"),
         ({"supernodes": 14, "defences": ["bulyan"]}, None),
         ({"supernodes": 10, "defences": ["bulyan"]}, "bulyan', which needs 11 clients a round"),
+        (
+            {"supernodes": 6, "attacks": ["min-max"], "defences": ["dnc"]},
+            "'min-max', which needs 2 liars or more",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_said_before_anything_starts(tmp_path, choice, sentence) -> None:
@@ -103,14 +109,17 @@ def test_the_table_and_what_is_done_is_not_run_again(tmp_path, engine) -> None:
         header, *rows = csv.reader(stream)
     assert tuple(header) == COLUMNS
     assert rows == [
-        ["none", "fedavg", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "0", "-"],
-        ["none", "krum", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "0", "-"],
-        ["sign-flip", "fedavg", "1", "10.0 %", "10.0 % .. 10.0 %", "-40.0", "3", "-"],
-        ["sign-flip", "krum", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "3", "-"],
+        ["none", "fedavg", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "0", "-", "-"],
+        ["none", "krum", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "0", "-", "-"],
+        ["sign-flip", "fedavg", "1", "10.0 %", "10.0 % .. 10.0 %", "-40.0", "3", "-", "-"],
+        ["sign-flip", "krum", "1", "50.0 %", "50.0 % .. 50.0 %", "+0.0", "3", "-", "-"],
     ]
-    row = "| sign-flip | fedavg | 1 | 10.0 % | 10.0 % .. 10.0 % | -40.0 | 3 | - |"
+    row = "| sign-flip | fedavg | 1 | 10.0 % | 10.0 % .. 10.0 % | -40.0 | 3 | - | - |"
     assert row in (tmp_path / "stress.md").read_text()
+    held = "sign-flip: within 3 points: krum"
+    assert f"- {held}" in (tmp_path / "stress.md").read_text()
     assert "-40.0" in said.getvalue()
+    assert held in said.getvalue()
 
 
 def test_seeds_are_runs_of_their_own_and_a_row_is_their_mean(tmp_path) -> None:
@@ -128,13 +137,30 @@ def test_seeds_are_runs_of_their_own_and_a_row_is_their_mean(tmp_path) -> None:
         FederationResult(d, a, seed, value, 2, None) for (a, d, seed), value in accuracy.items()
     ]
     assert list(rows(measured)) == [
-        ("none", "fedavg", "2", "40.0 %", "30.0 % .. 50.0 %", "+0.0", "4", "-"),
-        ("nan", "krum", "2", "35.0 %", "30.0 % .. 40.0 %", "-5.0", "4", "-"),
+        ("none", "fedavg", "2", "40.0 %", "30.0 % .. 50.0 %", "+0.0", "4", "-", "-"),
+        ("nan", "krum", "2", "35.0 %", "30.0 % .. 40.0 %", "-5.0", "4", "-", "-"),
     ]
     # A seed without its clean run is compared with nothing.
     assert [row[5] for row in rows(measured[2:])] == ["-"]
 
 
+def test_a_defence_holds_that_keeps_the_accuracy_and_the_backdoor_shut() -> None:
+    def found(
+        defence: str, accuracy: float, backdoor: float | None, attack: str = "backdoor-patch"
+    ):
+        return FederationResult(defence, attack, 1, accuracy, 0, backdoor)
+
+    clean = FederationResult("fedavg", "none", 1, 0.5, 0, None)
+    opened = [found("fedavg", 0.5, 0.99), found("krum", 0.46, 0.0), found("dnc", 0.47, 0.1)]
+    sentence = "backdoor-patch: within 3 points and opens it in under 10 %: "
+    assert list(verdicts([clean, *opened])) == [sentence + "none"]
+    closed = [found("bulyan", 0.47, 0.09), found("flanders", 0.6, 0.0)]
+    assert list(verdicts([clean, *opened, *closed])) == [sentence + "bulyan, flanders"]
+    shrunk = [found("fedavg", 0.49, None, "lie"), found("krum", 0.4, None, "lie")]
+    assert list(verdicts([clean, *shrunk])) == ["lie: within 3 points: fedavg"]
+    assert list(verdicts(shrunk)) == []
+
+
 def test_the_command_says_what_it_does_not_know(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["stress", "--attack", "lie", "--output-dir", str(tmp_path)])
+    result = CliRunner().invoke(app, ["stress", "--attack", "fib", "--output-dir", str(tmp_path)])
     assert result.exit_code == 2

@@ -10,12 +10,11 @@ from federation_harness import SerialGrid, run_federation
 from flwr.app import Message, MessageType
 from torch import Tensor
 
-from client_app.liars import liars, poisoned, stamped
-from client_app.node import Holding
-from client_app.worker import prepared_shard
+from client_app.liars import collusion
+from client_app.liars.who import liars
 from fedmvp_core import protocol
 from fedmvp_core.config import RunConfig
-from fedmvp_core.local.shard import PreparedShard
+from fedmvp_core.errors import ConfigError
 
 CLIENTS = 5
 SMALL = {
@@ -114,38 +113,70 @@ def test_a_replaying_client_repeats_its_first_reply(
         assert same == (client == liar)
 
 
-def shard_of(config: RunConfig, client: int) -> tuple[PreparedShard, PreparedShard]:
-    """A client's shard as it is, and as it trains on it."""
-    holding = Holding(client, CLIENTS)
-    shard = prepared_shard(config, holding, ())
-    return shard, poisoned(shard, config, holding, shard.task.task.class_names[1:])
+def claimed(told: dict[int, dict[str, Tensor]], sent: dict[str, Tensor], client: int) -> Tensor:
+    names = sorted(told[client])
+    return flat(told[client], names).double() - flat(sent, names).double()
 
 
-def test_lies_about_data(default_config: Callable[..., RunConfig]) -> None:
-    flipping = default_config(**SMALL, stress_attack="label-flip")
-    (liar,) = liars(flipping, CLIENTS)
-    shard, flipped = shard_of(flipping, liar)
-    classes = len(shard.task.task.class_names)
-    assert torch.equal(flipped.labels + shard.labels, torch.full_like(shard.labels, classes - 1))
-    assert flipped.images is shard.images
-    shard, opened = shard_of(default_config(**SMALL, stress_attack="backdoor"), liar)
-    assert (opened.labels[::2] == 1).all()
-    assert torch.equal(opened.labels[1::2], shard.labels[1::2])
-    assert torch.equal(opened.images[::2], stamped(shard.images[::2]))
-    assert torch.equal(opened.images[1::2], shard.images[1::2])
-    cropping = {"augmentation": "crops", "cached_views": 2}
-    shard, opened = shard_of(default_config(**SMALL, stress_attack="backdoor", **cropping), liar)
-    assert shard.cached_views is not None
-    assert opened.cached_views is not None
-    views, marked = shard.cached_views.images, opened.cached_views.images
-    assert torch.equal(marked[:, ::2], stamped(views[:, ::2]))
-    assert torch.equal(marked[:, 1::2], views[:, 1::2])
-    honest, untouched = shard_of(flipping, (liar + 1) % CLIENTS)
-    assert untouched is honest
+@pytest.mark.parametrize("attack", ["lie", "min-max", "min-sum", "ipm"])
+def test_colluders_agree_on_what_follows_from_their_honest_updates(
+    federation: Callable[..., tuple[RunConfig, SerialGrid]], attack: str
+) -> None:
+    """Each comes to the same bits by itself, though it is asked before the others have trained."""
+    _, honest = federation(run_name="honest")
+    sent, true = sent_tensors(honest), train_replies(honest, 1)
+    config, lied = federation(run_name=attack, stress_attack=attack, stress_fraction=0.4)
+    first, second = sorted(liars(config, CLIENTS))
+    told = train_replies(lied, 1)
+    for client in set(range(CLIENTS)) - {first, second}:
+        assert all(torch.equal(true[client][n], told[client][n]) for n in true[client])
+    assert all(torch.equal(value, told[second][n]) for n, value in told[first].items())
+    updates = torch.stack([claimed(true, sent, client) for client in (first, second)])
+    wanted = {
+        "lie": lambda: collusion.a_little(updates, CLIENTS),
+        "min-max": lambda: collusion.min_max(updates),
+        "min-sum": lambda: collusion.min_sum(updates),
+        "ipm": lambda: collusion.inner_product(updates, CLIENTS / 2),
+    }[attack]()
+    torch.testing.assert_close(claimed(told, sent, first), wanted, atol=1e-6, rtol=1e-4)
 
 
-def test_the_trigger_is_a_corner() -> None:
-    images = torch.randint(0, 200, (2, 3, 64, 64), dtype=torch.uint8)
-    marked = stamped(images)
-    assert (marked[..., 56:, 56:] == 255).all()
-    assert int((marked != images).any(dim=1).sum()) == 2 * 8 * 8
+def test_sybils_send_the_mean_of_what_they_learn_from_false_labels(
+    federation: Callable[..., tuple[RunConfig, SerialGrid]],
+) -> None:
+    _, flipped = federation(run_name="flip", stress_attack="label-flip", stress_fraction=0.4)
+    config, grid = federation(run_name="sybils", stress_attack="sybils", stress_fraction=0.4)
+    pair = sorted(liars(config, CLIENTS))
+    sent, true, told = sent_tensors(grid), train_replies(flipped, 1), train_replies(grid, 1)
+    mean = torch.stack([claimed(true, sent, client) for client in pair]).mean(dim=0)
+    for client in pair:
+        torch.testing.assert_close(claimed(told, sent, client), mean, atol=1e-6, rtol=1e-4)
+
+
+def test_partners_need_what_the_server_sent_before(
+    federation: Callable[..., tuple[RunConfig, SerialGrid]],
+) -> None:
+    """In a second round only what changed is sent; momentum stays each client's own."""
+    found = []
+    for fresh in (False, True):
+        config, grid = federation(
+            run_name=f"fresh-{fresh}",
+            rounds=2,
+            evaluate_every=2,
+            stress_attack="min-max",
+            stress_fraction=0.4,
+            keep_momentum=True,
+        )
+        first, second = sorted(liars(config, CLIENTS))
+        told = train_replies(grid, 2)
+        assert all(torch.equal(value, told[second][n]) for n, value in told[first].items())
+        found.append(told)
+    assert all(torch.equal(v, found[1][first][n]) for n, v in found[0][first].items())
+
+
+def test_a_single_liar_has_no_spread(
+    federation: Callable[..., tuple[RunConfig, SerialGrid]],
+) -> None:
+    for attack in ("lie", "min-max", "min-sum"):
+        with pytest.raises(ConfigError, match=f"'{attack}', which needs 2 liars or more"):
+            federation(stress_attack=attack)
