@@ -12,6 +12,7 @@ from client_app.worker import new_prompting
 from fedmvp_core import protocol
 from fedmvp_core.code_version import check_sources
 from fedmvp_core.config import RunConfig, TrainingSection
+from fedmvp_core.errors import WireError
 from fedmvp_core.exchange import prompt_part, travelling_tensors
 from fedmvp_core.json_logs import note
 from fedmvp_core.local.model import LocalRound
@@ -112,10 +113,10 @@ def receive(message: Message, state: RecordDict, config: RunConfig) -> Received:
     request = read_request(message)
     terms = configured_terms(request.terms)
     merged = merged_prompts(message, state)
-    tensors = merged.to_torch_state_dict()
+    tensors = protocol.decoded(merged.to_torch_state_dict, SENDER)
     prompting = new_prompting(config, request.class_names)
     schema = travelling_tensors(prompting, terms)
-    expected = str(config_of(message)[protocol.SCHEMA])
+    expected = str(config_of(message).get(protocol.SCHEMA))
     protocol.check_schema(protocol.schema_hash(schema), expected, SENDER)
     # The merge may have changed the order; the schema's order is the one that counts.
     protocol.check_prompt_tensors(tensors, schema, schema, SENDER)
@@ -128,18 +129,20 @@ def merged_prompts(message: Message, state: RecordDict) -> ArrayRecord:
     """The tensors of the message over those that the client still holds.
 
     Raises:
-        WireError: the server counts on tensors that this client no longer holds.
+        WireError: there are none, or the server counts on some that this client no longer holds.
     """
-    prompts = message.content[protocol.PROMPTS]
-    assert isinstance(prompts, ArrayRecord)
+    prompts = message.content.get(protocol.PROMPTS)
+    if not isinstance(prompts, ArrayRecord):
+        raise WireError(f"{SENDER}: the message holds no prompt tensors")
     cached = protocol.integer(config_of(message), protocol.CACHED_ROUND, SENDER)
     return merge_received(state, prompts, cached)
 
 
 def config_of(message: Message) -> ConfigRecord:
-    """The words and numbers that go with the tensors."""
-    record = message.content[protocol.CONFIG]
-    assert isinstance(record, ConfigRecord)
+    """The words and numbers that go with the tensors; raises WireError when there are none."""
+    record = message.content.get(protocol.CONFIG)
+    if not isinstance(record, ConfigRecord):
+        raise WireError(f"{SENDER}: the message holds no '{protocol.CONFIG}'")
     return record
 
 
@@ -151,4 +154,4 @@ def class_names_of(message: Message) -> tuple[str, ...]:
 def check_server_sources(message: Message) -> None:
     """Raises WireError when the server runs other code than this client."""
     facts = config_of(message)
-    check_sources(str(facts[protocol.SOURCES]), str(facts[protocol.SOURCE_FOLDER]))
+    check_sources(str(facts.get(protocol.SOURCES)), str(facts.get(protocol.SOURCE_FOLDER)))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeAlias
 
 import torch
@@ -70,6 +70,19 @@ def check_schema(expected: str, found: str, sender: str) -> None:
             f"{sender} has prompt tensors of schema {found}, expected {expected}: method, backbone "
             "or prompt sizes differ"
         )
+
+
+def decoded(decode: Callable[[], dict[str, Tensor]], sender: str) -> dict[str, Tensor]:
+    """The tensors of a record of arrays, whose decoding is Flower's.
+
+    Raises:
+        WireError: an array cannot be read as numbers.
+    """
+    try:
+        return decode()
+    # What NumPy raises of bytes that are no array is not documented; all of it means the same.
+    except Exception as error:
+        raise WireError(f"{sender}: a prompt tensor cannot be read: {error}") from error
 
 
 def check_prompt_tensors(
@@ -150,6 +163,20 @@ def names_of(record: Mapping[str, object], key: str, sender: str) -> tuple[str, 
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise WireError(f"{sender}: '{key}' is {_short(record.get(key))}; expected a list of names")
     return tuple(found)
+
+
+def counts_of(record: Mapping[str, object], key: str, sender: str) -> dict[str, int]:
+    """Numbers of images by name out of a record; none where the key is missing.
+
+    Raises:
+        WireError: the key holds something else.
+    """
+    found = _json(record.get(key, "{}"))
+    if not isinstance(found, dict) or not all(
+        type(count) is int and count >= 0 for count in found.values()
+    ):
+        raise WireError(f"{sender}: '{key}' is {_short(record[key])}; expected counts by name")
+    return found
 
 
 def terms_of(record: Mapping[str, object], sender: str) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ _MARKS = {
 _SHOWN = 40  # characters of the file's own words
 _FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(?P<inside>.*)\n[ \t]*```\s*", re.DOTALL)
 _STRING = r'"(?:\\.|[^"\\\n])*"'
-_NO_NUMBER = re.compile(rf"{_STRING}|-?\b(?:NaN|Infinity)\b")
+_NO_NUMBER = re.compile(rf"{_STRING}|-?(?:NaN|Infinity)")
 _HINTS = (
     (re.compile(r"//|/\*|#"), "JSON has no comments"),
     (re.compile(r"'"), "JSON's names and strings have double quotes"),
@@ -73,7 +73,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         OSError: it cannot be opened.
         ValueError: it is no UTF-8 or no TOML; the sentence gives line and column.
     """
-    return tomllib.loads(read_text(path))
+    try:
+        return tomllib.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("its arrays or tables are nested too deeply") from None
 
 
 def parse_json(text: str, pairs: Callable[[Pairs], Any] | None = None) -> Any:

@@ -1,6 +1,8 @@
 """One file of weights: what it is by its first bytes, whatever its name says, and what it holds."""
 
 import json
+import mmap
+import pickletools
 import re
 import tarfile
 import warnings
@@ -17,6 +19,7 @@ from fedmvp_core.errors import CheckpointError
 _HEAD = 512  # bytes that tell what a file is
 _SHORT = 4096  # bytes; weights are never so few, a server's answer in place of them is
 _LARGEST_HEADER = 100_000_000  # bytes, of safetensors
+_LARGEST_PACKED = 100_000_000  # bytes, of what is packed in an archive: code, never tensors
 
 _ARCHIVES = {
     b"\x1f\x8b": "a gzip archive",
@@ -89,9 +92,10 @@ def read_weight_file(path: Path) -> tuple[Any, str | None]:
 def _content(path: Path, head: bytes) -> tuple[Any, str | None]:
     if _is_safetensors(head):
         return load_file(path), None
-    if not zipfile.is_zipfile(path):  # torch < 1.6 wrote bare pickles, which cannot be mapped
-        return _unpickled(path, mmap=False), None
+    if not zipfile.is_zipfile(path):
+        return _bare_pickle(path), None
     with zipfile.ZipFile(path) as file:
+        _check_members(file)
         names = file.namelist()
         if not any(name.endswith("/constants.pkl") for name in names):
             return _unpickled(path, mmap=True), None
@@ -102,6 +106,34 @@ def _content(path: Path, head: bytes) -> tuple[Any, str | None]:
         load: Any = torch.jit.load
         state = load(str(path), map_location="cpu").state_dict()
     return state, b"\n".join(code).decode("utf-8", "replace")
+
+
+def _bare_pickle(path: Path) -> Any:
+    """What torch before 1.6 wrote.
+
+    A damaged one may ask for gigabytes that are not there: a file would make room for them first, a
+    map of it gives what there is.
+    """
+    with (
+        safe_globals(_STAND_INS),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+    ):
+        return torch.load(mapped, map_location="cpu", weights_only=True)  # type: ignore[arg-type]
+
+
+def _check_members(file: zipfile.ZipFile) -> None:
+    """Refuse what would need more memory than the file has bytes: torch makes room for it first.
+
+    Raises:
+        ValueError: a packed member is huge, or a pickle names a text that is longer than it is.
+    """
+    for member in file.infolist():
+        if member.compress_type != zipfile.ZIP_STORED and member.file_size > _LARGEST_PACKED:
+            raise ValueError(f"its member {member.filename} unpacks to {member.file_size:,} bytes")
+        if member.filename.endswith(".pkl"):
+            for _ in pickletools.genops(file.read(member)):
+                pass
 
 
 def _unpickled(path: Path, mmap: bool) -> Any:

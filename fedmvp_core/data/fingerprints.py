@@ -7,11 +7,13 @@ picture is opened: one that was edited under its old name is not noticed.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from fedmvp_core.data.image_set import ImageSet
 from fedmvp_core.data.readers.folders import first_few
 from fedmvp_core.data.settings.setting import Setting
+from fedmvp_core.run_folder import read_object
 
 TRAIN, VALIDATION = "train", "validation"
 DIGITS = 16  # of the hash of a class: it only says in which classes something differs
@@ -67,10 +69,28 @@ def _line(words: Sequence[str]) -> bytes:
     return b"".join(b"%d:%b" % (len(word), word) for word in encoded) + b"\n"
 
 
+def read_fingerprints(path: Path) -> dict[str, Fingerprint]:
+    """What splits.json holds, or an empty mapping when the file is absent or damaged."""
+    content = read_object(path)
+    return content if all(map(_is_fingerprint, content.values())) else {}
+
+
+def _is_fingerprint(value: Any) -> bool:
+    classes = value.get("classes") if isinstance(value, dict) else None
+    return (
+        isinstance(classes, dict)
+        and type(value.get("images")) is int
+        and all(
+            isinstance(told, list) and [type(part) for part in told] == [int, str]
+            for told in classes.values()
+        )
+    )
+
+
 def changes(before: Mapping[str, Any], now: Mapping[str, Fingerprint]) -> dict[str, str]:
     """Split -> a clause that says what differs, of all splits that are others.
 
-    before: what `fingerprints` returned then, as JSON gave it back.
+    before: what `fingerprints` returned then, as `read_fingerprints` gave it back.
     """
     found = {}
     for split in dict.fromkeys((*before, *now)):

@@ -27,6 +27,22 @@ FORMAT, VERSION = "fedmvp-tuned-clip", 1
 LOCAL = "local:"  # before the name of a file or folder that only its owner has
 _RESIZING = "shorter side to image-size (bicubic), centre crop, pixels / 255"
 
+# What the header's entries are.
+_WORDING = ("name", "template", "attribute_template")
+_OF_TASK: Mapping[str, type] = {
+    "template": str,
+    "attribute_template": str,
+    "attribute_weight": float,
+    "multi_label": bool,
+}
+_OF_BACKBONE: Mapping[str, type] = {
+    "name": str,
+    "pretrained": str,
+    "weights_hash": str,
+    "image_size": int,
+    "architecture": dict,
+}
+
 
 @dataclass(frozen=True)
 class BackboneFacts:
@@ -127,7 +143,7 @@ def read_export(path: Path) -> tuple[Exported, dict[str, Tensor]]:
         )
     try:
         exported = _exported(facts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"'{path}' is damaged: its header lacks or bends {error}") from None
     if facts.get("tensors-hash") != _hash(tensors):
         raise CheckpointError(
@@ -144,7 +160,9 @@ def _hash(tensors: Mapping[str, Tensor]) -> str:
 def _exported(facts: Mapping[str, Any]) -> Exported:
     known, backbone = dict(facts["known"]), dict(facts["backbone"])
     known["attributes"] = tuple(_texts(phrases) for phrases in known["attributes"])
-    known["wordings"] = tuple(Wording(**wording) for wording in known["wordings"])
+    known["wordings"] = tuple(
+        Wording(**_typed(wording, dict.fromkeys(_WORDING, str))) for wording in known["wordings"]
+    )
     known["class_names"] = _texts(known["class_names"])
     if len(known["class_names"]) != len(known["attributes"]):
         raise ValueError("its attributes, which are not of its classes")
@@ -156,10 +174,19 @@ def _exported(facts: Mapping[str, Any]) -> Exported:
         method_options=str(facts["method_options"]),
         seed=int(facts["seed"]),
         words=ClassWords(**words),
-        known=Task(**known),
-        backbone=BackboneFacts(**backbone),
+        known=Task(**_typed(known, _OF_TASK)),
+        backbone=BackboneFacts(**_typed(backbone, _OF_BACKBONE)),
         about=dict(facts["about"]),
     )
+
+
+def _typed(given: Any, kinds: Mapping[str, type]) -> dict[str, Any]:
+    """The given entries; raises ValueError where one is of another kind."""
+    for name, kind in kinds.items():
+        found = type(given[name])
+        if found is not kind and (kind, found) != (float, int):
+            raise ValueError(f"'{name}', which is a {found.__name__}, not a {kind.__name__}")
+    return dict(given)
 
 
 def _texts(given: Any) -> tuple[str, ...]:

@@ -28,8 +28,15 @@ def strategy_state(strategy: Strategy) -> dict[str, Tensor]:
 
 
 def restore_strategy(strategy: Strategy, state: Mapping[str, Tensor]) -> None:
-    """Put back what `strategy_state` gave into a strategy made by the same constructor."""
-    tree = json.loads(bytes(state[_TREE].numpy().tobytes()))
+    """Put back what `strategy_state` gave into a strategy made by the same constructor.
+
+    Raises:
+        AttributeError, LookupError, TypeError, ValueError: it is something else.
+    """
+    try:
+        tree = json.loads(bytes(state[_TREE].numpy().tobytes()))
+    except RecursionError:
+        raise ValueError("attributes are nested too deeply") from None
     for name, packed in tree.items():
         setattr(strategy, name, _unpacked(packed, state, getattr(strategy, name, None)))
 

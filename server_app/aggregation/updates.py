@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fedmvp_core.config import RunConfig
 from fedmvp_core.config.options import NoOptions, options_type, parse_options
-from fedmvp_core.errors import ConfigError, FedMVPError
+from fedmvp_core.errors import CheckpointError, ConfigError, FedMVPError
 from fedmvp_core.methods import ConfiguredMethod
 from fedmvp_core.registry import AGGREGATIONS, find
 from fedmvp_core.terms import TermText
@@ -132,10 +132,19 @@ def rule_state(rule: Rule) -> dict[str, Tensor]:
 
 
 def restore_rule(rule: Rule, state: Mapping[str, Tensor]) -> None:
-    """Put back what `rule_state` gave."""
+    """Put back what `rule_state` gave.
+
+    Raises:
+        CheckpointError: the rule makes nothing of it.
+    """
     restore = getattr(rule, "restore", None)
     if restore is not None:
-        restore(state)
+        try:
+            restore(state)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"what a checkpoint kept of the aggregation cannot be restored: {error!r}"
+            ) from error
     elif state:
         rule_state(rule).update(state)
 

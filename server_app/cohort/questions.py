@@ -1,6 +1,5 @@
 """What a supernode is asked before it takes part, and what it answers."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -66,13 +65,13 @@ def described_node(node_id: int, reply: Message) -> Node:
     Raises:
         FedMVPError: it cannot make its shard, or its answer is of another kind.
     """
-    description = _description(node_id, reply)
+    description, sender = _description(node_id, reply), f"supernode {node_id}"
     return Node(
         node_id=node_id,
         partition_id=protocol.integer(description, protocol.PARTITION_ID, "a supernode"),
         num_examples=_told(description, protocol.NUM_EXAMPLES),
-        classes=json.loads(str(description.get(protocol.CLASSES, "{}"))),
-        domains=json.loads(str(description.get(protocol.DOMAINS, "{}"))),
+        classes=protocol.counts_of(description, protocol.CLASSES, sender),
+        domains=protocol.counts_of(description, protocol.DOMAINS, sender),
         shards=_told(description, protocol.NUM_PARTITIONS),
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.fingerprints import Fingerprint, changes, sentence
+from fedmvp_core.data.fingerprints import Fingerprint, changes, read_fingerprints, sentence
 from fedmvp_core.disk import replace_text
 from fedmvp_core.errors import CheckpointError, ConfigError, DataError
 from fedmvp_core.json_logs import logger
@@ -18,7 +18,6 @@ from fedmvp_core.run_folder import (
     differences,
     no_fingerprint,
     read_metrics,
-    read_object,
 )
 from server_app.records.checkpoints import latest_round
 
@@ -75,9 +74,8 @@ def check_shards(path: Path, shards: list[dict[str, Any]], all_there: bool) -> N
     Raises:
         ConfigError: it is something else, so that the run could not go on as it began.
     """
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    before = _listed_shards(path)
+    if before is None:
         return  # it had not come so far, or the file is lost: there is nothing to compare
     now = json.loads(json.dumps(shards))
     if not all_there:
@@ -98,7 +96,7 @@ def check_splits(path: Path, now: Mapping[str, Fingerprint], place: str) -> None
     Raises:
         ConfigError: they are others, so that the run could not go on as it began.
     """
-    before = read_object(path)
+    before = read_fingerprints(path)
     if not before:
         logger.warning("%s", no_fingerprint(path.parent))
         return
@@ -116,15 +114,25 @@ def check_clients(path: Path, clients: int) -> None:
     Raises:
         ConfigError: there were more or fewer.
     """
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    if isinstance(before, list) and len(before) != clients:
+    before = _listed_shards(path)
+    if before is not None and len(before) != clients:
         raise ConfigError(
             f"resume is latest, but there are {clients} clients, and '{path}' names {len(before)}; "
             "allowed: as many supernodes, with the same data"
         )
+
+
+def _listed_shards(path: Path) -> list[dict[str, Any]] | None:
+    """What shards.json lists, or None when the file is absent or damaged."""
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(listed, list) or not all(
+        isinstance(shard, dict) and type(shard.get("partition-id")) is int for shard in listed
+    ):
+        return None
+    return listed
 
 
 def metric_rows(path: Path, last: int) -> list[MetricRow]:

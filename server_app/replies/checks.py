@@ -168,11 +168,7 @@ def tensors_of(prompts: ArrayRecord, sent: Mapping[str, Tensor], sender: str) ->
                 f"{sender}: prompt tensor {name[:MOST_LETTERS]!r} has {len(array.data)} bytes; "
                 f"expected at most {largest}"
             )
-    try:
-        return prompts.to_torch_state_dict()
-    # What NumPy raises of bytes that are no array is not documented; all of it means the same.
-    except Exception as error:
-        raise WireError(f"{sender}: a prompt tensor cannot be read: {error}") from error
+    return protocol.decoded(prompts.to_torch_state_dict, sender)
 
 
 def unpacked(

@@ -58,7 +58,7 @@ def _array(answer: str) -> list[Any]:
     for text in (answer, answer[start : end + 1]):
         try:
             content = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(content, dict) and len(content) == 1:
             content = next(iter(content.values()))

@@ -139,7 +139,7 @@ def _question(
 def _content(data: bytes) -> str:
     try:
         content = json.loads(data)["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise AnswerError("the server's reply is no chat completion") from None
     if not isinstance(content, str) or not content.strip():
         raise AnswerError("the answer is empty")
@@ -167,7 +167,7 @@ def _words(endpoint: Endpoint, error: HTTPError) -> str:
         text = error.read(MAX_BYTES).decode("utf-8", "replace")
     except (OSError, HTTPException):
         text = ""
-    with suppress(ValueError, LookupError, TypeError):
+    with suppress(ValueError, LookupError, TypeError, RecursionError):
         text = str(json.loads(text)["error"]["message"])
     if endpoint.key:
         text = text.replace(endpoint.key, "***")

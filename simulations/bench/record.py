@@ -77,7 +77,7 @@ def read_record(path: Path) -> Record:
             for part in content["parts"]
         ]
         return Record(content["machine"], parts)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path} is no JSON of fedmvp bench: {error}") from None
 
 

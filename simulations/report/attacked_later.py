@@ -39,7 +39,7 @@ def later_attacks(folder: Path) -> list[tuple[str, list[LaterRow]]]:
         try:
             if rows := read_attacks(path):
                 found.append((path.name, rows))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             logger.warning("'%s' is left out of the report: %s", path, error)
     return found
 
@@ -48,7 +48,7 @@ def read_attacks(path: Path) -> list[LaterRow]:
     """The rows of a table of attacks; none of a file of another kind.
 
     Raises:
-        OSError, ValueError: it cannot be read.
+        OSError, ValueError, OverflowError: it cannot be read.
     """
     table = pd.read_csv(path, dtype={"epsilon": str, "split": str, "defence": str})
     if "defence" not in table and len(table.columns) > 4:  # an earlier version had none

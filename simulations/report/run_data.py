@@ -108,7 +108,7 @@ def _read_json(path: Path, kind: type) -> Any:
         return kind()
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(value, kind):
         raise DataError(f"{path} holds a {type(value).__name__}; expected a {kind.__name__}")
@@ -122,7 +122,7 @@ def _read_events(path: Path) -> tuple[dict[str, Any], ...]:
     """
     if not path.is_file():
         return ()
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = _text(path).splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines.pop()
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -130,7 +130,7 @@ def _read_events(path: Path) -> tuple[dict[str, Any], ...]:
     for place, (number, line) in enumerate(numbered):
         try:
             event = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if place + 1 < len(numbered) and TAKEN_UP in numbered[place + 1][1]:
                 continue
             raise DataError(f"{path}, line {number}, is not JSON: {error}") from error
@@ -138,6 +138,13 @@ def _read_events(path: Path) -> tuple[dict[str, Any], ...]:
             raise DataError(f"{path}, line {number}, holds {event!r}; expected an object")
         events.append(event)
     return tuple(events)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as text: {error}") from error
 
 
 def _read_table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
@@ -152,10 +159,10 @@ def _read_table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) 
             raise DataError(f"{path} lacks the columns {', '.join(missing)}")
         for column in numeric:
             table[column] = table[column].map(lambda cell: float(cell or "nan"))
+        table = table.dropna(subset=[column for column in ("round",) if column in columns])
+        return table.astype({"round": int}) if "round" in columns else table
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a table: {error}") from error
-    table = table.dropna(subset=[column for column in ("round",) if column in columns])
-    return table.astype({"round": int}) if "round" in columns else table
 
 
 def _read_steps(path: Path) -> pd.DataFrame:
@@ -164,7 +171,7 @@ def _read_steps(path: Path) -> pd.DataFrame:
 
 def _read_classes(path: Path) -> pd.DataFrame:
     """CLASS_COLUMNS, whatever the classes were measured in."""
-    header = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
+    header = _text(path).partition("\n")[0] if path.is_file() else ""
     columns = class_columns(multi_label=class_columns(True)[-1] in header.split(","))
     table = _read_table(path, columns, columns[2:])
     return table.rename(columns=dict(zip(columns, CLASS_COLUMNS, strict=True)))
@@ -181,7 +188,7 @@ def _read_shards(path: Path) -> tuple[ShardCounts, ...]:
             )
             for entry in _read_json(path, list)
         ]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise DataError(f"{path} does not describe shards: {error!r}") from error
     return tuple(sorted(shards, key=lambda shard: shard.partition_id))
 
@@ -189,7 +196,12 @@ def _read_shards(path: Path) -> tuple[ShardCounts, ...]:
 def _read_metrics(path: Path, events: tuple[dict[str, Any], ...]) -> pd.DataFrame:
     """METRIC_COLUMNS; of a run that stopped before it wrote any, what its events tell."""
     rows = read_metrics(path) if path.is_file() and path.stat().st_size else []
-    return pd.DataFrame(rows or _rows_of_events(events), columns=list(METRIC_COLUMNS))
+    try:
+        rows = rows or _rows_of_events(events)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        told = path.with_name(PROGRESS)
+        raise DataError(f"{told} has an event without its round or numbers: {error!r}") from error
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
 
 
 def _rows_of_events(events: tuple[dict[str, Any], ...]) -> list[MetricRow]:
@@ -200,11 +212,14 @@ def _rows_of_events(events: tuple[dict[str, Any], ...]) -> list[MetricRow]:
         if event.get("event") == "round":
             for key in ("loss", "seconds", "clients", "failed", "bytes-up", "bytes-down"):
                 if isinstance(event.get(key), int | float):
-                    rows.append((event["round"], "train", names.get(key, key), float(event[key])))
+                    rows.append(
+                        (int(event["round"]), "train", names.get(key, key), float(event[key]))
+                    )
         elif event.get("event") == "evaluation":
             for split, value in event.get("accuracy", {}).items():
-                rows.append((event["round"], split, event.get("metric", ACCURACY), float(value)))
+                metric = str(event.get("metric", ACCURACY))
+                rows.append((int(event["round"]), split, metric, float(value)))
         elif event.get("event") == "robust-evaluation":
             for split, value in event.get("accuracy", {}).items():
-                rows.append((event["round"], split, str(event.get("attack")), float(value)))
+                rows.append((int(event["round"]), split, str(event.get("attack")), float(value)))
     return rows

@@ -56,7 +56,8 @@ def read_config(folder: Path) -> RunConfig:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"'{folder}' is no run folder: {error}") from error
+        said = error if isinstance(error, OSError) else f"'{path}' cannot be read: {error}"
+        raise CheckpointError(f"'{folder}' is no run folder: {said}") from error
     if not isinstance(saved, dict) or not saved:
         raise CheckpointError(f"'{path}' holds no run-config keys")
     try:

@@ -7,13 +7,20 @@ from pathlib import Path
 
 from fedmvp_core.backbone import Backbone, FeatureCache
 from fedmvp_core.config import RunConfig
-from fedmvp_core.data.fingerprints import TRAIN, changes, fingerprints, sentence
+from fedmvp_core.data.fingerprints import (
+    TRAIN,
+    Fingerprint,
+    changes,
+    fingerprints,
+    read_fingerprints,
+    sentence,
+)
 from fedmvp_core.data.settings import Setting
 from fedmvp_core.errors import CheckpointError
 from fedmvp_core.exchange import kept_by_clients, prompt_part, travelling_tensors
 from fedmvp_core.methods import find_method
 from fedmvp_core.prompting import Prompting
-from fedmvp_core.run_folder import CHECKPOINTS, SPLITS, no_fingerprint, read_object
+from fedmvp_core.run_folder import CHECKPOINTS, SPLITS, no_fingerprint
 from fedmvp_core.terms import configured_terms
 from fedmvp_core.workspace import open_workspace
 from server_app.aggregation import asked_terms
@@ -103,7 +110,7 @@ def _compared(
         OtherPicturesError: classes that the run knows are gone.
     """
     now = fingerprints(setting)
-    before = read_object(folder / SPLITS)
+    before: Mapping[str, Fingerprint] = read_fingerprints(folder / SPLITS)
     if not before:
         logger.warning("%s", no_fingerprint(folder))
         before = now

@@ -51,9 +51,14 @@ def known_unreadable(paths: Sequence[Path], folder: Path) -> dict[int, str]:
     file = folder / f"{files_key(paths, NO_SIZE)}.json"
     try:
         found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-        return {int(position): fault for position, fault in found.items()}
-    except (OSError, ValueError, AttributeError):
-        faults = unreadable(paths)
+        kept = {int(position): fault for position, fault in found.items()}
+        if all(position in range(len(paths)) for position in kept) and all(
+            isinstance(fault, str) for fault in kept.values()
+        ):
+            return kept
+    except (OSError, ValueError, AttributeError, RecursionError):
+        pass  # there is none, or it is damaged
+    faults = unreadable(paths)
 
     def write(temporary: Path) -> None:
         temporary.write_text(json.dumps(faults), encoding="utf-8")

@@ -162,7 +162,8 @@ def _save(temporary: Path, paths: Sequence[Path], image_size: int) -> None:
 def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels | None:
     """The cached pixels, copied only where they are written to, or None if they cannot be used."""
     try:
-        mapped = np.load(file, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+        mapped = np.lib.format.open_memmap(file, mode="c")
+    # What NumPy raises of bytes that are no array is not documented; all of it means the same.
+    except Exception:
         return None
     return mapped if mapped.shape == shape and mapped.dtype == np.uint8 else None

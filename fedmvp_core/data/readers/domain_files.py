@@ -11,7 +11,7 @@ from fedmvp_core.data.readers.folders import (
     read_lines,
     subfolders,
 )
-from fedmvp_core.data.readers.split_json import add_name, read_split_json
+from fedmvp_core.data.readers.split_json import add_name, label_in, read_split_json
 from fedmvp_core.data.readers.splits import (
     DOMAIN_SHARES,
     DOMAINNET_TRAIN_SHARE,
@@ -76,13 +76,13 @@ def _listed(data_set: str, folder: Path, file: Path, names: dict[int, str]) -> l
     entries = []
     for line in read_lines(file, data_set):
         path, _, number = line.rpartition(" ")
-        parts = path.split("/")
-        if len(parts) != 3 or parts[0] != folder.name or not number.isdecimal():
+        parts, label = path.split("/"), label_in(number)
+        if len(parts) != 3 or parts[0] != folder.name or label is None:
             raise DataError(
-                f"'{file}' has the line '{line}'; allowed: '{folder.name}/class/picture label'"
+                f"'{file}' has the line '{line:.80}'; allowed: '{folder.name}/class/picture label'"
             )
-        add_name(names, int(number), parts[1], file)
-        entries.append(Entry(f"{parts[1]}/{parts[2]}", int(number)))
+        add_name(names, label, parts[1], file)
+        entries.append(Entry(f"{parts[1]}/{parts[2]}", label))
     check_files(folder, (entry.file for entry in entries), file)
     return entries
 

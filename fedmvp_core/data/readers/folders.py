@@ -72,15 +72,15 @@ def check_files(
     wanted: dict[str, list[str]] = defaultdict(list)
     for file in files:
         parent, _, name = file.rpartition("/")
-        if parent not in wanted and (parent.startswith("/") or ".." in parent.split("/")):
-            line = _line(lines, file)
-            raise DataError(f"'{named_by}' names pictures in '{parent}'{line}, outside '{folder}'")
+        if file.startswith("/") or (parent not in wanted and ".." in parent.split("/")):
+            where = f"'{parent or '/'}'{_line(lines, file)}"
+            raise DataError(f"'{named_by}' names pictures in {where}, outside '{folder}'")
         wanted[parent].append(name)
     missing = []
     for parent, names in wanted.items():
         try:
             there = set(os.listdir(folder / parent))
-        except (FileNotFoundError, NotADirectoryError):
+        except (OSError, ValueError):  # ValueError: of a name with a zero byte
             there = set()
         absent = [name for name in names if name not in there]
         alike = {_folded(name): name for name in there} if absent else {}

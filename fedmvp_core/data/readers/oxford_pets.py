@@ -5,7 +5,7 @@ from pathlib import Path
 from fedmvp_core.data.listing import Listing
 from fedmvp_core.data.readers.coop import from_official_split, from_split_json, supply
 from fedmvp_core.data.readers.folders import read_lines
-from fedmvp_core.data.readers.split_json import add_name, in_label_order
+from fedmvp_core.data.readers.split_json import add_name, in_label_order, label_in
 from fedmvp_core.data.readers.splits import Entry
 from fedmvp_core.errors import DataError
 
@@ -37,9 +37,11 @@ def _entries(file: Path, names: dict[int, str]) -> list[Entry]:
     for line in read_lines(file, "oxford_pets", supply(SPLIT)):
         fields = line.split()
         picture, _, number = fields[0].rpartition("_")
-        if len(fields) != 4 or not picture or not number or not fields[1].isdecimal():
-            raise DataError(f"'{file}' has the line '{line}'; allowed: 'Breed_number label 1 1'")
-        label, breed = int(fields[1]) - 1, picture.lower()
-        add_name(names, label, breed, file)
-        entries.append(Entry(f"{fields[0]}.jpg", label))
+        written = label_in(fields[1]) if len(fields) == 4 else None
+        if written is None or not picture or not number:
+            raise DataError(
+                f"'{file}' has the line '{line:.80}'; allowed: 'Breed_number label 1 1'"
+            )
+        add_name(names, written - 1, picture.lower(), file)
+        entries.append(Entry(f"{fields[0]}.jpg", written - 1))
     return entries

@@ -1,6 +1,7 @@
 """CoOp's split files: {"train": [[path, label, class name], ...], "val": [...], "test": [...]}."""
 
 from collections.abc import Mapping, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from fedmvp_core.data.readers.folders import check_files, first_few, relative_fi
 from fedmvp_core.data.readers.splits import Entry, split_named
 from fedmvp_core.errors import DataError
 from fedmvp_core.user_files import read_json
+
+_MOST_DIGITS = 18  # of a label that is written as text
 
 
 def read_split_json(file: Path, pictures: Path) -> tuple[dict[int, str], dict[str, list[Entry]]]:
@@ -55,6 +58,11 @@ def _check_labels(splits: Mapping[str, Sequence[Entry]], file: Path) -> None:
             )
 
 
+def label_in(word: str) -> int | None:
+    """The whole number from 0 that a word is, or None; of more digits than any label it is none."""
+    return int(word) if word.isdecimal() and len(word) <= _MOST_DIGITS else None
+
+
 def add_name(names: dict[int, str], label: int, class_name: str, source: Path) -> None:
     """Take down that a label has a class name.
 
@@ -82,9 +90,12 @@ def in_label_order(names: Mapping[int, str], source: Path) -> list[str]:
     Raises:
         DataError: a label between them belongs to no picture.
     """
-    absent = [str(label) for label in range(max(names) + 1) if label not in names]
+    absent = max(names) + 1 - sum(label >= 0 for label in names)
     if absent or min(names) < 0:
-        which = f"label {first_few(absent)}" if absent else f"a name but label {min(names)}"
+        # Not a list of all: a label may be any number.
+        first = islice((str(label) for label in count() if label not in names), min(absent, 3))
+        more = f" and {absent - 3} more" if absent > 3 else ""
+        which = f"label {', '.join(first)}{more}" if absent else f"a name but label {min(names)}"
         raise DataError(f"'{source}' has no picture of {which}; labels are 0 to {max(names)}")
     return [names[label] for label in sorted(names)]
 

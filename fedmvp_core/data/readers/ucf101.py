@@ -7,6 +7,7 @@ from pathlib import Path
 from fedmvp_core.data.listing import Listing
 from fedmvp_core.data.readers.coop import from_official_split, from_split_json, supply
 from fedmvp_core.data.readers.folders import read_lines
+from fedmvp_core.data.readers.split_json import label_in
 from fedmvp_core.data.readers.splits import Entry
 from fedmvp_core.errors import DataError
 
@@ -43,9 +44,10 @@ def _labels(file: Path) -> dict[str, int]:
     actions: dict[int, str] = {}
     for line in read_lines(file, "ucf101", supply(SPLIT)):
         number, _, action = line.partition(" ")
-        if not number.isdecimal() or not words(action):
-            raise DataError(f"'{file}' has the line '{line}'; allowed: 'number ActionName'")
-        actions[int(number)] = action
+        written = label_in(number)
+        if written is None or not words(action):
+            raise DataError(f"'{file}' has the line '{line:.80}'; allowed: 'number ActionName'")
+        actions[written] = action
     if sorted(actions) != list(range(1, len(actions) + 1)):
         raise DataError(f"'{file}' numbers {len(actions)} actions; allowed: from 1, without gaps")
     return {actions[number]: number - 1 for number in sorted(actions)}

@@ -44,22 +44,29 @@ def _read(file: Path, pictures: Path) -> tuple[list[str], list[Picture]]:
         for row in content["annotations"]:
             if not row["iscrowd"]:
                 labels[row["image_id"]].add(label_of[row["category_id"]])
-        images = {row["id"]: row["file_name"] for row in content["images"]}
+        images = sorted({row["id"]: row["file_name"] for row in content["images"]}.items())
+        _check_texts([name for _, name in (*categories, *images)])
     except (KeyError, TypeError) as error:
         raise DataError(f"'{file}' is no COCO annotation of instances: {error!r}") from error
-    check_files(pictures, images.values(), file)
+    check_files(pictures, (name for _, name in images), file)
     found = [
-        Picture(pictures / name, tuple(sorted(labels[identifier])))
-        for identifier, name in sorted(images.items())
+        Picture(pictures / name, tuple(sorted(labels[identifier]))) for identifier, name in images
     ]
     return [name for _, name in categories], found
+
+
+def _check_texts(names: list[Any]) -> None:
+    """Raises TypeError where a name of a category or of a picture is no text."""
+    others = [name for name in names if not isinstance(name, str)]
+    if others:
+        raise TypeError(f"the name {others[0]!r:.80} is no text")
 
 
 def _parsed(file: Path) -> dict[str, Any]:
     try:
         # Outlines are nine tenths of the file; dropped while parsing, they never pile up.
         content = json.loads(file.read_bytes(), object_hook=_without_outlines)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"coco2014: '{file}' cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"'{file}' is no COCO annotation of instances: no object")

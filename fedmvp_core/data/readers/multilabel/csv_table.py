@@ -40,7 +40,7 @@ def read_table(file: Path) -> Table:
     if delimiter in DELIMITERS:
         text, before = text.partition("\n")[2], 1
     else:
-        delimiter = _delimiter(text)
+        delimiter = _delimiter(text, file)
     lines = list(_lines(text, delimiter, file, before))
     if len(lines) < 2:
         raise DataError(f"table '{file}' has {len(lines)} lines; needed: a header and rows")
@@ -76,9 +76,12 @@ def _text(file: Path) -> str:
         ) from error
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(text: str, file: Path) -> str:
     header = next((line for line in text.splitlines() if line.strip()), "")
-    cells = {mark: len(next(csv.reader([header], delimiter=mark))) for mark in DELIMITERS}
+    try:
+        cells = {mark: len(next(csv.reader([header], delimiter=mark))) for mark in DELIMITERS}
+    except csv.Error as error:
+        raise DataError(f"table '{file}' cannot be read: its header: {error}") from error
     return "," if cells[","] > 1 else max(DELIMITERS, key=lambda mark: cells[mark])
 
 

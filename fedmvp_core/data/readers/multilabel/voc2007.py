@@ -63,7 +63,8 @@ def _pictures(devkit: Path, image_set: str, count_difficult: bool) -> list[Pictu
 def _labels(file: Path, count_difficult: bool) -> tuple[int, ...]:
     try:
         annotation = ElementTree.parse(file).getroot()
-    except (OSError, ElementTree.ParseError) as error:
+    # ValueError and LookupError: of an encoding that it names and there is not.
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(f"annotation '{file}' cannot be read: {error}") from error
     labels = set()
     for thing in annotation.iter("object"):
