@@ -5,6 +5,7 @@ control character to the terminal. Here only styles that the code names are obey
 shown on the terminal is escaped, as Python writes it.
 """
 
+import io
 import re
 import sys
 from typing import Any
@@ -37,6 +38,11 @@ class Console(rich.console.Console):
             options.setdefault("spinner", _ASCII_SPINNER)
         words = Text(shown(status, self.encoding)) if isinstance(status, str) else status
         return super().status(words, **options)
+
+
+def silent() -> Console:
+    """A console whose words nobody sees."""
+    return Console(file=io.StringIO())
 
 
 def shown(text: str, encoding: str = "utf-8") -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from rich.console import Console
+
 from fedmvp_core.config import RunConfig
 from fedmvp_core.run_folder import ATTACKS, run_folder
 from simulations.attack.plan import AlarmPlan, AttackPlan, plan_alarm, plan_attack
-from simulations.console import Console
 from simulations.report.attacked_later import ALARM, LaterRow, alarm_sentence, read_attacks
 from simulations.runner.results import Accuracies
 from simulations.suite.files import SuiteAttacks

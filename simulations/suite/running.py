@@ -1,10 +1,11 @@
 """Running a suite: what is not done yet, its attacks, then its table."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from rich.console import Console
 
 from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.errors import ConfigError
@@ -19,7 +20,7 @@ from fedmvp_core.run_folder import (
     run_folder,
 )
 from server_app.records.checkpoints import latest_round
-from simulations.console import Console
+from simulations.console import silent
 from simulations.exit_codes import INTERRUPTED, OF_STATUS
 from simulations.runner.named_runs import NamedRun
 from simulations.runner.planning import Plan, plan_run, small_engine
@@ -153,12 +154,12 @@ def _attack_all(console: Console, runs: Sequence[RunConfig], suite: Suite, jobs:
 
 
 def _run_quietly(plan: Plan) -> Ended:
-    outcome = run_plan(plan, Console(file=io.StringIO()))
+    outcome = run_plan(plan, silent())
     return outcome.status, outcome.error or ""
 
 
 def _attack_quietly(config: RunConfig, attacks: SuiteAttacks) -> Ended:
-    attack_completed(Console(file=io.StringIO()), config, attacks)
+    attack_completed(silent(), config, attacks)
     return COMPLETED, ""
 
 

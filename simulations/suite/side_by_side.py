@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from rich.console import Console
+
 from fedmvp_core.errors import ConfigError, FedMVPError
 from fedmvp_core.run_folder import FAILED, INTERRUPTED
-from simulations.console import Console
 from simulations.runner.planning import INLINE, Plan
 
 Ended = tuple[str, str]  # a status, and a sentence about what went wrong or ""

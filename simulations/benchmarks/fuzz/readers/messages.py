@@ -85,7 +85,7 @@ def _config() -> RunConfig:
 
 def _request() -> list[bytes]:
     tensors = new_prompting(_config(), _CLASSES).prompt_tensors()
-    facts = {
+    facts: dict[str, str | int] = {
         protocol.ROUND: 1,
         protocol.RUN_ID: "0123abcd",
         protocol.CACHED_ROUND: 0,
