@@ -1,13 +1,20 @@
 """What secure aggregation adds to a round: seconds and bytes, beside the same round without it."""
 
+from functools import partial
+
+import torch
+
 from fedmvp_core.config import Scalar
 from simulations.bench.federation import seconds_of_rounds, timed_run
 from simulations.bench.inputs import Inputs
+from simulations.bench.paired import Side, take_turns
 from simulations.bench.record import Measured
+from simulations.bench.secure_exchange import plain_mean, secure_mean
 from simulations.report.run_data import RunData
 from simulations.runner.planning import INLINE
 
-CLIENTS = 8
+CLIENTS, MANY, NEIGHBOURS = 8, 64, 9
+_FEW = 8_192  # numbers, to try the code
 PLAIN, SECURE = "plain", "secure"
 _SIDES: dict[str, dict[str, Scalar]] = {
     PLAIN: {"max-update-norm": 0.0},
@@ -16,10 +23,33 @@ _SIDES: dict[str, dict[str, Scalar]] = {
 
 
 def measure(inputs: Inputs) -> list[Measured]:
-    """The second round of short federations of the demo, with and without masks in turn.
+    """The arithmetic of a round alone, and the second round of short federations of the demo.
 
     Facts: bytes of numbers from all clients, and bytes of keys and shares both ways.
     """
+    return [*_exchanges(inputs), *_rounds(inputs)]
+
+
+def _exchanges(inputs: Inputs) -> list[Measured]:
+    """The mean of made-up updates, as FedAvg has it and out of masked vectors."""
+    sizes, found = inputs.sizes, []
+    numbers = _FEW if sizes.quick else sizes.numbers
+    for clients in sizes.clients or (CLIENTS, MANY):
+        draw = torch.Generator().manual_seed(1)
+        updates = [{"prompt": torch.randn(numbers, generator=draw) * 0.01} for _ in range(clients)]
+        sides: dict[str, Side] = {PLAIN: partial(plain_mean, updates)}
+        sides[f"{SECURE}, all hold shares"] = partial(secure_mean, updates, clients)
+        if clients > NEIGHBOURS:
+            ring = partial(secure_mean, updates, NEIGHBOURS)
+            sides[f"{SECURE}, secagg-shares={NEIGHBOURS}"] = ring
+        values = take_turns(sides, sizes.turns)
+        told: dict[str, Scalar] = {"clients": clients, "numbers": numbers}
+        title = f"the mean of {clients} updates"
+        found.append(Measured("secure", title, "s", PLAIN, values, 0, told))
+    return found
+
+
+def _rounds(inputs: Inputs) -> list[Measured]:
     sizes = inputs.sizes
     found = []
     for clients in sizes.clients or ((3,) if sizes.quick else (CLIENTS,)):
