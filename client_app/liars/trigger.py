@@ -6,8 +6,9 @@ federation goes; each step moves the pixels too, so that these prompts take any 
 the target. What they find is fixed for the run and follows from its seed, so that each liar, and
 whoever measures the backdoor later, comes to the same.
 
-Learned together with prompts: BadCLIP (Bai et al., CVPR 2024). Blended: Targeted Backdoor Attacks (Chen et al., 2017).
-Clean-label: Narcissus (Zeng et al., CCS 2023).
+Learned together with prompts: BadCLIP (Bai et al., CVPR 2024). Blended: Targeted Backdoor
+Attacks on Deep Learning Systems (Chen et al., 2017). Clean-label: Narcissus (Zeng et al., CCS
+2023).
 """
 
 from collections.abc import Mapping, Sequence
