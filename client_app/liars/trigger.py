@@ -6,12 +6,12 @@ federation goes; each step moves the pixels too, so that these prompts take any 
 the target. What they find is fixed for the run and follows from its seed, so that each liar, and
 whoever measures the backdoor later, comes to the same.
 
-Learned together: Revisiting Backdoor Attacks against Large Vision-Language Models' prompts as in
-BadCLIP (Bai et al., CVPR 2024). Blended: Targeted Backdoor Attacks (Chen et al., 2017).
-Clean-label: Narcissus (Zeng et al., CCS 2023).
+Learned together with prompts: BadCLIP (Bai et al., CVPR 2024). Blended: Targeted Backdoor
+Attacks on Deep Learning Systems (Chen et al., 2017). Clean-label: Narcissus (Zeng et al., CCS
+2023).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ from client_app.liars.who import liars
 from client_app.node import Holding
 from client_app.worker import configured_backbone, new_prompting, prepared_shard
 from fedmvp_core.backbone import Backbone
-from fedmvp_core.config import RunConfig
+from fedmvp_core.config import RunConfig, Scalar
 from fedmvp_core.config.keys import LEARNED_BACKDOORS
 from fedmvp_core.local.model import LocalModel, LocalRound
 from fedmvp_core.local.shard import PreparedShard
@@ -36,7 +36,7 @@ BLENDED = 0.3  # how much of a marked image is the pattern
 STEPS, BATCH = 60, 16
 PIXEL_RATE = 0.1  # Adam's, on pixels in [0, 1]
 # What no trigger depends on: those who compare defences learn one for all of them.
-_ANY = {
+_ANY: Mapping[str, Scalar] = {
     **{"run_name": "", "output_dir": "", "overwrite": False, "resume": ""},
     **{"aggregation": "fedavg", "aggregation_options": "", "max_update_norm": 0.0},
 }
