@@ -130,6 +130,7 @@ def test_what_is_no_link_of_ours_is_left_alone(tmp_path: Path) -> None:
         ("python -m simulations.benchmarks.prompt_spred", "no module is called"),
         ("python -m simulations.nowhere.prompt_spread", "no module is called"),
         ("python -m simulations.benchmarks.fuzz.replies --cout 3", "has no option '--cout'"),
+        ("python -m simulations.benchmarks.fuzz all --second 3", "has no option '--second'"),
         ("python -m simulations.benchmarks.crash.matrix round=2", "unknown run-config key"),
         ("fedmvp bench side-by-side round=2", "unknown run-config key"),
         ("fedmvp bench stp", "no such name"),

@@ -80,7 +80,7 @@ class Run:
     def resume(self) -> None:
         if not self.checkpoint.exists():
             return
-        state = torch.load(self.checkpoint, weights_only=False)
+        state = torch.load(self.checkpoint, weights_only=True)
         self.clip.visual.load_state_dict(state["visual"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = state["average"]

@@ -142,8 +142,11 @@ def _python(words: Sequence[str]) -> Iterator[str]:
 
 
 def _spec(name: str) -> importlib.machinery.ModuleSpec | None:
+    """Of the module that runs: of a package its __main__."""
     try:
-        return importlib.util.find_spec(name)
+        found = importlib.util.find_spec(name)
+        package = found is not None and found.submodule_search_locations is not None
+        return importlib.util.find_spec(f"{name}.__main__") if package else found
     except ModuleNotFoundError:
         return None
 

@@ -4,7 +4,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import numpy as np
 
@@ -39,12 +39,12 @@ def _read(path: Path, magic: int) -> np.ndarray:
             if not packed:
                 return _array(path, magic, file)
             with gzip.open(file) as unpacked:
-                return _array(path, magic, unpacked)
+                return _array(path, magic, cast(IO[bytes], unpacked))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"IDX file '{path}' cannot be read: {error}") from error
 
 
-def _array(path: Path, magic: int, file: BinaryIO) -> np.ndarray:
+def _array(path: Path, magic: int, file: IO[bytes]) -> np.ndarray:
     """The array of an opened file; raises DataError as `_read`."""
     found = int.from_bytes(file.read(4), "big")
     if found != magic:
@@ -66,7 +66,7 @@ def _array(path: Path, magic: int, file: BinaryIO) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)
 
 
-def _up_to(file: BinaryIO, most: int) -> bytes:
+def _up_to(file: IO[bytes], most: int) -> bytes:
     """At most so many bytes, and never memory for more than there are.
 
     A small file can unpack to any number of bytes; no more are unpacked than the header names.

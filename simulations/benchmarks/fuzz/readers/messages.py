@@ -59,14 +59,14 @@ def _update(reply: Message) -> None:
 
 def _answer() -> list[bytes]:
     counts = json.dumps({"ant": 3})
-    facts = {
+    facts: dict[str, int | str] = {
         protocol.PARTITION_ID: 1,
         protocol.NUM_EXAMPLES: 3,
         protocol.NUM_PARTITIONS: 2,
         protocol.CLASSES: counts,
         protocol.DOMAINS: counts,
     }
-    error = {protocol.ERROR: "no such folder", protocol.PARTITION_ID: 1}
+    error: dict[str, int | str] = {protocol.ERROR: "no such folder", protocol.PARTITION_ID: 1}
     return [
         _bytes(RecordDict({protocol.DESCRIPTION: ConfigRecord(dict(f))})) for f in (facts, error)
     ]
@@ -85,7 +85,7 @@ def _config() -> RunConfig:
 
 def _request() -> list[bytes]:
     tensors = new_prompting(_config(), _CLASSES).prompt_tensors()
-    facts: dict[str, str | int] = {
+    facts: dict[str, int | str] = {
         protocol.ROUND: 1,
         protocol.RUN_ID: "0123abcd",
         protocol.CACHED_ROUND: 0,
@@ -96,8 +96,9 @@ def _request() -> list[bytes]:
         protocol.PHASE: "full",
         protocol.TERMS: '[["fedprox", ""]]',
     }
-    records = {protocol.CONFIG: ConfigRecord(dict(facts)), protocol.PROMPTS: ArrayRecord(tensors)}
-    return [_bytes(RecordDict(records))]
+    content = RecordDict({protocol.CONFIG: ConfigRecord(dict(facts))})
+    content[protocol.PROMPTS] = ArrayRecord(tensors)
+    return [_bytes(content)]
 
 
 def _received(path: Path) -> None:
