@@ -1,10 +1,15 @@
 """Annotations in MATLAB's files, which only SciPy reads."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fedmvp_core.errors import DataError
+
+# Some damaged files end the process within SciPy, so another one reads each first.
+_PROBE = "import sys; from scipy.io import loadmat; loadmat(sys.argv[1])"
 
 
 def read_mat(file: Path, data_set: str, needed: str, variable: str) -> Any:
@@ -24,6 +29,9 @@ def read_mat(file: Path, data_set: str, needed: str, variable: str) -> Any:
             f"{data_set}: '{file.name}' is read by SciPy, which is not installed "
             f"(pip install 'fedmvp[data]'){needed}"
         ) from error
+    probe = [sys.executable, "-c", _PROBE, str(file)]
+    if subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode < 0:
+        raise DataError(f"{data_set}: '{file}' is damaged: SciPy dies of reading it")
     try:
         content: Mapping[str, Any] = loadmat(file)
     except Exception as error:  # SciPy raises its own, zlib's, struct's, ... for damaged files

@@ -69,7 +69,7 @@ def membership(options: argparse.Namespace) -> Iterator[str]:
         + " |"
     )
     yield "| --- | --- | --- |" + " ---: | ---: |" * len(ATTACKS)
-    for method, phase, privacy in CASES:
+    for method, phase, privacy in _asked(options):
         federation = open_federation(method, phase, options.local_epochs)
         count = len(federation.pool)
         everything = federation.shard(torch.ones(count, dtype=torch.bool))
@@ -88,6 +88,10 @@ def membership(options: argparse.Namespace) -> Iterator[str]:
             yield f"| {method}, {phase} | {privacy} | {_words(what, options.rounds)} | {numbers} |"
 
 
+def _asked(options: argparse.Namespace) -> list[tuple[str, str, str]]:
+    return [case for case in CASES if case[0] in options.methods]
+
+
 def _words(what: str, rounds: int) -> str:
     return f"{what}, {rounds} rounds" if what == MANY else f"{what}, 1 round"
 
@@ -97,7 +101,7 @@ def inversion(options: argparse.Namespace) -> Iterator[str]:
     yield "| method, phase | privacy | pictures in the update | PSNR, dB | SSIM |"
     yield "| --- | --- | --- | ---: | ---: |"
     control = True
-    for method, phase, privacy in CASES:
+    for method, phase, privacy in _asked(options):
         if privacy == CENTRAL:
             continue  # it hides what is published; the server itself sees the row without
         federation = open_federation(method, phase, 1)
@@ -147,6 +151,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("table", choices=["membership", "inversion"])
+    names = list(dict.fromkeys(method for method, _, _ in CASES))
+    parser.add_argument("--methods", nargs="+", choices=names, default=names)
     parser.add_argument("--federations", type=int, default=16, help="attacked in turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--local-epochs", type=int, default=2)

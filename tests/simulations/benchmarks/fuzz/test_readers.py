@@ -37,7 +37,8 @@ def test_sound_contents_are_read(name: str) -> None:
 def test_damaged_contents_are_read_or_refused_by_name(name: str) -> None:
     sound = READERS[name].sound()
 
-    @settings(max_examples=15, deadline=None, derandomize=True)
+    # A process for each .mat file, since some end it within SciPy.
+    @settings(max_examples=3 if name == "mat" else 15, deadline=None, derandomize=True)
     @given(st.sampled_from(sound), st.integers(0, 2**32))
     def holds(content: bytes, drawn: int) -> None:
         assert ends_of(READERS[name], edited(content, random.Random(drawn))) in (READ, REFUSED)
