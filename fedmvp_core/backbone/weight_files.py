@@ -7,11 +7,14 @@ import re
 import tarfile
 import warnings
 import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 from torch.serialization import safe_globals
 
 from fedmvp_core.errors import CheckpointError
@@ -35,6 +38,7 @@ _OTHER_LIBRARIES = {
     b"GGUF": "a GGUF file of llama.cpp",
 }
 _PAGE = re.compile(rb"\s*<(!doctype|html|head|\?xml)", re.IGNORECASE)
+_NUMBERS = re.compile(r"/(data|constants)/[^/]+$")  # members of a TorchScript archive
 _REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+) (?:was not|whose)")
 
 # What training programs keep beside the weights. Pickles name the code that would remake it; here
@@ -100,11 +104,13 @@ def _content(path: Path, head: bytes) -> tuple[Any, str | None]:
         if not any(name.endswith("/constants.pkl") for name in names):
             return _unpickled(path, mmap=True), None
         code = [file.read(name) for name in names if "/code/" in name and name.endswith(".py")]
+        numbers = [m.file_size for m in file.infolist() if _NUMBERS.search(m.filename)]
     with warnings.catch_warnings():  # torch.jit is deprecated, OpenAI's files are not
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         load: Any = torch.jit.load
         state = load(str(path), map_location="cpu").state_dict()
+    _check_storages(state, numbers)
     return state, b"\n".join(code).decode("utf-8", "replace")
 
 
@@ -134,6 +140,20 @@ def _check_members(file: zipfile.ZipFile) -> None:
         if member.filename.endswith(".pkl"):
             for _ in pickletools.genops(file.read(member)):
                 pass
+
+
+def _check_storages(state: Mapping[str, Tensor], sizes: Sequence[int]) -> None:
+    """Refuse a damaged TorchScript archive whose tensors would be read past their numbers.
+
+    torch.load looks at this, torch.jit.load does not. sizes: of the members that hold numbers.
+
+    Raises:
+        ValueError: a storage is longer than any member that is left for it.
+    """
+    storages = [value.untyped_storage() for value in state.values()]
+    lengths = {one.data_ptr(): one.nbytes() for one in storages if one.nbytes()}
+    if more := Counter(lengths.values()) - Counter(sizes):
+        raise ValueError(f"no member holds the {min(more):,} bytes that a tensor is said to have")
 
 
 def _unpickled(path: Path, mmap: bool) -> Any:

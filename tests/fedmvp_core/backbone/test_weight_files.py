@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fedmvp_core.backbone import Backbone, load_backbone
+from fedmvp_core.backbone.weight_files import read_weight_file
 from fedmvp_core.errors import CheckpointError
 
 State = dict[str, Tensor]
@@ -251,3 +252,31 @@ def test_a_cut_training_checkpoint_is_still_called_damaged(state: State, tmp_pat
     os.truncate(tmp_path / "cut.pt", 100_000)
     with pytest.raises(CheckpointError, match="it may be cut short or damaged"):
         load_backbone("tiny", tmp_path / "cut.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize(
+    ("sound", "damaged"),
+    [
+        (b"K\x04tQ", b"K\x64tQ"),  # of 4 numbers are made 100, which no member holds
+        (b"K\x02K\x02t", b"K\x02K\x64t"),  # of a shape (2, 2), (2, 100)
+        (b"(K\x02K\x01t", b"(K\x63K\x01t"),  # of strides (2, 1), (99, 1)
+        (b"Qq\x07K\x00", b"Qq\x07K\x09"),  # another beginning
+    ],
+)
+def test_a_damaged_archive_is_not_read_past_its_numbers(
+    sound: bytes, damaged: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.pt"
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    assert set(read_weight_file(path)[0]) == {"weight", "bias"}
+    pickled = next(name for name in members if name.endswith("/data.pkl"))
+    assert sound in members[pickled]
+    members[pickled] = members[pickled].replace(sound, damaged, 1)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    with pytest.raises(CheckpointError, match=r"clip.pt cannot be read, it may be cut short or"):
+        read_weight_file(path)
