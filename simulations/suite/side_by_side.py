@@ -101,6 +101,8 @@ def _answer_of(one: _Running) -> Ended:
 def _child(work: Callable[[], Ended], told: Connection, parent: int) -> None:
     """In a session of its own: an interrupt at the terminal reaches the parent alone."""
     os.setsid()
+    # A shell's background job ignores it, and so would this process, which its parent interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch
 

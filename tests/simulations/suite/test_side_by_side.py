@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -52,6 +53,15 @@ def test_each_end_is_told_whatever_becomes_of_the_others() -> None:
     assert "dies: failed after" in said
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Where the tests run in the background of a shell, SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_those_that_run_and_the_others_do_not_begin() -> None:
     console = Console(file=io.StringIO(), width=200)
     tasks = [Task("sleeps", partial(time.sleep, 600)), Task("never", partial(time.sleep, 600))]
