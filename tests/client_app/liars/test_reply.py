@@ -25,8 +25,9 @@ SMALL = {
     "local_epochs": 1,
     "batch_size": 64,
     "evaluate_every": 1,
-    "method.lora-threshold": 0.0,
-    "dataset": "emoji-food-drink",
+    "method": "fedvpt",
+    "robust_attack": "none",
+    "dataset": "emoji-activities",
 }
 
 
