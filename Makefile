@@ -15,7 +15,7 @@ release: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e ".[release]"
 	rm -rf dist
 	$(VENV)/bin/python -m build
-	$(VENV)/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/sbom.cdx.json $(VENV)
+	$(VENV)/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/sbom.cdx.json $(VENV)/bin/python
 	$(VENV)/bin/pip-audit --local --skip-editable
 
 $(VENV)/installed: pyproject.toml
