@@ -41,7 +41,7 @@ def main() -> None:
     print(_ROW.format("what", "seen"))
     print("| --- | ---: |")
     for name, value in facts.items():
-        print(_ROW.format(name, value))
+        print(_ROW.format(name, str(value)))
     sys.exit(not all(value for value in facts.values() if isinstance(value, bool)))
 
 
