@@ -8,7 +8,7 @@ demo: $(VENV)/installed
 	$(VENV)/bin/fedmvp run $(RUN) --overwrite
 
 test: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not multihost"
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not multihost" --durations=25
 
 # A list of what is installed goes beside the archives. pip-audit asks a service: it needs network.
 release: $(VENV)/installed
