@@ -157,7 +157,7 @@ def test_memory_does_not_grow_with_the_cohort(tmp_path: Path, names: list[str]) 
     out = tmp_path / "memory.json"
     command = [sys.executable, "-m", "simulations", "bench", "memory", "--clients", "8,64"]
     command += ["--numbers", "281088", "--aggregations", ",".join(names), "--out", str(out)]
-    # A kernel that takes pages back meanwhile hides part of a peak: the least of some tries is asked.
+    # A kernel that takes pages back meanwhile hides part of a peak, so some tries are allowed.
     for _ in range(3):
         # A process of its own, whose heap other tests have not left in pieces.
         subprocess.run(command, capture_output=True, text=True, check=True)
