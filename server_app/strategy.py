@@ -35,7 +35,7 @@ from server_app.guest_strategy import GuestStrategy, term_of
 from server_app.records.checkpoints import Checkpoint, ServerState
 from server_app.records.rounds import counted, record_round, tell_refused
 from server_app.records.run_folder import RunFolder
-from server_app.replies.norms import Refusal
+from server_app.replies.norms import Refusal, reasons_of
 from server_app.replies.reading import (
     REPORTED,
     WITHOUT_METRICS,
@@ -240,7 +240,7 @@ class PromptStrategy(Strategy):
     def _require_enough(self, round: int, checked: Checked) -> None:
         usable, asked = len(checked.updates), len(self._dispatch.sent)
         if usable < self.config.federation.min_clients:
-            reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in checked.refused))
+            reasons = reasons_of(checked.refused)
             raise TooFewUpdatesError(
                 f"round {round}: {usable} of {asked} replies are usable, min-clients is "
                 f"{self.config.federation.min_clients}; {reasons or 'none came in time'}"

@@ -25,6 +25,11 @@ class Refusal:
     reason: str
 
 
+def reasons_of(refused: Sequence[Refusal]) -> str:
+    """Each sentence once, joined; nothing where nothing was refused."""
+    return "; ".join(dict.fromkeys(refusal.reason for refusal in refused))
+
+
 def update_norm(update: Update, current: Mapping[str, Tensor]) -> float:
     """L2 norm of what a client changed of the prompt tensors that it sent, over all of them."""
     norms = [

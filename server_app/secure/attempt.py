@@ -21,7 +21,7 @@ from fedmvp_core.secure.rounding import Scale
 from fedmvp_core.seeding import generator
 from server_app.aggregation import TooFewUpdatesError
 from server_app.cohort.nodes import Node
-from server_app.replies.norms import Refusal
+from server_app.replies.norms import Refusal, reasons_of
 from server_app.secure.asking import MALFORMED, Answers, Asker
 
 Shares = dict[int, dict[int, bytes]]  # owner -> holder -> share
@@ -135,7 +135,7 @@ def require(
     """Raises TooFewUpdatesError when fewer clients than the threshold, or than three, are left."""
     least = max(FEWEST, sharing.threshold)
     if clients < least:
-        reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in refused))
+        reasons = reasons_of(refused)
         raise TooFewUpdatesError(
             f"round {round}: secure aggregation: {clients} clients have {what}, and {least} are "
             f"needed (secagg-threshold is {sharing.threshold}); "

@@ -13,6 +13,7 @@ from fedmvp_core.secure.records import MASKED, MASKING, SEEDS, Value
 from fedmvp_core.secure.rounding import mean_of
 from fedmvp_core.secure.unmasking import masking_key_of, seed_of, unmask
 from server_app.aggregation import TooFewUpdatesError, Update
+from server_app.replies.norms import reasons_of
 from server_app.secure.asking import Answers
 from server_app.secure.attempt import Attempt, require
 
@@ -94,7 +95,7 @@ def _shares(attempt: Attempt, client: int, name: str, answers: Answers) -> dict[
             if client in table:
                 found[number] = table[client]
     if len(found) < attempt.sharing.threshold:
-        reasons = "; ".join(dict.fromkeys(refusal.reason for refusal in answers.refused))
+        reasons = reasons_of(answers.refused)
         raise WireError(
             f"{len(found)} of the {len(attempt.holders[client])} holders of client {client}'s "
             f"shares answer, secagg-threshold is {attempt.sharing.threshold}"
